@@ -1,0 +1,72 @@
+"""Bump allocation: chunks of at least 16 KiB, freed all at once."""
+
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from .span cimport span_of, span_t
+
+
+cdef enum:
+    CHUNK_BYTES = 16384
+    ALIGNMENT = 16
+    HEADER_BYTES = (sizeof(arena_chunk_t) + ALIGNMENT - 1) & ~(ALIGNMENT - 1)
+
+
+cdef void arena_open(arena_t *arena) noexcept nogil:
+    arena.head = NULL
+    arena.total = 0
+
+
+cdef arena_chunk_t *_chunk_add(arena_t *arena, size_t size) noexcept nogil:
+    cdef size_t room = size if size > CHUNK_BYTES else CHUNK_BYTES
+    cdef arena_chunk_t *chunk
+    if room > <size_t>-1 - HEADER_BYTES:
+        return NULL
+    chunk = <arena_chunk_t *>calloc(1, HEADER_BYTES + room)
+    if chunk == NULL:
+        return NULL
+    chunk.size = room
+    arena.total += HEADER_BYTES + room
+    # A large request gets a chunk of its own; the open one stays in front.
+    if arena.head != NULL and room > CHUNK_BYTES:
+        chunk.next = arena.head.next
+        arena.head.next = chunk
+    else:
+        chunk.next = arena.head
+        arena.head = chunk
+    return chunk
+
+
+cdef void *arena_take(arena_t *arena, size_t size) noexcept nogil:
+    cdef arena_chunk_t *chunk = arena.head
+    cdef char *at
+    if size > <size_t>-1 - 2 * ALIGNMENT:
+        return NULL
+    size = (size + ALIGNMENT - 1) & ~(<size_t>ALIGNMENT - 1)
+    if chunk == NULL or chunk.size - chunk.used < size:
+        chunk = _chunk_add(arena, size)
+        if chunk == NULL:
+            return NULL
+    at = <char *>chunk + HEADER_BYTES + chunk.used
+    chunk.used += size
+    return at
+
+
+cdef span_t arena_copy(arena_t *arena, span_t s) noexcept nogil:
+    cdef char *at = <char *>arena_take(arena, s.len if s.len else 1)
+    if at == NULL:
+        return span_of(NULL, 0)
+    if s.len:
+        memcpy(at, s.at, s.len)
+    return span_of(at, s.len)
+
+
+cdef void arena_close(arena_t *arena) noexcept nogil:
+    cdef arena_chunk_t *chunk = arena.head
+    cdef arena_chunk_t *next
+    while chunk != NULL:
+        next = chunk.next
+        free(chunk)
+        chunk = next
+    arena.head = NULL
+    arena.total = 0

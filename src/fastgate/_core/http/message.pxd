@@ -1,0 +1,104 @@
+"""One parsed HTTP/1.1 head: spans into a buffer, kept as offsets so that the buffer may move.
+
+Types and inline readers only; the parser that fills it is `http/parser.pyx`.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastgate._core.base.span cimport span_ieq, span_of, span_t
+
+
+cdef enum:
+    MESSAGE_MAX_HEADERS = 256       # hard cap; `limits.headers` (default 200) lies below
+
+
+cdef enum header_id_t:
+    # Field names the gateway itself acts on; all others are HEADER_OTHER.
+    HEADER_OTHER = 0
+    HEADER_HOST
+    HEADER_CONNECTION
+    HEADER_CONTENT_LENGTH
+    HEADER_TRANSFER_ENCODING
+    HEADER_EXPECT
+    HEADER_UPGRADE
+    HEADER_TE
+    HEADER_TRAILER
+    HEADER_KEEP_ALIVE
+    HEADER_PROXY_CONNECTION
+    HEADER_PROXY_AUTHENTICATE
+    HEADER_PROXY_AUTHORIZATION
+    HEADER_X_FORWARDED_FOR
+    HEADER_X_FORWARDED_PROTO
+    HEADER_X_FORWARDED_HOST
+    HEADER_X_FORWARDED_PORT
+    HEADER_X_FORWARDED_PATH
+    HEADER_X_FORWARDED_PREFIX
+    HEADER_X_REAL_IP
+    HEADER_FORWARDED
+    HEADER_VIA
+    HEADER_REQUEST_ID               # <header_prefix>-Request-Id
+    HEADER_UPSTREAM_LATENCY         # <header_prefix>-Upstream-Latency
+    HEADER_PROXY_LATENCY            # <header_prefix>-Proxy-Latency
+    HEADER_SERVER
+    HEADER_DATE
+    HEADER_COOKIE
+    HEADER_USER_AGENT
+    HEADER_REFERER
+    HEADER_SEC_WEBSOCKET_KEY
+    HEADER_SEC_WEBSOCKET_VERSION
+    HEADER_SEC_WEBSOCKET_ACCEPT
+    HEADER_COUNT
+
+
+cdef struct header_t:
+    uint32_t name           # offset from message_t.base
+    uint32_t value          # offset from message_t.base, without surrounding blanks
+    uint32_t value_len
+    uint16_t name_len
+    uint16_t id             # header_id_t
+
+
+cdef struct message_t:
+    # Owner: the exchange it belongs to. Touched by that exchange's reactor only.
+    # Dies with the exchange; `base` is that exchange's input buffer and may move.
+    char *base
+    uint32_t target         # request-target: offset
+    uint32_t target_len
+    uint16_t status         # responses
+    uint16_t n_headers
+    uint8_t method          # llhttp's number (includes/llhttp.pxd)
+    uint8_t http_minor      # major is always 1
+    uint64_t known          # bit HEADER_x set: at least one such field is present
+    header_t headers[MESSAGE_MAX_HEADERS]
+
+
+cdef inline span_t header_name(const message_t *m, const header_t *h) noexcept nogil:
+    return span_of(m.base + h.name, h.name_len)
+
+
+cdef inline span_t header_value(const message_t *m, const header_t *h) noexcept nogil:
+    return span_of(m.base + h.value, h.value_len)
+
+
+cdef inline bint message_has(const message_t *m, header_id_t id) noexcept nogil:
+    return (m.known >> <unsigned>id) & 1
+
+
+cdef inline const header_t *message_find(const message_t *m, header_id_t id) noexcept nogil:
+    """The first field with this id, or NULL."""
+    cdef unsigned i
+    if not message_has(m, id):
+        return NULL
+    for i in range(m.n_headers):
+        if m.headers[i].id == <uint16_t>id:
+            return &m.headers[i]
+    return NULL
+
+
+cdef inline const header_t *message_find_name(const message_t *m, span_t name, unsigned start) noexcept nogil:
+    """The first field of that name (any case) at or after index `start`, or NULL."""
+    cdef unsigned i
+    for i in range(start, m.n_headers):
+        if m.headers[i].name_len == name.len and span_ieq(header_name(m, &m.headers[i]), name):
+            return &m.headers[i]
+    return NULL

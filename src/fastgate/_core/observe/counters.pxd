@@ -1,0 +1,27 @@
+"""Counters of one reactor. Written by it alone with `own_add_u64`; read by anybody, relaxed."""
+
+from libc.stdint cimport uint64_t
+
+
+cdef struct counters_t:
+    # Owner: the gateway, one per reactor, for the life of the process.
+    # One writer (the reactor); readers on the control thread load each field relaxed.
+    uint64_t connections_accepted
+    uint64_t connections_closed
+    uint64_t connections_refused    # accepted and shut at once, or not accepted: limits, descriptors
+    uint64_t requests               # heads received whole, refusals included
+    uint64_t requests_active        # exchanges now open (a gauge: goes down with -1)
+    uint64_t bytes_in               # from clients
+    uint64_t bytes_out              # to clients
+    uint64_t upstream_opened        # connects begun
+    uint64_t upstream_reused        # requests sent on a pooled connection
+    uint64_t upstream_failed        # connects refused, timed out or unreachable
+    uint64_t upstream_closed
+    uint64_t upstream_idle          # pooled connections now (a gauge)
+    uint64_t retries                # requests sent once more
+    uint64_t refused_malformed      # 400, 431, 414 …: the parser's refusals
+    uint64_t timeouts_client        # 408 and slow readers cut
+    uint64_t timeouts_upstream      # 504
+    uint64_t tunnels                # WebSocket tunnels now open (a gauge)
+    uint64_t loops                  # epoll_wait returns
+    uint64_t log_dropped            # access-log records that found the ring full
