@@ -97,6 +97,12 @@ def test_log_lines_lost_are_told_by_reason():
     assert samples["fastgate_access_log_dropped_total", ("reason", "failed")] == 1
 
 
+def test_names_are_counted_by_state():
+    samples = read("".join(exposition(source())))
+    states = {key[1][1]: value for key, value in samples.items() if key[0] == "fastgate_resolver_names"}
+    assert states == {"ok": 2, "waiting": 0, "not found": 0, "failed": 1}
+
+
 def test_families_without_a_source_are_left_out():
     text = "".join(exposition(source(access_log=lambda: None, resolver=lambda: None)))
     assert "access_log" not in text and "resolver" not in text and "http_requests_total" not in text

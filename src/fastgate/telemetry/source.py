@@ -18,5 +18,4 @@ class StatusSource:
     configuration_hash: Callable[[], str]       # MD5 of the configuration now in use, in hex
     reloads: Callable[[], dict[str, float]]     # "succeeded", "failed"; "last_success_s": Unix time
     access_log: Callable[[], dict[str, int] | None] = lambda: None      # AccessLog.stats; None: off
-    # "names" now known, "stale" of them served from their last good answer; "queries", "failures"
-    resolver: Callable[[], dict[str, int] | None] = lambda: None        # None: no names to resolve
+    resolver: Callable[[], dict[str, Any] | None] = lambda: None        # Resolver.state; None: no names to resolve
