@@ -8,7 +8,7 @@ import pytest
 from fastgate._core.bridge.series_registry import LATENCY_BOUNDS_S, SeriesRegistry
 from fastgate.telemetry.metrics import METRICS
 from fastgate.telemetry.prometheus import BLOCK_BYTES, exposition
-from support import find_promtool, source
+from status_source import find_promtool, source
 
 DOCS = Path(__file__).parents[2] / "docs/observability.md"
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)')
