@@ -14,7 +14,6 @@ COUNTERS = {
     "upstream_failed": 1, "upstream_closed": 1, "upstream_idle": 1, "retries": 4, "refused_malformed": 5,
     "timeouts_client": 6, "timeouts_upstream": 8, "tunnels": 2, "loops": 1234, "log_dropped": 9,
 }
-NAMES = {"a.example": {"state": "ok"}, "b.example": {"state": "ok"}, "c.example": {"state": "failed"}}
 SNAPSHOT = {"number": 3, "routes": 2, "services": 1, "upstreams": 1, "retired": 0, "bytes": 65536}
 
 
@@ -29,7 +28,7 @@ def source(**changes) -> StatusSource:
         "configuration_hash": lambda: "d41d8cd98f00b204e9800998ecf8427e",
         "reloads": lambda: {"succeeded": 2, "failed": 1, "last_success_s": 1_700_000_000.25},
         "access_log": lambda: {"written": 90, "dropped": 1, "errors": 1, "bytes": 45_000},
-        "resolver": lambda: {"names": NAMES, "queries": 10, "failures": 3, "not_found": 2, "changes": 4},
+        "resolver": lambda: {"names": 3, "stale": 1, "queries": 10, "failures": 2},
         **changes,
     })
 

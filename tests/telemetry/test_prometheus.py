@@ -97,10 +97,10 @@ def test_log_lines_lost_are_told_by_reason():
     assert samples["fastgate_access_log_dropped_total", ("reason", "failed")] == 1
 
 
-def test_names_are_counted_by_state():
+def test_resolvers_figures_are_told_apart():
     samples = read("".join(exposition(source())))
-    states = {key[1][1]: value for key, value in samples.items() if key[0] == "fastgate_resolver_names"}
-    assert states == {"ok": 2, "waiting": 0, "not found": 0, "failed": 1}
+    assert [samples[f"fastgate_resolver_{name}",] for name in ("names", "names_stale", "queries_total",
+                                                              "failures_total")] == [3, 1, 10, 2]
 
 
 def test_families_without_a_source_are_left_out():

@@ -1,6 +1,5 @@
 """Prometheus' text format 0.0.4 (what `promtool check metrics` accepts) from a StatusSource."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -51,7 +50,12 @@ FROM_PROCESS = {
     "fastgate_process_threads": "threads",
     "fastgate_process_start_time_seconds": "started_at_s",
 }
-NAME_STATES = ("ok", "waiting", "not found", "failed")
+FROM_RESOLVER = {
+    "fastgate_resolver_names": "names",
+    "fastgate_resolver_names_stale": "stale",
+    "fastgate_resolver_queries_total": "queries",
+    "fastgate_resolver_failures_total": "failures",
+}
 HISTOGRAMS = {
     "fastgate_request_latency_seconds": "total",
     "fastgate_upstream_latency_seconds": "upstream",
@@ -168,11 +172,4 @@ def _resolver_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:
     state = source.resolver()
     if state is None:
         return {}
-    names = Counter(name["state"] for name in state["names"].values())
-    return {
-        "fastgate_resolver_names": [((state,), names[state]) for state in NAME_STATES],
-        "fastgate_resolver_queries_total": [((), state["queries"])],
-        "fastgate_resolver_failures_total": [
-            (("not found",), state["not_found"]), (("failed",), state["failures"])],
-        "fastgate_resolver_changes_total": [((), state["changes"])],
-    }
+    return {name: [((), state[key])] for name, key in FROM_RESOLVER.items()}
