@@ -1,7 +1,10 @@
 """Regular expressions of routes: PCRE2, bound at run time, bounded so that none can hold a reactor.
 
-Patterns see bytes (no UTF mode); `$` means the very end. A match that needs more than the limits
-of its scratch is no match, and is counted. A match costs no allocation once a scratch is warm.
+Patterns see bytes (no UTF mode); `$` means the very end. A match costs no allocation once a scratch is warm.
+
+A match that needs more steps than its scratch allows, or whose subject is longer than PATTERN_MAX_SUBJECT,
+is no match, and is counted. Both are needed: one step may scan the rest of the subject, so steps times length
+bound the time. With 10,000 steps the worst pattern found takes some 40 ms, `(a+)+$` 0.1 ms.
 """
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
@@ -14,6 +17,7 @@ from fastgate._core.includes.pcre2 cimport pcre2_code, pcre2_jit_stack, pcre2_ma
 
 cdef enum:
     PATTERN_MAX_GROUPS = 32         # groups a match reports, the whole match (0) included
+    PATTERN_MAX_SUBJECT = 8192      # bytes: what nginx, and so Kong, takes as one line of a head
     PATTERN_MESSAGE_BYTES = 192
 
 

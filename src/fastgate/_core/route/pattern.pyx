@@ -311,6 +311,9 @@ cdef bint _scratch_open(pattern_scratch_t *scratch) noexcept nogil:
 
 cdef unsigned pattern_match(const pattern_t *pattern, span_t subject, pattern_scratch_t *scratch) noexcept nogil:
     cdef int found
+    if subject.len > PATTERN_MAX_SUBJECT:
+        atomic_add_u64(&_limit_hits, 1)
+        return 0
     if scratch.data == NULL and not _scratch_open(scratch):
         return 0
     found = _library.match(pattern.code, <const uint8_t *>subject.at, subject.len, 0, 0, scratch.data, scratch.context)
