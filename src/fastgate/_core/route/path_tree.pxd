@@ -17,6 +17,7 @@ cdef enum:
 
 
 cdef struct path_node_t:
+    # Part of a path_tree_t. Read-only after build, any thread.
     const char *label               # what a path must go on with to be here
     uint32_t label_len
     uint32_t first_child            # index in nodes
@@ -42,7 +43,7 @@ cdef struct path_item_t:
 
 
 cdef struct path_cursor_t:
-    # On the stack of one walk.
+    # Owner: one walk, on its stack.
     const path_node_t *node         # to look at next; NULL: none
     const char *at                  # what follows the nodes passed so far
     size_t left

@@ -9,7 +9,7 @@ from fastgate._core.base.status cimport NO_MEMORY, OK, status_t
 
 
 cdef struct range_t:
-    # The items below one node that is still to be made.
+    # The items below one node that is still to be made. Owner: the build.
     uint32_t start
     uint32_t end
     uint32_t depth              # bytes of their paths that the nodes above have used up

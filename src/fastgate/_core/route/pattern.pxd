@@ -28,6 +28,7 @@ cdef enum pattern_flag_t:
 
 
 cdef struct pattern_name_t:
+    # Part of a pattern_t, in its arena. Read-only after build, any thread.
     span_t name
     uint16_t group
 

@@ -1,7 +1,7 @@
 """Regular expressions of routes: PCRE2 resolved with dlopen, compiled once, matched within limits."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset, strlen, strncpy
 from posix.dlfcn cimport RTLD_LOCAL, RTLD_NOW, dlopen, dlsym
 
@@ -148,7 +148,7 @@ cdef pattern_t *pattern_compile(arena_t *arena, span_t text, unsigned flags, pat
     cdef size_t offset = 0
     if pattern == NULL or text.len > <size_t>-1 - before.len - behind.len - 1:
         return _refuse(error_out, b"out of memory", 0)
-    whole = <char *>malloc(before.len + text.len + behind.len + 1)
+    whole = <char *>arena_take(arena, before.len + text.len + behind.len + 1)
     if whole == NULL:
         return _refuse(error_out, b"out of memory", 0)
     memcpy(whole, before.at, before.len)
@@ -157,7 +157,6 @@ cdef pattern_t *pattern_compile(arena_t *arena, span_t text, unsigned flags, pat
     if flags & PATTERN_CASELESS:
         options |= PCRE2_CASELESS
     pattern.code = _library.compile(<const uint8_t *>whole, before.len + text.len + behind.len, options, &problem, &offset, NULL)
-    free(whole)
     if pattern.code == NULL:
         offset = offset - before.len if offset > before.len else 0
         _refuse(error_out, b"", offset if offset < text.len else text.len)

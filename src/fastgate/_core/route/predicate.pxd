@@ -28,7 +28,7 @@ cdef struct predicate_t:
 
 
 cdef struct header_memo_t:
-    # What was found out about one field name in this request. On the stack of one match.
+    # What was found out about one field name in this request. Owner: one match, on its stack.
     uint32_t name_id                # 0: slot unused
     const header_t *first           # NULL: the request has none
     uint64_t hash                   # of the first one's value

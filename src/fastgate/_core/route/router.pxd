@@ -43,7 +43,7 @@ cdef struct candidate_t:
 
 
 cdef struct rank_t:
-    # Build only: one candidate and what decides its rank.
+    # One candidate and what decides its rank. Owner: the builder; dies with the build.
     candidate_t candidate
     uint64_t weight                 # rules 1 to 4 up to "regex before prefix", more is better
     int64_t regex_priority

@@ -18,7 +18,7 @@ from fastgate._core.route.predicate cimport PREDICATE_MEMO_SLOTS, header_memo_t,
 
 
 cdef struct search_t:
-    # On the stack of one router_match.
+    # Owner: one router_match, on its stack.
     const router_t *router
     const route_query_t *query
     route_match_t *match

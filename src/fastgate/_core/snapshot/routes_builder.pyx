@@ -36,16 +36,11 @@ METHOD_BITS = {name: 1 << number for number, name in enumerate(METHODS)}
 ESCAPES = {byte: f"%{byte:02X}" for byte in (*range(0x21), *b"#?", *range(0x7F, 0x100))}
 
 
-cdef inline span_t _span(bytes data) except *:
-    """Valid as long as `data` is held."""
-    return span_of(<const char *>data, <size_t>len(data))
-
-
-cdef span_t _keep(arena_t *arena, span_t data) except *:
-    cdef span_t kept = arena_copy(arena, data)
-    if kept.at == NULL:
+cdef int _keep(arena_t *arena, bytes data, span_t *kept_out) except -1:
+    kept_out[0] = arena_copy(arena, span_of(<const char *>data, <size_t>len(data)))
+    if kept_out.at == NULL:
         raise MemoryError
-    return kept
+    return 0
 
 
 cdef void *_take(arena_t *arena, size_t size) except NULL:
@@ -144,9 +139,9 @@ cdef class Builder:
                 rank.weight = weight | 1
                 rank.regex_priority = route.get("regex_priority") or 0
                 rank.candidate.pattern = self.pattern_of(route, f"paths[{i}]", path[1:], PATTERN_AT_START)
-                self.prefixes[self.n_ranks] = self.literal_of(path[1:])
+                self.literal_of(path[1:], &self.prefixes[self.n_ranks])
             elif path:
-                self.prefixes[self.n_ranks] = self.prefix_of(route, i, path)
+                self.prefix_of(route, i, path, &self.prefixes[self.n_ranks])
                 rank.prefix_len = <uint32_t>self.prefixes[self.n_ranks].len
             else:
                 self.prefixes[self.n_ranks] = span_of(b"", 0)
@@ -164,21 +159,22 @@ cdef class Builder:
             bits |= <uint64_t>METHOD_BITS.get(method, <uint64_t>1 << METHOD_NEVER)
         return bits
 
-    cdef span_t prefix_of(self, dict route, Py_ssize_t i, str path) except *:
+    cdef int prefix_of(self, dict route, Py_ssize_t i, str path, span_t *prefix_out) except -1:
         cdef bytes raw = path.encode()
         cdef span_t normal
         cdef char *room
         if any([byte in ESCAPES for byte in raw]):
             raw = "".join([ESCAPES.get(byte) or chr(byte) for byte in raw]).encode()
         room = <char *>_take(&self.work, <size_t>len(raw))
-        if uri_normalise(_span(raw), room, <size_t>len(raw), &normal) != OK:
+        if uri_normalise(span_of(<const char *>raw, <size_t>len(raw)), room, <size_t>len(raw), &normal) != OK:
             raise SnapshotError(entity_of(route), f"paths[{i}]", 'a path starts with "/" (prefix) or "~" (regular expression)')
-        return _keep(self.arena, normal)
+        return _keep(self.arena, normal.at[:normal.len], prefix_out)
 
-    cdef span_t literal_of(self, str text) except *:
+    cdef int literal_of(self, str text, span_t *prefix_out) except -1:
         cdef bytes raw = text.encode()
         cdef char *room = <char *>_take(&self.work, <size_t>len(raw) + 1)
-        return _keep(self.arena, span_of(room, pattern_literal(_span(raw), room)))
+        cdef size_t n = pattern_literal(span_of(<const char *>raw, <size_t>len(raw)), room)
+        return _keep(self.arena, room[:n], prefix_out)
 
     cdef pattern_t *pattern_of(self, dict route, str field, str text, unsigned flags) except NULL:
         cdef pattern_error_t error
@@ -190,7 +186,7 @@ cdef class Builder:
         if pattern_library_open() != OK:
             raise SnapshotError(entity_of(route), field, pattern_library_problem().decode())
         raw = text.encode()
-        pattern = pattern_compile(self.arena, _span(raw), flags, &error)
+        pattern = pattern_compile(self.arena, span_of(<const char *>raw, <size_t>len(raw)), flags, &error)
         if pattern == NULL:
             raise SnapshotError(entity_of(route), field, f"bad regular expression, at byte {error.offset}: {error.message.decode()}")
         pattern.next = self.router.patterns
@@ -218,8 +214,7 @@ cdef class Builder:
 
     cdef int fill_rule(self, dict route, header_rule_t *rule, str name, list values) except -1:
         cdef str value
-        cdef bytes raw = name.encode()
-        rule.name = _keep(self.arena, _span(raw))
+        _keep(self.arena, name.encode(), &rule.name)
         rule.name_id = self.header_ids.setdefault(name, len(self.header_ids) + 1)
         if len(values) == 1 and values[0].startswith("~*"):
             rule.pattern = self.pattern_of(route, f"headers.{name}[0]", values[0][2:], PATTERN_ANYWHERE | PATTERN_CASELESS)
@@ -227,8 +222,7 @@ cdef class Builder:
         rule.values = <span_t *>_take(self.arena, len(values) * sizeof(span_t))
         rule.hashes = <uint64_t *>_take(self.arena, len(values) * sizeof(uint64_t))
         for value in values:
-            raw = value.encode()
-            rule.values[rule.n_values] = _keep(self.arena, _span(raw))
+            _keep(self.arena, value.encode(), &rule.values[rule.n_values])
             rule.hashes[rule.n_values] = value_hash(rule.values[rule.n_values])
             rule.n_values += 1
         return 0
@@ -253,10 +247,10 @@ cdef class Builder:
         cdef host_t host
         cdef bytes raw = text.encode()
         cdef bytes name
-        # A byte that hosts may have stands in for the star; its label must be the star alone.
-        if raw.count(b"*") > 1 or host_parse(_span(raw.replace(b"*", b"-")), room, HOST_MAX_BYTES, &host) != OK:
+        # The star is a byte that names may have (RFC 3986, sub-delims), so it passes host_parse.
+        if raw.count(b"*") > 1 or host_parse(span_of(<const char *>raw, <size_t>len(raw)), room, HOST_MAX_BYTES, &host) != OK:
             raise SnapshotError(entity_of(route), f"hosts[{i}]", f'"{text}" is not a host name, with at most one "*" and an optional port')
-        name = raw[:host.name.len].lower()
+        name = host.name.at[:host.name.len]
         if b"*" not in name:
             return (<int>HOST_WHOLE, name, host.port)
         if name.startswith(b"*.") and len(name) > 2:
@@ -277,7 +271,7 @@ cdef class Builder:
         cdef uint16_t port
         cdef span_t kept
         for (kind, name, port), routes in self.hosts.items():
-            kept = _keep(self.arena, _span(name))
+            _keep(self.arena, name, &kept)
             hosts[n_hosts].name = kept.at
             hosts[n_hosts].len = <uint16_t>kept.len
             hosts[n_hosts].port = port
