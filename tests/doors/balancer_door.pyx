@@ -180,4 +180,4 @@ cdef class PeerSet:
                 sum += <uint64_t>self.set.pick(self.set, &self.request).name_len
             ended = clock_ns()
         assert sum > 0
-        return (ended - started) / picks
+        return <double>(ended - started) / picks
