@@ -4,6 +4,7 @@ from .span cimport span_t
 
 
 cdef struct arena_chunk_t:
+    # Part of its arena; the bytes given out follow it.
     arena_chunk_t *next
     size_t used
     size_t size         # bytes after this header
