@@ -44,6 +44,8 @@ ALLOCATES = {
     "base/*": "arenas, slabs, rings and buffers are made of it",
     "bridge/*": "builders, with the GIL",
     "snapshot/*": "builders, with the GIL",
+    "http/parser.pyx": "the field table of a head larger than usual, at most MESSAGE_MAX_HEADERS of them",
+    "reactor/reactor.pyx": "the deferred list, which grows to its high-water mark and stays",
     "upstream/peer.pyx": "reference counted: outlives the snapshot that made it",
 }
 ALLOCATION = re.compile(r"(?:(?P<to>[\w.\[\]]+)\s*=\s*)?(?:<[^<>]+>\s*)?\b(?:malloc|calloc|realloc|aligned_alloc)\s*\(")

@@ -52,7 +52,7 @@ def code(path: Path) -> str:
         if text.startswith("#"):
             return ""
         quote = re.search(r"\"\"\"|'''|\"|'", text).group()
-        return quote + "\n" * text.count("\n") + quote
+        return quote + quote + "\n" * text.count("\n")
 
     return re.sub(
         r'#[^\n]*|"""(?:\\.|[^\\])*?"""|\'\'\'(?:\\.|[^\\])*?\'\'\'|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'',
