@@ -162,6 +162,17 @@ class build_core(build_ext):
     def build_extensions(self) -> None:
         generate_c(self.extensions)
         super().build_extensions()
+        if DOORS != "only":
+            self.forget_the_gone()
+
+    def forget_the_gone(self) -> None:
+        """A wheel takes all of build_lib: what an earlier build left there (a module since
+        renamed, a test door) must go."""
+        kept = [*self.get_outputs(), *self.get_finalized_command("build_py").get_outputs()]
+        kept = {os.path.abspath(path) for path in kept}
+        for path in Path(self.build_lib).rglob("*"):
+            if path.is_file() and os.path.abspath(path) not in kept:
+                path.unlink()
 
     def copy_extensions_to_source(self) -> None:        # --inplace
         Path("tests/fastgate_doors").mkdir(exist_ok=True)

@@ -63,16 +63,23 @@ def commands() -> list[list[str]]:
     return found
 
 
-def test_readme_commands_exist():
-    from fastgate.cli import main
+def is_subcommand(word: str) -> bool:
+    from fastgate.cli.main import main
 
-    subcommands = set(re.findall(r"add_parser\(\s*\"([\w-]+)\"", (ROOT / "src/fastgate/cli/main.py").read_text()))
+    try:
+        main([word, "--help"])
+    except SystemExit as end:
+        return end.code == 0
+    return False
+
+
+def test_readme_commands_exist():
     wrong = []
-    assert main and commands()
+    assert commands()
     for words in commands():
         program, *arguments = words
         if program == "fastgate" and arguments and not arguments[0].startswith("-"):
-            if arguments[0] not in subcommands:
+            if not is_subcommand(arguments[0]):
                 wrong.append(" ".join(words))
         path = program if "/" in program else next((word for word in arguments if word.endswith(".py")), None)
         if path and not path.startswith(("/", "http", "venv/", ".venv/", "~")) and program != "curl":

@@ -77,7 +77,7 @@ def test_allocates_lists_no_file_that_is_gone():
 
 
 # Lines between `struct x_t:` and its first field, or above it.
-OWNERSHIP = re.compile(r"\b(own(s|er|ed|ers)?|part of|value|points into|dies with|lives in)\b", re.I)
+OWNERSHIP = re.compile(r"\b(own(s|er|ed|ers)?|part of|field of|freed by|value|points into|dies with|lives in)\b", re.I)
 
 
 @pytest.mark.parametrize("path", core_files(".pxd"), ids=name)
