@@ -66,6 +66,19 @@ def now_ns():
 
 # --- arena ---
 
+cdef extern from * nogil:
+    """
+    #include <stddef.h>
+    #define FG_ALIGNMENT _Alignof(max_align_t)
+    """
+    size_t FG_ALIGNMENT
+
+
+def alignment():
+    """What any C type may ask for: 16 on 64-bit CPUs, 8 on armv7."""
+    return FG_ALIGNMENT
+
+
 def take_all(list sizes):
     """Takes blocks of these sizes, fills each with its own byte, reads all back at the end.
 

@@ -14,7 +14,7 @@ CHUNK = 16384
 def test_blocks_are_zeroed_aligned_and_apart(sizes):
     addresses, is_zeroed, is_kept, total, after = door.take_all(sizes)
     assert is_zeroed and is_kept
-    assert all(address % 16 == 0 for address in addresses)
+    assert all(address % door.alignment() == 0 for address in addresses)
     ends = sorted(zip(addresses, sizes, strict=True))
     assert all(at + size <= following for (at, size), (following, _) in zip(ends, ends[1:], strict=False))
     assert total >= sum(sizes)
