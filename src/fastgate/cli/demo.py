@@ -95,10 +95,9 @@ def run(args: argparse.Namespace) -> int:
             file.write(CONFIG.format(listen=listen, status_listen=status_listen,
                                      port_one=upstreams[0].port, port_two=upstreams[1].port))
         source = file_source(config, {"workers": args.workers, "log_level": "warn"})
-        return run_gateway(source, on_ready=lambda lifecycle: _begin(lifecycle, upstreams, status_listen, config))
+        return run_gateway(source, on_ready=lambda lifecycle: _begin(lifecycle, upstreams, status_listen, config),
+                           on_end=lambda: _end(upstreams))
     finally:
-        for upstream in upstreams:
-            upstream.close()
         shutil.rmtree(home, ignore_errors=True)
 
 
@@ -121,3 +120,8 @@ async def _begin(lifecycle: "Lifecycle", upstreams: "list[DemoUpstream]", status
     url = f"http://{lifecycle.listeners[0].address}"
     print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"), config=config),
           flush=True)
+
+
+def _end(upstreams: "list[DemoUpstream]") -> None:
+    for upstream in upstreams:
+        upstream.close()

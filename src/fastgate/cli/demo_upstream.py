@@ -28,16 +28,21 @@ class DemoUpstream:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._server: asyncio.AbstractServer | None = None
+        self._connections: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, sock=self._socket, limit=HEAD_LIMIT)
 
     def close(self) -> None:
+        """Ends its connections too. On the loop, when it has been started."""
         if self._server is not None:
             self._server.close()
+        for writer in self._connections:
+            writer.transport.abort()
         self._socket.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 method, target, headers = _parse_head(head)
@@ -54,6 +59,7 @@ class DemoUpstream:
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
             pass        # the gateway closed the connection, or asked for more than a demo does
         finally:
+            self._connections.discard(writer)
             writer.close()
 
     def _send_echo(self, writer: asyncio.StreamWriter, method: str, target: str, headers: dict, body: bytes) -> None:

@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING
 
 from fastgate.control import crash
@@ -22,10 +22,12 @@ log = logging.getLogger("fastgate.control")
 
 
 def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
-                on_ready: "Callable[[Lifecycle], object]" = lambda _: None) -> int:
+                on_ready: "Callable[[Lifecycle], Awaitable[None] | None]" = lambda lifecycle: None,
+                on_end: Callable[[], None] = lambda: None) -> int:
     """Runs a gateway in this process until it is told to stop; the exit code.
 
     on_ready: called, and awaited if it returns an awaitable, once requests are served.
+    on_end: called on the loop when all is over, a start that failed included.
     Everything that stands in the way of a start is printed to standard error.
     """
     from fastgate.config import ConfigErrors
@@ -41,6 +43,8 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
     for warning in model_warnings(model):
         log.warning("%s", warning)
 
+    import asyncio
+
     from fastgate._core.bridge.errors import SnapshotError
     from fastgate.control.control_socket import ControlSocketError
     from fastgate.control.lifecycle import Lifecycle
@@ -49,7 +53,11 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
     loop = new_event_loop()
 
     async def serve() -> int:
-        return await Lifecycle(source, model, environ).run(on_ready)
+        try:
+            return await Lifecycle(source, model, environ).run(on_ready)
+        finally:
+            on_end()
+            await asyncio.sleep(0)      # what was closed just now is told so before the loop ends
 
     try:
         return loop.run_until_complete(serve())
