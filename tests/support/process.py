@@ -85,7 +85,8 @@ class GatewayProcess:
     """A running `fastgate run`. Made by `start_gateway`."""
 
     def __init__(self, process: subprocess.Popen, config_path: Path, home: Path, addresses: list[str],
-                 status_port: int | None, reserved: list[socket.socket], environ: dict[str, str]) -> None:
+                 status_port: int | None, reserved: list[socket.socket], environ: dict[str, str],
+                 notify: socket.socket) -> None:
         self.process = process
         self.pid = process.pid
         self.config_path = config_path      # the file it reads; `reload(config)` writes it anew
@@ -95,6 +96,7 @@ class GatewayProcess:
         self.status_port = status_port
         self.environ = environ
         self._reserved = reserved
+        self._notify = notify
         self._stdout = Stream(process.stdout)
         self._stderr = Stream(process.stderr)
 
@@ -179,8 +181,8 @@ class GatewayProcess:
                 except subprocess.TimeoutExpired:
                     self.process.kill()
             self.wait()
-        for reserved in self._reserved:
-            reserved.close()
+        for held in (*self._reserved, self._notify):
+            held.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def log(self) -> str:
@@ -196,6 +198,11 @@ class GatewayProcess:
 
     def wait_for_access_log(self, text: str, timeout: float = 10.0, since: int = 0) -> str:
         return self._stdout.wait_for(text, timeout, since)
+
+    def notified(self, timeout: float = 10.0) -> list[str]:
+        """The lines of the next message to the service manager (READY=1 at the start is taken already)."""
+        self._notify.settimeout(timeout)
+        return self._notify.recv(4096).decode().split("\n")
 
     def rss(self) -> int:
         """Resident memory in bytes."""
@@ -270,15 +277,13 @@ def start_gateway(config: dict | str, *, workers: int = 1, listen: int | list[st
     environ |= env or {}
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                env=environ, cwd=home, pass_fds=fds)
-    gateway = GatewayProcess(process, path, home, addresses, status_port, reserved, environ)
+    gateway = GatewayProcess(process, path, home, addresses, status_port, reserved, environ, notify)
     try:
         _wait_until_ready(gateway, notify, ready_s)
     except BaseException:
         gateway.process.kill()
         gateway.close()
         raise
-    finally:
-        notify.close()
     return gateway
 
 
