@@ -11,7 +11,7 @@ import time
 import pytest
 import requests
 from support.held_upstream import to
-from support.process import GatewayFailed
+from support.process import SOURCE, GatewayFailed
 
 
 class Held(threading.Thread):
@@ -179,7 +179,8 @@ def test_unix_and_ipv6_listeners(gateway, upstream, tmp_path):
 
 def test_without_uvloop(gateway, upstream, tmp_path):
     (tmp_path / "uvloop.py").write_text("raise ImportError('no wheel for this board')")
-    running = gateway(to(upstream.url), env={"PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"})
+    path = os.pathsep.join([str(tmp_path), str(SOURCE), os.environ.get("PYTHONPATH", "")])
+    running = gateway(to(upstream.url), env={"PYTHONPATH": path})
     assert requests.get(running.url).text == "answer"
     assert running.reload()["ok"]
     assert running.stop() == 0

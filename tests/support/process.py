@@ -119,7 +119,7 @@ class GatewayProcess:
 
     @property
     def control_path(self) -> str:
-        from fastgate.control.control_socket import socket_path
+        from fastgate.control.control_client import socket_path
 
         return socket_path(str(self.config_path), environ=self.environ)
 

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         return 1
     from fastgate.control.source import check, file_source
 
-    report = check(file_source(args.config, options.overrides(args), args.allow_unknown_plugins))
+    report = check(file_source(args.config, options.flags(args), args.allow_unknown_plugins))
     for warning in report.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     for error in report.errors:

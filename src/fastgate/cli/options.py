@@ -38,7 +38,7 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--access-log", metavar="WHERE", help="stdout, off or a file ($FASTGATE_ACCESS_LOG)")
 
 
-def overrides(args: argparse.Namespace) -> dict:
+def flags(args: argparse.Namespace) -> dict:
     """The flags given, as keys of the `gateway:` section."""
     given = {"proxy_listen": args.listen, "status_listen": args.status_listen, "workers": args.workers,
              "log_level": args.log_level, "access_log": args.access_log}

@@ -32,4 +32,4 @@ def run(args: argparse.Namespace) -> int:
     from fastgate.control.run import run_gateway
     from fastgate.control.source import file_source
 
-    return run_gateway(file_source(args.config, options.overrides(args), args.allow_unknown_plugins))
+    return run_gateway(file_source(args.config, options.flags(args), args.allow_unknown_plugins))

@@ -17,18 +17,22 @@ from fastgate._version import __version__
 from fastgate.control import crash, drain, signals
 from fastgate.control.control_client import socket_path
 from fastgate.control.control_socket import ControlSocket
-from fastgate.control.listeners import Listener, adopt_listener, open_listeners
+from fastgate.control.listeners import Listener, adopt_listener, open_listener, open_listeners
+from fastgate.control.names import Names
 from fastgate.control.reload import Reloader
 from fastgate.control.resources import give_memory_back, worker_count
 from fastgate.control.source import Source
 from fastgate.control.systemd import Notifier, take_sockets
+from fastgate.telemetry import error_log
 
 if TYPE_CHECKING:
     from fastgate.config import Model
+    from fastgate.telemetry.status_listener import StatusListener
 
 TICK_S = 1.0                # wall clock and watchdog
 COLLECT_FIRST_S = 0.05      # the first look for snapshots no request uses any more
 COLLECT_LAST_S = 5.0        # the looks get rarer: a tunnel may hold one for hours
+FLUSH_S = 2.0               # for what the access log still holds at the end
 STATUS_SOCKET_NAME = "status"       # FileDescriptorName= of the socket unit
 
 log = logging.getLogger("fastgate.control")
@@ -41,11 +45,13 @@ class Lifecycle:
         self.state = "starting"
         self.model = model
         self.listeners: list[Listener] = []
+        self.status_listener: Listener | None = None
         self.control_path = socket_path(source.path, model.gateway["control_socket"], environ)
         self._source = source
         self._environ = environ
         self._began = time.monotonic()
         self._notifier = Notifier(environ)
+        self._status: "StatusListener | None" = None
         self._threads: list[threading.Thread] = []
         self._tasks: set[asyncio.Task] = set()
         self._collector: asyncio.Task | None = None
@@ -78,10 +84,15 @@ class Lifecycle:
         settings = self.model.gateway
         workers = worker_count(settings["workers"])
         self.gateway = Gateway(workers, settings)
-        number = self.gateway.publish(self.model)
-        self.reloader = Reloader(self.gateway, self._source.load, self.model, number, self._on_published)
         self.gateway.set_wall_clock(wall_clock_offset_ns())
+        self.names = Names(self.gateway, settings["resolver"])
         self._open_listeners(settings, workers)
+        await self.names.prepare(self.model)
+        number = self.gateway.publish(self.model)
+        self.names.settle()
+        self.reloader = Reloader(self.gateway, self.names, self._source.load, self.model, number, self._on_published)
+        await self._open_status(workers)
+        self._start_access_log()
         self._start_reactors(workers)
         await self._control.open()
         self._supervise("tick", self._tick())
@@ -96,6 +107,7 @@ class Lifecycle:
                  len(self.model.services), len(self.model.routes))
 
     def _open_listeners(self, settings: dict, workers: int) -> None:
+        """All sockets, so that an address in use ends the start before anything else has begun."""
         inherited = take_sockets(self._environ)
         self.listeners = [adopt_listener(s) for name, s in inherited if name != STATUS_SOCKET_NAME]
         if self.listeners:
@@ -103,8 +115,30 @@ class Lifecycle:
                      len(self.listeners))
         else:
             self.listeners = open_listeners(settings["proxy_listen"], workers)
+        for name, handed_over in inherited:
+            if name == STATUS_SOCKET_NAME:
+                self.status_listener = adopt_listener(handed_over)
+        if self.status_listener is None and settings["status_listen"] != "off":
+            self.status_listener = open_listener(settings["status_listen"], 1)
         for listener in self.listeners:
             self.gateway.listen(listener.filenos(), listener.is_shared, listener.port, listener.is_unix)
+
+    async def _open_status(self, workers: int) -> None:
+        if self.status_listener is None:
+            return
+        from fastgate.telemetry.source import StatusSource
+        from fastgate.telemetry.status_listener import StatusListener
+
+        access_log = self.gateway.access_log
+        self._status = StatusListener(StatusSource(
+            counters=self.gateway.counters, series=self.gateway.series, snapshot=self.gateway.snapshot_info,
+            active=self.gateway.active, reactors=workers, not_ready=self._not_ready,
+            configuration_hash=lambda: self.model.hash, reloads=self.reloader.figures,
+            access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures))
+        await self._status.open(self.status_listener.sockets[0])
+
+    def _not_ready(self) -> str:
+        return "" if self.state == "ready" else f"the gateway is {self.state}"
 
     def _start_reactors(self, workers: int) -> None:
         for index in range(workers):
@@ -117,6 +151,17 @@ class Lifecycle:
     def _reactor_main(self, index: int) -> None:
         signals.block_in_this_thread()
         self.gateway.run_reactor(index)
+
+    def _start_access_log(self) -> None:
+        if self.gateway.access_log is None:
+            return
+        name = "fastgate-access-log"
+        main = crash.guard(name, self._access_log_main, lambda: self._reactors_may_end)
+        threading.Thread(target=main, name=name, daemon=True).start()
+
+    def _access_log_main(self) -> None:
+        signals.block_in_this_thread()
+        self.gateway.access_log.run()
 
     def _start_watch(self) -> None:
         from fastgate.control.watch import Watch
@@ -136,6 +181,9 @@ class Lifecycle:
         self._notifier.extend_timeout(drain_s + drain.JOIN_S)
         self.gateway.stop_accepting()
         log.info("draining: %d connections open, up to %g s", self.gateway.active(), drain_s)
+        await asyncio.sleep(drain.SHUT_AFTER_S)
+        for listener in self.listeners:
+            listener.shut()
         left = await drain.wait_until_idle(self.gateway.active, drain_s, self._quit, self._report_drain)
         if left:
             log.warning("%d connections are cut: %s", left,
@@ -145,8 +193,13 @@ class Lifecycle:
         hung = drain.join_reactors(self._threads)
         if hung:
             crash.die(f"{', '.join(hung)} did not leave the loop within {drain.JOIN_S:g} s of being told to")
-        self.gateway.collect()
+        if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
+            log.warning("the access log could not be written to its end within %g s", FLUSH_S)
         self.state = "ended"
+        await self.names.close()
+        if self._status is not None:
+            await self._status.close()
+        self.gateway.collect()
         log.info("ended")
         return 1 if self._quit.is_set() and left else 0
 
@@ -154,8 +207,9 @@ class Lifecycle:
         """Gives back what outlives the process otherwise: socket files, the control socket and its lock."""
         for task in self._tasks:
             task.cancel()
-        for listener in self.listeners:
-            listener.close()
+        for listener in (*self.listeners, self.status_listener):
+            if listener is not None:
+                listener.close()
         self._control.close()
         self._notifier.close()
 
@@ -170,6 +224,7 @@ class Lifecycle:
 
     def _on_published(self, model: "Model") -> None:
         self.model = model
+        error_log.set_level(model.gateway["log_level"])
         if self._collector is None or self._collector.done():
             self._collector = self._supervise("collect", self._collect())
 
@@ -191,7 +246,9 @@ class Lifecycle:
             self._supervise("reload", self._reload())
 
     def _reopen_logs(self) -> None:
-        pass
+        if self.gateway.access_log is not None:
+            self.gateway.access_log.reopen()
+            log.info("the access log is reopened")
 
     def _announce(self) -> None:
         self._notifier.ready(f"{self.state}: snapshot {self.reloader.number}, "
@@ -217,9 +274,9 @@ class Lifecycle:
         return {"ok": True, "errors": [], "warnings": [], "pid": os.getpid(), "version": __version__,
                 "state": self.state, "config": os.path.realpath(self._source.path),
                 "listeners": [listener.address for listener in self.listeners],
+                "status_listener": self.status_listener.address if self.status_listener else "off",
                 "snapshot": self.gateway.snapshot_info(), "uptime_s": round(time.monotonic() - self._began, 3),
-                "reloads": {"ok": self.reloader.succeeded, "failed": self.reloader.failed,
-                            "last_errors": self.reloader.last_errors}}
+                "reloads": self.reloader.figures(), "last_errors": self.reloader.last_errors}
 
     def _supervise(self, name: str, coroutine: Awaitable) -> asyncio.Task:
         """A task whose failure is the gateway's: without the clock or the watch it would run on half blind."""

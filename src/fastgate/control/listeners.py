@@ -27,10 +27,21 @@ class Listener:
     is_shared: bool
     port: int                           # 0 for a Unix socket
     is_unix: bool = False
+    is_inherited: bool = False          # systemd's, which keeps it open when we go
     inode: tuple[int, int] | None = field(default=None, repr=False)     # of a Unix socket we made
 
     def filenos(self) -> list[int]:
         return [s.fileno() for s in self.sockets]
+
+    def shut(self) -> None:
+        """Refuses new connections while the descriptors stay open, for reactors may still look at them.
+        What systemd handed over is its own: there connections wait for the next process."""
+        if not self.is_inherited:
+            for listening in self.sockets:
+                try:
+                    listening.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
 
     def close(self) -> None:
         """Closes the sockets and removes our Unix path, unless somebody else has put theirs there."""
@@ -86,10 +97,12 @@ def adopt_listener(inherited: socket.socket) -> Listener:
                           "use ListenStream= and Accept=no in the socket unit")
     inherited.setblocking(False)
     if inherited.family == socket.AF_UNIX:
-        return Listener(f"unix:{inherited.getsockname()}", [inherited], is_shared=True, port=0, is_unix=True)
+        return Listener(f"unix:{inherited.getsockname()}", [inherited], is_shared=True, port=0, is_unix=True,
+                        is_inherited=True)
     host, port = inherited.getsockname()[:2]
     inherited.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Listener(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", [inherited], is_shared=True, port=port)
+    return Listener(f"[{host}]:{port}" if ":" in host else f"{host}:{port}", [inherited], is_shared=True, port=port,
+                    is_inherited=True)
 
 
 def _resolve(address: str, host: str, port: int) -> tuple[int, tuple]:

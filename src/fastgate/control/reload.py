@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fastgate.control.names import Names
 from fastgate.control.source import model_warnings
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ReloadResult:
 class Reloader:
     """Owner: the lifecycle. Reloads one after the other, however they are asked for."""
 
-    def __init__(self, gateway: "Gateway", load: "Callable[[], Model]", model: "Model", number: int,
+    def __init__(self, gateway: "Gateway", names: Names, load: "Callable[[], Model]", model: "Model", number: int,
                  on_published: "Callable[[Model], None]") -> None:
         self.model = model
         self.number = number
@@ -50,6 +51,7 @@ class Reloader:
         self.last_errors: list[str] = []        # of the last reload; empty when it succeeded
         self.last_success_s = time.time()       # wall clock; the start counts
         self._gateway = gateway
+        self._names = names
         self._load = load
         self._on_published = on_published
         self._turn = asyncio.Lock()
@@ -62,6 +64,10 @@ class Reloader:
             self._remember(result)
             return result
 
+    def figures(self) -> dict[str, float]:
+        """For `/status` and `/metrics`. `last_success_s`: Unix time; the start counts."""
+        return {"succeeded": self.succeeded, "failed": self.failed, "last_success_s": self.last_success_s}
+
     async def _reload(self) -> ReloadResult:
         from fastgate._core.bridge.errors import SnapshotError
         from fastgate.config import ConfigErrors
@@ -70,11 +76,14 @@ class Reloader:
         try:
             # In a thread of its own: the control plane answers while a large file is parsed.
             model = await loop.run_in_executor(None, self._load)
+            await self._names.prepare(model)
             number = self._gateway.publish(model)
         except ConfigErrors as errors:
             return self._refused(str(errors).splitlines())
-        except (SnapshotError, OSError) as error:
+        except SnapshotError as error:
             return self._refused([str(error)])
+        finally:
+            self._names.settle()
         warnings = model_warnings(model) + restart_warnings(self.model.gateway, model.gateway)
         self.model, self.number = model, number
         self._on_published(model)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastgate.control import crash
 from fastgate.control.resources import raise_descriptor_limit
 from fastgate.control.source import Source, model_warnings
+from fastgate.telemetry import error_log
 
 if TYPE_CHECKING:
     import asyncio
@@ -36,10 +37,10 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
     raise_descriptor_limit()
     try:
         model = source.load()
-    except (ConfigErrors, OSError) as error:
+    except ConfigErrors as error:
         print(error, file=sys.stderr)
         return EXIT_FAILED
-    set_up_logging(model.gateway["log_level"])
+    error_log.set_up(model.gateway["log_level"], environ)
     for warning in model_warnings(model):
         log.warning("%s", warning)
 

@@ -13,7 +13,7 @@ COUNTED = ("services", "routes", "upstreams")
 @dataclass(frozen=True)
 class Source:
     path: str                           # of the file; names the control socket
-    load: "Callable[[], Model]"         # reads and validates it, overrides applied; raises ConfigErrors, OSError
+    load: "Callable[[], Model]"         # reads and validates it, overrides applied; raises ConfigErrors
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class CheckReport:
     counts: dict[str, int] = field(default_factory=dict)    # of entities, by their plural
 
 
-def file_source(path: str, overrides: dict, allow_unknown_plugins: bool = False) -> Source:
-    """overrides: values that win over the file's `gateway:` section, by key."""
+def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> Source:
+    """flags: values that win over the variables and the file's `gateway:` section, by its keys."""
 
     def load() -> "Model":
         from fastgate import config
 
-        return config.load(path, allow_unknown_plugins=allow_unknown_plugins, overrides=overrides)
+        return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags)
 
     return Source(path, load)
 
@@ -43,7 +43,7 @@ def check(source: Source) -> CheckReport:
 
     try:
         model = source.load()
-    except (ConfigErrors, OSError) as error:
+    except ConfigErrors as error:
         return CheckReport(str(error).splitlines())
     warnings = model_warnings(model)
     try:
