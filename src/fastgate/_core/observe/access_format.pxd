@@ -1,0 +1,21 @@
+"""An access record as one line of text."""
+
+from fastgate._core.observe.access_record cimport access_record_t
+
+
+cdef enum access_format_t:
+    ACCESS_JSON = 0
+    ACCESS_COMBINED
+
+
+cdef enum:
+    # Longer fields are cut to this many bytes, and "...+N" tells how many are missing.
+    ACCESS_URI_BYTES = 4096
+    ACCESS_FIELD_BYTES = 512        # every other field
+
+
+# Room that access_format may need for this record, in bytes.
+cdef size_t access_bound(const access_record_t *record) noexcept nogil
+
+# Writes the line, its newline included; the number of bytes.
+cdef size_t access_format(char *out, const access_record_t *record, access_format_t format) noexcept nogil
