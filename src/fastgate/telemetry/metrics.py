@@ -1,0 +1,88 @@
+"""Every metric fastgate exports: its name, kind, labels and meaning. One list, for code, docs and tests."""
+
+from typing import Literal, NamedTuple
+
+
+class Metric(NamedTuple):
+    """One metric family."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    help: str
+    labels: tuple[str, ...] = ()
+
+
+PAIR = ("service", "route")
+
+# Requests that matched no route have empty service and route labels.
+METRICS: tuple[Metric, ...] = (
+    Metric("fastgate_build_info", "gauge", "Always 1; the version is in the label.", ("version",)),
+    Metric("fastgate_ready", "gauge", "1 while requests should be sent here, as /status/ready says."),
+    Metric("fastgate_reactors", "gauge", "Reactor threads."),
+
+    Metric("fastgate_http_requests_total", "counter", "Requests answered, by status code of the answer.",
+           (*PAIR, "code")),
+    Metric("fastgate_request_latency_seconds", "histogram",
+           "From a request's first byte to its answer's last.", PAIR),
+    Metric("fastgate_upstream_latency_seconds", "histogram",
+           "What the upstream took, of requests that were sent to one.", PAIR),
+    Metric("fastgate_gateway_latency_seconds", "histogram", "What the gateway itself took.", PAIR),
+    Metric("fastgate_bandwidth_bytes_total", "counter",
+           "Bytes of requests (ingress) and answers (egress), heads included.", (*PAIR, "direction")),
+
+    Metric("fastgate_requests_received_total", "counter", "Request heads received, refused ones included."),
+    Metric("fastgate_requests_active", "gauge", "Requests being answered."),
+    Metric("fastgate_requests_malformed_total", "counter",
+           "Requests refused because they broke the grammar or a limit."),
+    Metric("fastgate_client_timeouts_total", "counter",
+           "Clients cut off because they sent or read too slowly."),
+    Metric("fastgate_client_bytes_total", "counter",
+           "Bytes received from clients (ingress) and sent to them (egress).", ("direction",)),
+    Metric("fastgate_connections_accepted_total", "counter", "Client connections accepted."),
+    Metric("fastgate_connections_closed_total", "counter", "Client connections closed."),
+    Metric("fastgate_connections_refused_total", "counter",
+           "Client connections refused for want of descriptors, memory or by the limit."),
+    Metric("fastgate_connections_active", "gauge", "Client connections open."),
+    Metric("fastgate_tunnels_active", "gauge", "WebSocket and other upgraded connections open."),
+
+    Metric("fastgate_upstream_requests_total", "counter",
+           "Requests put on a pooled connection (reused) and connections begun for one (new).", ("connection",)),
+    Metric("fastgate_upstream_connect_failures_total", "counter",
+           "Connects to targets that were refused, unreachable or timed out."),
+    Metric("fastgate_upstream_connections_closed_total", "counter", "Connections to targets closed."),
+    Metric("fastgate_upstream_connections_idle", "gauge", "Connections to targets waiting in a pool."),
+    Metric("fastgate_upstream_timeouts_total", "counter", "Requests answered 504 because the upstream was too slow."),
+    Metric("fastgate_upstream_retries_total", "counter", "Requests sent once more."),
+
+    Metric("fastgate_reactor_loops_total", "counter", "Turns of the reactors' event loops."),
+
+    Metric("fastgate_access_log_lines_total", "counter", "Access log lines written."),
+    Metric("fastgate_access_log_bytes_total", "counter", "Access log bytes written."),
+    Metric("fastgate_access_log_dropped_total", "counter",
+           "Access log lines lost: the writer could not keep up (full) or writing failed (failed).", ("reason",)),
+    Metric("fastgate_access_log_errors_total", "counter", "Writes to the access log that failed."),
+
+    Metric("fastgate_configuration_info", "gauge", "Always 1; the MD5 of the configuration is in the label.",
+           ("hash",)),
+    Metric("fastgate_configuration_reloads_total", "counter", "Reloads since the start, by result.", ("result",)),
+    Metric("fastgate_configuration_last_success_timestamp_seconds", "gauge",
+           "When the configuration in use was taken, in Unix time."),
+    Metric("fastgate_snapshot_number", "gauge", "Number of the snapshot in use."),
+    Metric("fastgate_snapshot_routes", "gauge", "Routes in it."),
+    Metric("fastgate_snapshot_services", "gauge", "Services in it."),
+    Metric("fastgate_snapshot_upstreams", "gauge", "Upstreams in it."),
+    Metric("fastgate_snapshot_size_bytes", "gauge", "Memory it takes."),
+    Metric("fastgate_snapshots_retired", "gauge", "Older snapshots that requests still use."),
+
+    Metric("fastgate_resolver_names", "gauge", "Host names of upstreams and targets being resolved."),
+    Metric("fastgate_resolver_names_stale", "gauge", "Names in use with their last good answer after a failure."),
+    Metric("fastgate_resolver_queries_total", "counter", "Names looked up, by result.", ("result",)),
+
+    Metric("fastgate_process_cpu_seconds_total", "counter", "CPU time of the process, user and system."),
+    Metric("fastgate_process_resident_memory_bytes", "gauge", "Resident memory."),
+    Metric("fastgate_process_virtual_memory_bytes", "gauge", "Virtual memory."),
+    Metric("fastgate_process_open_fds", "gauge", "Open file descriptors."),
+    Metric("fastgate_process_max_fds", "gauge", "Most file descriptors the process may open."),
+    Metric("fastgate_process_threads", "gauge", "Threads."),
+    Metric("fastgate_process_start_time_seconds", "gauge", "When the process began, in Unix time."),
+)

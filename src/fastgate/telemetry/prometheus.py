@@ -1,0 +1,174 @@
+"""Prometheus' text format 0.0.4 (what `promtool check metrics` accepts) from a StatusSource."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fastgate._core.bridge.series_registry import LATENCY_BOUNDS_S
+from fastgate._version import __version__
+from fastgate.telemetry.metrics import METRICS, Metric
+from fastgate.telemetry.process import process_figures
+from fastgate.telemetry.source import StatusSource
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+BLOCK_BYTES = 32768         # about as much text at a time
+
+Sample = tuple[tuple[str, ...], float]      # label values, in the order of Metric.labels; value
+
+LE = [f'le="{bound:.10g}"' for bound in LATENCY_BOUNDS_S] + ['le="+Inf"']
+ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+FROM_COUNTERS = {
+    "fastgate_requests_received_total": "requests",
+    "fastgate_requests_active": "requests_active",
+    "fastgate_requests_malformed_total": "refused_malformed",
+    "fastgate_client_timeouts_total": "timeouts_client",
+    "fastgate_connections_accepted_total": "connections_accepted",
+    "fastgate_connections_closed_total": "connections_closed",
+    "fastgate_connections_refused_total": "connections_refused",
+    "fastgate_tunnels_active": "tunnels",
+    "fastgate_upstream_connect_failures_total": "upstream_failed",
+    "fastgate_upstream_connections_closed_total": "upstream_closed",
+    "fastgate_upstream_connections_idle": "upstream_idle",
+    "fastgate_upstream_timeouts_total": "timeouts_upstream",
+    "fastgate_upstream_retries_total": "retries",
+    "fastgate_reactor_loops_total": "loops",
+}
+FROM_SNAPSHOT = {
+    "fastgate_snapshot_number": "number",
+    "fastgate_snapshot_routes": "routes",
+    "fastgate_snapshot_services": "services",
+    "fastgate_snapshot_upstreams": "upstreams",
+    "fastgate_snapshot_size_bytes": "bytes",
+    "fastgate_snapshots_retired": "retired",
+}
+FROM_PROCESS = {
+    "fastgate_process_cpu_seconds_total": "cpu_s",
+    "fastgate_process_resident_memory_bytes": "resident_bytes",
+    "fastgate_process_virtual_memory_bytes": "virtual_bytes",
+    "fastgate_process_open_fds": "open_fds",
+    "fastgate_process_max_fds": "max_fds",
+    "fastgate_process_threads": "threads",
+    "fastgate_process_start_time_seconds": "started_at_s",
+}
+HISTOGRAMS = {
+    "fastgate_request_latency_seconds": "total",
+    "fastgate_upstream_latency_seconds": "upstream",
+    "fastgate_gateway_latency_seconds": "gateway",
+}
+
+
+def exposition(source: StatusSource) -> Iterator[str]:
+    """The metrics as blocks of text, made as they are asked for.
+
+    With thousands of routes the text is megabytes: the caller sends block by block, and
+    the control loop does other work in between. Families without a sample are left out.
+    """
+    series = source.series()
+    samples = _samples(source, series)
+    parts: list[str] = []
+    size = 0
+    for metric in METRICS:
+        if metric.kind == "histogram":
+            lines = _histogram_lines(metric, series, HISTOGRAMS[metric.name])
+        else:
+            lines = _lines(metric, samples.get(metric.name, ()))
+        for text in _family(metric, lines):
+            parts.append(text)
+            size += len(text)
+            if size >= BLOCK_BYTES:
+                yield "".join(parts)
+                parts, size = [], 0
+    yield "".join(parts)
+
+
+def _family(metric: Metric, lines: Iterable[str]) -> Iterator[str]:
+    is_first = True
+    for line in lines:
+        if is_first:
+            yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
+            is_first = False
+        yield line
+
+
+def _labels(names: Iterable[str], values: Iterable[str]) -> str:
+    return ",".join(f'{name}="{value.translate(ESCAPES)}"' for name, value in zip(names, values))
+
+
+def _number(value: float) -> str:
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _lines(metric: Metric, samples: Iterable[Sample]) -> Iterator[str]:
+    for values, value in samples:
+        labels = f"{{{_labels(metric.labels, values)}}}" if metric.labels else ""
+        yield f"{metric.name}{labels} {_number(value)}\n"
+
+
+def _histogram_lines(metric: Metric, series: list[dict[str, Any]], key: str) -> Iterator[str]:
+    for one in series:
+        histogram = one[key]
+        labels = _labels(metric.labels, (one["service"], one["route"]))
+        bucket = f"{metric.name}_bucket{{{labels},"
+        lines = []
+        count = 0
+        for le, n in zip(LE, histogram["buckets"]):
+            count += n
+            lines.append(f"{bucket}{le}}} {count}\n")
+        lines.append(f"{metric.name}_sum{{{labels}}} {_number(histogram['sum_s'])}\n"
+                     f"{metric.name}_count{{{labels}}} {count}\n")
+        yield "".join(lines)
+
+
+def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, Iterable[Sample]]:
+    """The samples of all families but the histograms."""
+    counters = source.counters()
+    snapshot = source.snapshot()
+    figures = process_figures()
+    reloads = source.reloads()
+    samples: dict[str, Iterable[Sample]] = {
+        "fastgate_build_info": [((__version__,), 1)],
+        "fastgate_ready": [((), 0 if source.not_ready() else 1)],
+        "fastgate_reactors": [((), source.reactors)],
+        "fastgate_connections_active": [((), source.active())],
+        "fastgate_client_bytes_total": [(("ingress",), counters["bytes_in"]), (("egress",), counters["bytes_out"])],
+        "fastgate_upstream_requests_total": [
+            (("new",), counters["upstream_opened"]), (("reused",), counters["upstream_reused"])],
+        "fastgate_configuration_info": [((source.configuration_hash(),), 1)],
+        "fastgate_configuration_reloads_total": [
+            (("succeeded",), reloads["succeeded"]), (("failed",), reloads["failed"])],
+        "fastgate_configuration_last_success_timestamp_seconds": [((), reloads["last_success_s"])],
+        "fastgate_http_requests_total": (
+            ((one["service"], one["route"], str(code)), count)
+            for one in series for code, count in sorted(one["codes"].items())),
+        "fastgate_bandwidth_bytes_total": (
+            ((one["service"], one["route"], direction), one[key])
+            for one in series for direction, key in (("ingress", "bytes_in"), ("egress", "bytes_out"))),
+    }
+    for names, values in ((FROM_COUNTERS, counters), (FROM_SNAPSHOT, snapshot), (FROM_PROCESS, figures)):
+        samples |= {name: [((), values[key])] for name, key in names.items() if key in values}
+    return samples | _log_samples(source, counters) | _resolver_samples(source)
+
+
+def _log_samples(source: StatusSource, counters: dict[str, int]) -> dict[str, Iterable[Sample]]:
+    stats = source.access_log()
+    if stats is None:
+        return {}
+    return {
+        "fastgate_access_log_lines_total": [((), stats["written"])],
+        "fastgate_access_log_bytes_total": [((), stats["bytes"])],
+        "fastgate_access_log_dropped_total": [
+            (("full",), counters["log_dropped"]), (("failed",), stats["dropped"])],
+        "fastgate_access_log_errors_total": [((), stats["errors"])],
+    }
+
+
+def _resolver_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:
+    state = source.resolver()
+    if state is None:
+        return {}
+    return {
+        "fastgate_resolver_names": [((), state["names"])],
+        "fastgate_resolver_names_stale": [((), state["stale"])],
+        "fastgate_resolver_queries_total": [
+            (("succeeded",), state["queries"] - state["failures"]), (("failed",), state["failures"])],
+    }

@@ -1,0 +1,22 @@
+"""What the status listener and the metrics are made from: a few functions, wired by the control plane."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StatusSource:
+    """Where the figures come from. All are called on the control loop and return at once."""
+
+    counters: Callable[[], dict[str, int]]      # Gateway.counters
+    series: Callable[[], list[dict[str, Any]]]  # Gateway.series
+    snapshot: Callable[[], dict[str, int]]      # Gateway.snapshot_info
+    active: Callable[[], int]                   # Gateway.active: client connections now open
+    reactors: int                               # how many there are
+    not_ready: Callable[[], str]                # why no requests should be sent here; "": ready
+    configuration_hash: Callable[[], str]       # MD5 of the configuration now in use, in hex
+    reloads: Callable[[], dict[str, float]]     # "succeeded", "failed"; "last_success_s": Unix time
+    access_log: Callable[[], dict[str, int] | None] = lambda: None      # AccessLog.stats; None: off
+    # "names" now known, "stale" of them served from their last good answer; "queries", "failures"
+    resolver: Callable[[], dict[str, int] | None] = lambda: None        # None: no names to resolve
