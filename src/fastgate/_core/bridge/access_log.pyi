@@ -1,5 +1,3 @@
-RING_BYTES: int
-
 class AccessLog:
     path: str
     name: str

@@ -23,9 +23,9 @@ cdef enum:
     # A ring holds a few of the longest lines: 32 KiB of URI and fields escaped to six times.
     MIN_RING_BYTES = 65536
     MAX_RING_BYTES = 0x40000000
+    DEFAULT_RING_BYTES = 262144
     STDOUT_FD = 1
 
-RING_BYTES: int = 262144
 
 log = logging.getLogger("fastgate.access_log")
 
@@ -47,7 +47,7 @@ cdef class AccessLog:
     The object does nothing until some thread is in :meth:`run`.
     """
 
-    def __cinit__(self, target, str format, uint32_t n_reactors, uint32_t ring_bytes=262144):
+    def __cinit__(self, target, str format, uint32_t n_reactors, uint32_t ring_bytes=DEFAULT_RING_BYTES):
         cdef access_format_t c_format
         cdef int fd
         if format == "json":
@@ -70,7 +70,7 @@ cdef class AccessLog:
             self.name = "stdout"
         else:
             self.path = self.name = os.fspath(target)
-            fd = open_log(self.path)
+            fd = _open_log(self.path)
             self.is_ours = True
         self.c_log = access_log_open(n_reactors, ring_bytes, c_format)
         if self.c_log == NULL:
@@ -155,7 +155,7 @@ cdef class AccessLog:
     def _open_again(self) -> None:
         cdef int old_fd = self.c_log.fd
         try:
-            fd = open_log(self.path)
+            fd = _open_log(self.path)
         except OSError as error:
             log.error("access log %s: cannot be opened again: %s; writing goes on into the old file",
                       self.path, error.strerror)
@@ -170,5 +170,5 @@ cdef class AccessLog:
                   self.name, reason, atomic_load_u64(&self.c_log.lines_dropped))
 
 
-def open_log(str path) -> int:
+def _open_log(str path) -> int:
     return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o640)
