@@ -108,7 +108,8 @@ def adopt_listener(inherited: socket.socket) -> Listener:
 def _resolve(address: str, host: str, port: int) -> tuple[int, tuple]:
     try:
         # As bytes: no codec for international names is loaded.
-        found = socket.getaddrinfo(host.encode("idna") if not host.isascii() else host.encode(), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        name = host.encode("ascii" if host.isascii() else "idna")
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError) as error:
         raise ListenError(f"cannot listen on {address}: {host!r} is no address of this machine ({error})") from None
     family, _, _, _, where = found[0]

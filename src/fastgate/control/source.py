@@ -28,15 +28,15 @@ def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> 
 
     def load() -> "Model":
         from fastgate import config
+        from fastgate._core.bridge.pattern_check import check_pattern
 
-        return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags)
+        return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags, check_pattern=check_pattern)
 
     return Source(path, load)
 
 
 def check(source: Source) -> CheckReport:
-    """Loads and compiles as a start does, with no socket opened. What the compiler refuses (a regular
-    expression, say) is only seen once the file itself has no error."""
+    """Loads and compiles as a start does, with no socket opened."""
     from fastgate._core.bridge.errors import SnapshotError
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import ConfigErrors
