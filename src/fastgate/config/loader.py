@@ -77,9 +77,9 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
     left_out = _leave_out_plugins(rows, allow_unknown_plugins, problems)
     if check_pattern is not None:
         patterns.check_patterns(rows["routes"], check_pattern, problems)
-    if not problems:
-        references.give_ids(rows, now)
     references.check_unique(rows, problems)
+    if not problems and not findings:
+        references.give_ids(rows, now, problems)
     if problems or findings:
         if unresolved:
             problems = _without_echoes(problems, unresolved)
