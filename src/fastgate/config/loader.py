@@ -4,6 +4,7 @@ that all errors come out at once."""
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from collections.abc import Mapping
@@ -47,6 +48,20 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
     if format not in ("yaml", "json"):
         raise ValueError(f'format is "yaml" or "json", not {format!r}')
     environ = os.environ if environ is None else environ
+    # A large file makes 100,000 containers and no cycles: looking for cycles
+    # among them takes longer than reading it.
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _load(text, name, format, environ, flags or {}, allow_unknown_plugins, check_pattern,
+                     int(time.time()) if now is None else now)
+    finally:
+        if is_collecting:
+            gc.enable()
+
+
+def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: Mapping[str, object],
+          allow_unknown_plugins: bool, check_pattern: Callable[[str], str | None] | None, now: int) -> Model:
     tree, findings = reader.parse(text, name, format)
     problems: Problems = []
     if type(tree) is not dict:
@@ -56,15 +71,15 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
         substitution.substitute(tree, environ, problems)
     unresolved = {path for path, _ in problems}
     _check_version(tree, problems)
-    gateway, origins = _read_gateway(tree.get("gateway"), environ, flags or {}, problems)
+    gateway, origins = _read_gateway(tree.get("gateway"), environ, flags, problems)
     rows = references.flatten(tree, problems)
     references.resolve(rows, problems)
     left_out = _leave_out_plugins(rows, allow_unknown_plugins, problems)
     if check_pattern is not None:
         patterns.check_patterns(rows["routes"], check_pattern, problems)
-    if not problems:
-        references.give_ids(rows, int(time.time()) if now is None else now)
     references.check_unique(rows, problems)
+    if not problems and not findings:
+        references.give_ids(rows, now, problems)
     if problems or findings:
         if unresolved:
             problems = _without_echoes(problems, unresolved)

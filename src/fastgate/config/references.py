@@ -110,8 +110,9 @@ def _found(index: dict[str, dict[str, Any]], wanted: str, target: str, path: tup
     return found
 
 
-def give_ids(rows: Rows, now: int) -> None:
-    """Ids for entities without one, and times. Parents first: their ids are in their children's."""
+def give_ids(rows: Rows, now: int, problems: Problems) -> None:
+    """Ids for entities without one, and times; foreign fields become ids. Parents
+    first: their ids are in their children's."""
     for name in ("services", "upstreams", "routes", "targets"):
         kind = KINDS[name]
         unnamed = ContentKeys()
@@ -133,6 +134,7 @@ def give_ids(rows: Rows, now: int) -> None:
                 entity["id"] = entity_id(name, key)
             if name == "targets":
                 normalize(entity)
+        _check_field(name, "id", rows, problems)  # one that was given may be one that was made
 
 
 def check_unique(rows: Rows, problems: Problems) -> None:
@@ -163,7 +165,6 @@ def _check_group(name: str, unique: tuple[str, ...], rows: Rows, problems: Probl
     seen: dict[tuple[object, ...], tuple[str | int, ...]] = {}
     what, owner = _GROUP_WORDS[name]
     for entity, path in rows[name]:
-        # A foreign field holds an entity or, after give_ids, an id.
         values = tuple(id(value) if type(value) is dict else value for value in map(entity.__getitem__, unique))
         if None in values and name != "plugins":
             continue

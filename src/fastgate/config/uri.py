@@ -7,8 +7,8 @@ import re
 from .errors import shown
 
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-# RFC 3986: what a path may hold unencoded (pchar and "/").
-_PATH_BYTES = _UNRESERVED | frozenset(b"!$&'()*+,;=:@/")
+# What the core takes unencoded in a request's path: all that is visible, but "?" and "#".
+_PATH_BYTES = frozenset(range(0x21, 0x7F)) - frozenset(b"?#")
 _PLAIN = re.compile(r"/(?:[A-Za-z0-9_~-]+/)*[A-Za-z0-9_~-]*\Z")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -20,9 +20,9 @@ _REGEX_META = frozenset(b".^-{}\\|")
 
 
 def normalized(path: str) -> str:
-    """The form the router compares (RFC 3986, 6.2.2): unreserved characters
-    decoded, other escapes in upper case, illegal bytes escaped, dot segments
-    and repeated slashes removed."""
+    """The form the router compares (RFC 3986, 6.2.2; `_core/http/uri`): unreserved characters
+    decoded, other escapes in upper case, bytes no request can have escaped, dot
+    segments and repeated slashes removed."""
     if _PLAIN.match(path):
         return path
     raw = path.encode("utf-8", "surrogatepass")
@@ -82,10 +82,15 @@ def service_path_problem(path: str) -> str | None:
     if "?" in path or "#" in path:
         return "must be a path only, without query or fragment"
     if not _SERVICE_PATH.match(path):
-        return f"has characters a path may not hold; write {shown(normalized(path))}"
+        return f"has characters a path may not hold; write {shown(_escaped(path))}"
     if _BAD_ESCAPE.search(path):
         return "has a % without two hexadecimal digits after it"
     return None
+
+
+def _escaped(path: str) -> str:
+    return "".join(char if _SERVICE_PATH.match("/" + char) else "".join(f"%{byte:02X}" for byte in char.encode())
+                   for char in path)
 
 
 def looks_like_regex(path: str) -> bool:

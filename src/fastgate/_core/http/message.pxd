@@ -48,6 +48,7 @@ cdef enum header_id_t:
 
 
 cdef struct header_t:
+    # Part of its message_t.
     uint32_t name           # offset from message_t.base
     uint32_t value          # offset from message_t.base, without surrounding blanks
     uint32_t value_len

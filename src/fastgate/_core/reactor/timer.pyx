@@ -65,7 +65,7 @@ cdef uint64_t _next_tick(const wheel_t *wheel) noexcept nogil:
     cdef uint64_t best = 0
     cdef uint64_t here, bits, tick
     cdef unsigned level, turn
-    for level in range(WHEEL_LEVELS):
+    for level in range(<unsigned>WHEEL_LEVELS):
         bits = wheel.occupied[level]
         if bits == 0:
             continue

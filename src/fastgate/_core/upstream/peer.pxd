@@ -16,7 +16,7 @@ cdef enum:
 
 
 cdef struct pool_t:
-    # Idle connections of one reactor to one peer, newest first.
+    # Part of its peer_t. Idle connections of one reactor to one peer, newest first.
     # Touched by that reactor only.
     void *newest            # upstream connections, linked through their `next_idle`
     void *oldest
