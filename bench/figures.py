@@ -13,7 +13,7 @@ from typing import Iterator
 import machine
 from peers import Peer, Setup, route_path
 from process import Memory, Program, free_port, get_status
-from sample import Load, Log, Origin, gateway
+from sample import Load, Origin, gateway
 
 IDLE_CONNECTIONS = 10_000
 ROUTES = 10_000
@@ -34,7 +34,7 @@ def started(peer: Peer, body_bytes: int = 13, **settings: int | str) -> Iterator
             yield running, setup, origin
 
 
-def idle(peer: Peer, log: Log) -> dict:
+def idle(peer: Peer) -> dict:
     """Bytes of the gateway's memory for each of 10,000 kept-alive clients that have asked once.
 
     Taken from what it has after a load of 128 connections, so that its buffers and pools stand.
@@ -53,22 +53,20 @@ def idle(peer: Peer, log: Log) -> dict:
         if closed:
             raise running.fail(f"idle: {closed} of {IDLE_CONNECTIONS} connections were closed")
     each = (after.pss - before.pss) / IDLE_CONNECTIONS
-    log(f"  {peer.name:<12} {each:8.0f} bytes a connection, {after.rss / 2**20:.1f} MB in all")
     return {"bytes": each, "bytes_rss": (after.rss - before.rss) / IDLE_CONNECTIONS,
             "before": before._asdict(), "after": after._asdict()}
 
 
-def rest(peer: Peer, log: Log) -> dict:
+def rest(peer: Peer) -> dict:
     """Memory with two workers, one request after the start."""
     with started(peer, workers=REST_WORKERS) as (running, _, _):
         time.sleep(SETTLE_S)
         memory: Memory = running.memory()
         processes = len(running.pids())
-    log(f"  {peer.name:<12} {memory.rss / 2**20:6.1f} MB RSS  {memory.pss / 2**20:6.1f} MB PSS")
     return {**memory._asdict(), "processes": processes}
 
 
-def start(peer: Peer, log: Log) -> dict:
+def start(peer: Peer) -> dict:
     """Seconds from the command to the first proxied answer, asked for every half millisecond."""
     with tempfile.TemporaryDirectory(prefix="fastgate-bench-") as folder, Origin(13) as origin:
         setup = Setup(Path(folder), free_port(), origin.port)
@@ -76,17 +74,17 @@ def start(peer: Peer, log: Log) -> dict:
         begun = time.monotonic()
         with Program(argv, machine.cores()[0], environment=peer.environment) as running:
             seconds = running.wait_ready(setup.port) - begun
-    log(f"  {peer.name:<12} {seconds * 1000:6.1f} ms")
     return {"ms": seconds * 1000}
 
 
-def publish(peer: Peer, form: str, log: Log) -> dict:
+def publish(peer: Peer, form: str) -> dict:
     """Milliseconds from the reload signal until a route added to 10,000 answers, under load.
 
     `again` counts requests the load had to send once more because a kept-alive connection
-    was closed under them; a request that failed otherwise ends the benchmark.
+    was closed under them; a request that failed otherwise ends the benchmark. `form`: of
+    fastgate's file, which is YAML or JSON.
     """
-    with started(peer, routes=ROUTES, extra_path="/old/", form=form) as (running, setup, _):
+    with started(peer, routes=ROUTES, extra_path="/old/", form=form or "yaml") as (running, setup, _):
         arguments = ["-g", "-c", str(LOAD_CONNECTIONS), "-t", "4000", "-n", str(ROUTES), "-u", "/r/%05u/"]
         with Load(setup.port, arguments) as load:
             if get_status(setup.port, NEW_PATH) == 200:
@@ -104,7 +102,5 @@ def publish(peer: Peer, form: str, log: Log) -> dict:
             result = load.result()
     if result["errors"]:
         raise running.fail(f"publish: {result['errors']} requests failed")
-    log(f"  {peer.name:<12} {form:<5} {seconds * 1000:7.1f} ms  sent again {result['lost']}"
-        f"  longest wait {result['max_us'] / 1000:.0f} ms")
-    return {"ms": seconds * 1000, "form": form, "again": result["lost"], "reconnects": result["reconnects"],
+    return {"ms": seconds * 1000, "again": result["lost"], "reconnects": result["reconnects"],
             "max_ms": result["max_us"] / 1000}

@@ -14,8 +14,9 @@ import argparse
 import json
 import signal
 import sys
-import time
+from functools import partial
 from pathlib import Path
+from typing import Callable
 
 import figures
 import machine
@@ -56,23 +57,37 @@ def log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def figure_samples(name: str, peers: list[Peer], rounds: int) -> dict[str, list[dict]]:
-    """Samples by peer, the peers in turn. The relay has neither reload nor routes nor pooled upstreams."""
+def contestants(figure: str, peers: list[Peer]) -> dict[str, Callable[[], dict]]:
+    """What to call for one sample, by name. The relay has neither reload nor routes nor pooled upstreams."""
     peers = [peer for peer in peers if peer.is_proxy]
-    if name == "publish":
-        kinds = [(peer, form) for peer in peers for form in (("yaml", "json") if peer.name.startswith(OURS) else ("",))]
-        names = {f"{peer.name} {form}".strip(): (peer, form) for peer, form in kinds}
-        samples: dict[str, list[dict]] = {key: [] for key in names}
-        for _ in range(rounds):
-            for key, (peer, form) in names.items():
-                samples[key].append(figures.publish(peer, form or "yaml", log))
-        return samples
-    measure = {"idle": figures.idle, "rest": figures.rest, "start": figures.start}[name]
-    samples = {peer.name: [] for peer in peers}
-    for _ in range(rounds):
-        for peer in peers:
-            samples[peer.name].append(measure(peer, log))
+    if figure != "publish":
+        measure = {"idle": figures.idle, "rest": figures.rest, "start": figures.start}[figure]
+        return {peer.name: partial(measure, peer) for peer in peers}
+    calls: dict[str, Callable[[], dict]] = {}
+    for peer in peers:
+        if peer.name.startswith(OURS):
+            calls |= {f"{peer.name} ({form})": partial(figures.publish, peer, form) for form in ("yaml", "json")}
+        else:
+            calls[peer.name] = partial(figures.publish, peer, "")
+    return calls
+
+
+def figure_samples(figure: str, peers: list[Peer], rounds: int) -> dict[str, list[dict]]:
+    """Samples by name, everybody in turn."""
+    calls = contestants(figure, peers)
+    samples: dict[str, list[dict]] = {name: [] for name in calls}
+    for number in range(1, rounds + 1):
+        for name, call in calls.items():
+            taken = call()
+            samples[name].append(taken)
+            shown = "  ".join(f"{key} {value:,.0f}" for key, value in taken.items() if isinstance(value, (int, float)))
+            log(f"  {number}/{rounds} {name:<16} {shown}")
     return samples
+
+
+def save(file: Path | None, result: dict) -> None:
+    if file:
+        file.write_text(json.dumps(result, indent=1) + "\n")
 
 
 def main() -> int:
@@ -95,7 +110,6 @@ def main() -> int:
         "figures": {},
     }
     print(f"fastgate {result['machine']['revision']}, {result['machine']['cpu']}, {given.rounds} rounds of {given.seconds} s")
-    begun = time.monotonic()
     for scenario in SCENARIOS:
         if scenario.name not in given.scenario:
             continue
@@ -104,6 +118,7 @@ def main() -> int:
         rows = summary.scenario_summary(samples)
         result["scenarios"][scenario.name] = {"title": scenario.title, "summary": rows, "samples": samples}
         print(f"\n{summary.scenario_table(scenario.title, rows)}", flush=True)
+        save(given.json, result)
     for name, (title, key, *_) in summary.FIGURES.items():
         if name not in given.scenario:
             continue
@@ -113,9 +128,7 @@ def main() -> int:
             continue
         result["figures"][name] = {"title": title, "summary": summary.figure_summary(samples, key), "samples": samples}
         print(f"\n{summary.figure_table(name, samples)}", flush=True)
-    result["took_s"] = time.monotonic() - begun
-    if given.json:
-        given.json.write_text(json.dumps(result, indent=1) + "\n")
+        save(given.json, result)
     return 0
 
 

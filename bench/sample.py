@@ -97,7 +97,8 @@ def run(scenario: Scenario, peers: list[Peer], rounds: int, seconds: float, log:
         for peer in peers:
             folder = top / peer.name.replace("/", "_")
             folder.mkdir()
-            setup = Setup(folder, free_port(), origin.port, connections=scenario.connections, routes=scenario.routes)
+            setup = Setup(folder, free_port(), origin.port, connections=scenario.connections, routes=scenario.routes,
+                          body_bytes=max(scenario.request_bytes, scenario.response_bytes))
             process = stack.enter_context(gateway(peer, setup))
             process.wait_ready(setup.port, scenario.first_path())
             running[peer.name] = process, setup.port

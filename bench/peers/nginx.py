@@ -6,8 +6,9 @@ Departures from its defaults, all in its favour:
   * `keepalive_requests` closes a connection after 1,000 requests by default: raised out of the way;
   * no access log; no spooling of bodies to disk: responses are relayed as they come once the
     buffers are full (`proxy_max_temp_file_size 0`), request bodies are held in memory up to
-    128 KiB (`client_body_buffer_size`), which tried out cheaper than forwarding them unbuffered;
-  * `tcp_nodelay` is on by default, `multi_accept` was tried and changed nothing.
+    128 KiB (`client_body_buffer_size`);
+  * `proxy_buffers 16 32k` instead of 8 of 4k: 100 KB responses cost it 2.6 times less so. Larger
+    ones, `proxy_buffering off` and `proxy_request_buffering off` were tried and were no better.
 It adds no header and keeps no counters, which fastgate does.
 """
 
@@ -28,7 +29,7 @@ worker_rlimit_nofile 20000;
 daemon off;
 pid {setup.folder}/nginx.pid;
 error_log stderr error;
-events {{ worker_connections {max(1024, setup.connections + 768)}; }}
+events {{ worker_connections {max(1024, setup.connections * 9 // 8 + 768)}; }}
 """
 
 
@@ -53,6 +54,8 @@ def http_section(setup: Setup, locations: str, upstream: str = "", extra: str = 
     proxy_set_header Connection "";
     proxy_set_header Host $http_host;
     proxy_max_temp_file_size 0;
+    proxy_buffers 16 32k;
+    proxy_busy_buffers_size 256k;
 {locations}  }}
 }}
 """

@@ -21,6 +21,7 @@ class Setup:
     origin_port: int
     workers: int = 1
     connections: int = 1024
+    body_bytes: int = 0     # the larger of request and response: the peers may size their buffers by it
     routes: int = 0
     extra_path: str = ""
     form: str = "yaml"      # of fastgate's file: yaml or json
