@@ -59,12 +59,12 @@ def child(name: str, times: int) -> None:
 
 def total(name: str, times: int) -> int:
     """Instructions of the whole process."""
-    # Without random addresses and hashes: the same count every time.
+    # Without random addresses and hashes, and caching no compiled module: the same count every time.
     prefix = ["setarch", "-R"] if shutil.which("setarch") else []
     done = subprocess.run(
-        [*prefix, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-E", "-s", __file__,
+        [*prefix, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-s", __file__,
          "--child", name, str(times)],
-        env={**os.environ, "PYTHONHASHSEED": "0"}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+        env={**os.environ, "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )
     found = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or not found:

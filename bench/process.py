@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 STOP_S = 10.0
+FOLLOW_S = 1.0      # for children, after their parent
 READY_S = 60.0
 
 
@@ -121,20 +122,20 @@ class Program:
 
 
 def started(pid: int) -> str:
-    """When that process started, in ticks; empty: it is gone. Tells it from a later one of the same number."""
+    """When that process started, in ticks, which tells it from a later one of the same number; empty: it has ended."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return ""
+    return "" if fields[0] == "Z" else fields[19]
 
 
 def end_child(pid: int, when: str) -> None:
-    """Waits for a child to follow its parent, and ends it when it doesn't."""
-    deadline = time.monotonic() + 2.0
-    while started(pid) == when != "":
+    """Waits for a child that started then to follow its parent, and ends it when it doesn't."""
+    deadline = time.monotonic() + FOLLOW_S
+    while when and started(pid) == when:
         if time.monotonic() > deadline:
             os.kill(pid, signal.SIGKILL)
-            return
         time.sleep(0.01)
 
 
