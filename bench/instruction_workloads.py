@@ -11,6 +11,17 @@ from typing import Callable
 Workload = Callable[[int], object]
 
 
+def route() -> Workload:
+    """One match among 10,000 routes that differ by path, of 100 requests in turn."""
+    from fastgate_doors.route_door import Request, Router
+
+    common = dict(name=None, protocols=["http", "https"], methods=None, hosts=None, headers=None, snis=None,
+                  https_redirect_status_code=426, regex_priority=0, created_at=0)
+    router = Router([{"id": "0", "paths": [f"/api/v1/service-{i}/resource"], **common} for i in range(10_000)])
+    requests = [Request(host=b"service.example.com", path=b"/api/v1/service-%d/resource/42" % i) for i in range(0, 10_000, 100)]
+    return lambda n: router.match_all(requests, n // len(requests))
+
+
 def pick(algorithm: str) -> Workload:
     """One pick among ten targets of unequal weight."""
     from fastgate_doors.balancer_door import Peers, PeerSet
@@ -43,6 +54,7 @@ def count() -> Workload:
 
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "route": route,
     "pick-hash": lambda: pick("consistent-hashing"),
     "pick-round-robin": lambda: pick("round-robin"),
     "pick-latency": lambda: pick("latency"),
