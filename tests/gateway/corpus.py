@@ -183,7 +183,6 @@ BAD_CHUNKS: dict[str, bytes] = {
     "extension with NUL": b"3;a=\x00\r\nabc\r\n" + END,
     "extension with CR": b"3;a\rb\r\nabc\r\n" + END,
     "long extension": b"3;" + b"a" * 70_000 + b"\r\nabc\r\n" + END,
-    "many extensions": b"".join(b"1;" + b"e" * 500 + b"\r\nx\r\n" for _ in range(1000)) + END,
     "many zeros": b"0" * 70_000 + b"3\r\nabc\r\n" + END,
     "LF at end": b"3\r\nabc\r\n0\n\n",
     "LF in end": b"3\r\nabc\r\n0\r\n\n",
