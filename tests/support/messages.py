@@ -16,7 +16,11 @@ Fields = list[tuple[str, str]]
 
 
 class PeerClosed(ConnectionError):
-    """The peer ended the connection (FIN or RST) before what was expected had come."""
+    """The peer ended the connection (FIN or RST) before what was expected had come; `unread` is what had."""
+
+    def __init__(self, unread: bytes) -> None:
+        super().__init__(f"closed with {unread[:200]!r} unread")
+        self.unread = unread
 
 
 class Malformed(ValueError):
@@ -55,6 +59,7 @@ class Message(Head):
 
 class Request(Message):
     connection: Any = None      # the origin's Connection that it came on
+    is_whole = False            # its body was read to the end
 
     @property
     def method(self) -> str:
@@ -114,7 +119,7 @@ class Reader:
     def more(self) -> None:
         data = self._receive()
         if not data:
-            raise PeerClosed(f"closed with {bytes(self.buffer[:200])!r} unread")
+            raise PeerClosed(bytes(self.buffer))
         self.buffer += data
 
     def take(self, size: int) -> bytes:
@@ -182,11 +187,13 @@ class Judge:
     """llhttp in its strict mode, fed with all that arrived on one connection.
 
     `verdict` is None as long as every byte was well-formed, else llhttp's words.
+    `goes_on`: after a message that asks for an upgrade, HTTP continues (the upgrade is not granted).
     """
 
-    def __init__(self, *, is_response: bool = False) -> None:
-        kind = httptools.HttpResponseParser if is_response else httptools.HttpRequestParser
-        self._parser = kind(self)
+    def __init__(self, *, is_response: bool = False, goes_on: bool = False) -> None:
+        self._kind = httptools.HttpResponseParser if is_response else httptools.HttpRequestParser
+        self._parser = self._kind(self)
+        self._goes_on = goes_on
         self._is_on = True
         self.heads = 0
         self.messages = 0
@@ -203,15 +210,19 @@ class Judge:
             return
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._is_on = False         # what follows is a tunnel's
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._goes_on:
+                self._parser = self._kind(self)
+                self.feed(data[upgrade.args[0]:])
+            else:
+                self._is_on = False     # what follows is a tunnel's
         except httptools.HttpParserError as error:
             self._is_on = False
             self.verdict = f"{type(error).__name__}: {error}"
 
 
 def judge_requests(data: bytes) -> Judge:
-    judge = Judge()
+    judge = Judge(goes_on=True)
     judge.feed(data)
     return judge
 

@@ -71,6 +71,7 @@ class Connection:
 
     def read_body(self, request: Request) -> bytes:
         request.body, request.trailers, request.chunks = self.reader.body_of(request, until_close=False)
+        request.is_whole = True
         return request.body
 
     def read(self) -> Request:
