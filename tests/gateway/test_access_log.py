@@ -92,7 +92,7 @@ def test_request_that_the_client_abandons_is_logged(logged):
     client = site.connect()
     client.send(get("/abandoned"))
     assert left.wait(20)
-    client.close()
+    client.reset()
     record = json.loads(lines(path, 1)[0])
     assert record["request"]["uri"] == "/abandoned"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import threading
@@ -20,6 +19,15 @@ def limit_descriptors(site, spare: int) -> None:
     count = max(int(p) for p in os.listdir(f"/proc/{site.process.pid}/fd")) + 1
     _, hard = resource.prlimit(site.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(site.process.pid, resource.RLIMIT_NOFILE, (count + spare, hard))
+
+
+def answer_of(client) -> int | None:
+    """The status of an answer that comes soon; None: not accepted yet, or shut at once."""
+    client.socket.settimeout(0.2)
+    try:
+        return client.response().status
+    except (TimeoutError, PeerClosed):
+        return None
 
 
 @pytest.fixture
@@ -52,19 +60,10 @@ def test_out_of_descriptors_running_goes_on_and_it_recovers(held):
     for _ in range(40):
         crowd.append(site.connect())
         crowd[-1].send_quietly(get("/crowd"))
-    served = refused = 0
-    for other in crowd[:8]:
-        try:
-            status = other.response().status
-            served += status == 200
-            refused += status == 503
-            assert status in (200, 502, 503)
-        except PeerClosed:
-            refused += 1
-        other.close()
+    assert {answer_of(other) for other in crowd} <= {200, 503, None}
     gate.set()
     assert client.exactly(4) == b"rest"
-    assert client.ask(get("/again")).status in (200, 502, 503)
+    assert client.ask(get("/again")).status in (200, 503)
     for other in crowd:
         other.close()
     site.settle()
@@ -91,18 +90,15 @@ def test_limit_of_connections_refuses_and_recovers(open_site, open_origin):
     site = open_site(config_of(service(origin), gateway={"limits": {"connections": 10}}), origin)
     kept = [site.connect() for _ in range(10)]
     assert all(client.ask(get()).status == 200 for client in kept)
-    for _ in range(5):
-        late = site.connect()
-        late.send_quietly(get())
-        try:
-            response = late.response()
-            assert response.status == 503
-            assert "message" in json.loads(response.body)
-        except PeerClosed:
-            pass                            # shut at once is a clear refusal too
-        late.close()
+    late = [site.connect() for _ in range(5)]
+    for client in late:
+        client.send_quietly(get())
+        assert answer_of(client) in (503, None)
     assert all(client.ask(get()).status == 200 for client in kept)
     for client in kept:
+        client.close()
+    assert site.ask(get()).status == 200
+    for client in late:
         client.close()
     site.settle()
     assert site.ask(get()).status == 200

@@ -83,10 +83,6 @@ def test_body_in_chunks_beyond_the_limit_is_413_or_ends_both(site):
         assert not request.is_whole
 
 
-def test_chunk_size_beyond_the_limit_is_413_before_it_comes(site):
-    refused(site, post(CHUNKED, b"ffffffff\r\n"), 413)
-
-
 def test_chunk_extension_beyond_the_limit_is_refused(site):
     passed(site, post(CHUNKED, b"3;" + b"a" * 40 + b"\r\nabc\r\n0\r\n\r\n"))
     client = site.connect()

@@ -83,8 +83,8 @@ def test_connect_is_refused(site):
     client = site.connect()
     response = client.ask(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n")
     assert 400 <= response.status < 600
-    client.send_quietly(b"\x16\x03\x01")
-    client.expect_end()
+    client.send_quietly(b"\x16\x03\x01\r\n\r\n")
+    assert b"HTTP/1.1 2" not in client.to_end()
     assert not site.origin.requests
 
 

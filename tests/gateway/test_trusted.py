@@ -68,6 +68,11 @@ def test_forwarded_for_keeps_the_chain(trusting):
     assert fields(echoed, "x-forwarded-for") == ["203.0.113.7, 127.0.0.1"]
 
 
+def test_forwarded_for_in_two_lines_keeps_all(trusting):
+    echoed = trusting().echo(get("/", "X-Forwarded-For: 10.1.1.1", "X-Forwarded-For: 10.2.2.2"))
+    assert fields(echoed, "x-forwarded-for") == ["10.1.1.1, 10.2.2.2, 127.0.0.1"]
+
+
 def test_peer_outside_the_networks_is_not_believed(trusting):
     site = trusting(trusted_ips=["127.0.0.2/32", "10.0.0.0/8"])
     echoed = site.echo(get("/", *FORWARDED, "X-Real-IP: 203.0.113.7", host="a.example"))
