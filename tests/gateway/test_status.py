@@ -100,8 +100,8 @@ def test_connections_and_bytes_are_counted(open_site, open_origin):
         assert client.ask(get("/", method="POST", body=b"y" * 50_000)).status == 200
     metrics = site.metrics()
     assert metrics["fastgate_connections_active"] == 3
-    assert total(metrics, "fastgate_bytes_total", direction="in") >= 150_000
-    assert total(metrics, "fastgate_bytes_total", direction="out") >= 300_000
+    assert total(metrics, "fastgate_client_bytes_total", direction="ingress") >= 150_000
+    assert total(metrics, "fastgate_client_bytes_total", direction="egress") >= 300_000
 
 
 def test_reuse_retries_and_reloads_are_counted(open_site, open_origin):
@@ -116,9 +116,9 @@ def test_reuse_retries_and_reloads_are_counted(open_site, open_origin):
     site.process.reload("services: [")
     metrics = site.metrics()
     assert metrics["fastgate_upstream_retries_total"] >= 1
-    assert metrics["fastgate_upstream_connections_reused_total"] >= 1
-    assert total(metrics, "fastgate_reloads_total", result="success") >= 1
-    assert total(metrics, "fastgate_reloads_total", result="failure") == 1
+    assert total(metrics, "fastgate_upstream_requests_total", connection="reused") >= 1
+    assert total(metrics, "fastgate_configuration_reloads_total", result="success") >= 1
+    assert total(metrics, "fastgate_configuration_reloads_total", result="failure") == 1
 
 
 def test_scrapes_under_load_do_not_harm(open_site, open_origin):

@@ -131,8 +131,16 @@ class Site:
             while held := {name: n for name in GAUGES if (n := self.metrics()[name])}:
                 assert time.monotonic() < end, f"leaked: {held}\n{self.process.log()[-2000:]}"
                 time.sleep(0.01)
+            self.check_upstream_connections()
         for origin in self.origins:
             origin.check()
+
+    def check_upstream_connections(self) -> None:
+        """Every connection begun to an upstream is closed or waits in a pool."""
+        metrics = self.metrics()
+        begun = metrics.get('fastgate_upstream_requests_total{connection="new"}', 0)
+        kept = begun - metrics["fastgate_upstream_connections_closed_total"]
+        assert kept == metrics["fastgate_upstream_connections_idle"], f"{kept} connections to upstreams are not in a pool"
 
     def forget(self) -> None:
         for origin in self.origins:
