@@ -117,8 +117,8 @@ def test_reuse_retries_and_reloads_are_counted(open_site, open_origin):
     metrics = site.metrics()
     assert metrics["fastgate_upstream_retries_total"] >= 1
     assert total(metrics, "fastgate_upstream_requests_total", connection="reused") >= 1
-    assert total(metrics, "fastgate_configuration_reloads_total", result="success") >= 1
-    assert total(metrics, "fastgate_configuration_reloads_total", result="failure") == 1
+    assert total(metrics, "fastgate_configuration_reloads_total", result="succeeded") >= 1
+    assert total(metrics, "fastgate_configuration_reloads_total", result="failed") == 1
 
 
 def test_scrapes_under_load_do_not_harm(open_site, open_origin):
