@@ -4,6 +4,7 @@ from .span cimport span_t
 
 
 cdef struct arena_chunk_t:
+    # Part of its arena; the bytes given out follow it.
     arena_chunk_t *next
     size_t used
     size_t size         # bytes after this header
@@ -17,6 +18,6 @@ cdef struct arena_t:
 
 
 cdef void arena_open(arena_t *arena) noexcept nogil
-cdef void *arena_take(arena_t *arena, size_t size) noexcept nogil       # zeroed, 16-aligned; NULL: no memory
+cdef void *arena_take(arena_t *arena, size_t size) noexcept nogil       # zeroed, aligned for any C type (as malloc: 8 on armv7); NULL: no memory
 cdef span_t arena_copy(arena_t *arena, span_t s) noexcept nogil         # .at NULL: no memory (a copy of an empty span is never NULL)
 cdef void arena_close(arena_t *arena) noexcept nogil

@@ -1,4 +1,7 @@
-"""Bump allocation: chunks of at least 16 KiB, freed all at once."""
+"""Bump allocation: chunks that double from 512 bytes to 16 KiB, freed all at once.
+
+There may be one arena per service, so a small one has to stay small.
+"""
 
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
@@ -7,7 +10,8 @@ from .span cimport span_of, span_t
 
 
 cdef enum:
-    CHUNK_BYTES = 16384
+    CHUNK_MIN_BYTES = 512 - 32      # with its header: half a KiB
+    CHUNK_MAX_BYTES = 16384
     ALIGNMENT = 16
     HEADER_BYTES = (sizeof(arena_chunk_t) + ALIGNMENT - 1) & ~(ALIGNMENT - 1)
 
@@ -18,8 +22,14 @@ cdef void arena_open(arena_t *arena) noexcept nogil:
 
 
 cdef arena_chunk_t *_chunk_add(arena_t *arena, size_t size) noexcept nogil:
-    cdef size_t room = size if size > CHUNK_BYTES else CHUNK_BYTES
+    cdef size_t usual = arena.total
+    cdef size_t room
     cdef arena_chunk_t *chunk
+    if usual < CHUNK_MIN_BYTES:
+        usual = CHUNK_MIN_BYTES
+    elif usual > CHUNK_MAX_BYTES:
+        usual = CHUNK_MAX_BYTES
+    room = size if size > usual else usual
     if room > <size_t>-1 - HEADER_BYTES:
         return NULL
     chunk = <arena_chunk_t *>calloc(1, HEADER_BYTES + room)
@@ -28,7 +38,7 @@ cdef arena_chunk_t *_chunk_add(arena_t *arena, size_t size) noexcept nogil:
     chunk.size = room
     arena.total += HEADER_BYTES + room
     # A large request gets a chunk of its own; the open one stays in front.
-    if arena.head != NULL and room > CHUNK_BYTES:
+    if arena.head != NULL and room > usual:
         chunk.next = arena.head.next
         arena.head.next = chunk
     else:

@@ -4,6 +4,7 @@ from libc.string cimport memcmp
 
 
 cdef struct span_t:
+    # A value: points into memory that lives longer than every copy of it.
     const char *at
     size_t len
 

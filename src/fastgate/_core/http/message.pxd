@@ -36,9 +36,6 @@ cdef enum header_id_t:
     HEADER_X_REAL_IP
     HEADER_FORWARDED
     HEADER_VIA
-    HEADER_REQUEST_ID               # <header_prefix>-Request-Id
-    HEADER_UPSTREAM_LATENCY         # <header_prefix>-Upstream-Latency
-    HEADER_PROXY_LATENCY            # <header_prefix>-Proxy-Latency
     HEADER_SERVER
     HEADER_DATE
     HEADER_COOKIE
@@ -51,6 +48,7 @@ cdef enum header_id_t:
 
 
 cdef struct header_t:
+    # Part of its message_t.
     uint32_t name           # offset from message_t.base
     uint32_t value          # offset from message_t.base, without surrounding blanks
     uint32_t value_len
@@ -66,10 +64,11 @@ cdef struct message_t:
     uint32_t target_len
     uint16_t status         # responses
     uint16_t n_headers
+    uint16_t capacity       # room in `headers`, at most MESSAGE_MAX_HEADERS
     uint8_t method          # llhttp's number (includes/llhttp.pxd)
     uint8_t http_minor      # major is always 1
     uint64_t known          # bit HEADER_x set: at least one such field is present
-    header_t headers[MESSAGE_MAX_HEADERS]
+    header_t *headers       # first the owner's inline room, then a block of its own
 
 
 cdef inline span_t header_name(const message_t *m, const header_t *h) noexcept nogil:

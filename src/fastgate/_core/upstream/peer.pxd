@@ -12,10 +12,11 @@ from fastgate._core.base.span cimport span_t
 cdef enum:
     PEER_NAME_BYTES = 112       # the longest: a Unix socket path of 108 bytes
     PEER_ADDRESS_BYTES = 112    # sizeof(struct sockaddr_un), rounded up
+    PEER_HOST_BYTES = 264       # a name of 253 bytes, brackets, a port
 
 
 cdef struct pool_t:
-    # Idle connections of one reactor to one peer, newest first.
+    # Part of its peer_t. Idle connections of one reactor to one peer, newest first.
     # Touched by that reactor only.
     void *newest            # upstream connections, linked through their `next_idle`
     void *oldest
@@ -33,6 +34,8 @@ cdef struct peer_t:
     uint16_t port
     uint32_t name_len
     char name[PEER_NAME_BYTES]          # "192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/x.sock"
+    uint32_t host_len
+    char host[PEER_HOST_BYTES]          # what a request to it says in Host, unless configured otherwise
     uint32_t n_reactors
     # shared: atomic
     uint32_t refs
@@ -46,5 +49,6 @@ cdef struct peer_t:
 
 cdef peer_t *peer_new(const void *address, uint32_t address_len, span_t name, uint16_t port,
                       uint32_t n_reactors) noexcept nogil    # refs 1; NULL: no memory
+cdef bint peer_set_host(peer_t *peer, span_t host) noexcept nogil    # before it is shared; False: too long
 cdef void peer_ref(peer_t *peer) noexcept nogil
 cdef void peer_unref(peer_t *peer) noexcept nogil

@@ -31,6 +31,14 @@ cdef peer_t *peer_new(const void *address, uint32_t address_len, span_t name, ui
     return peer
 
 
+cdef bint peer_set_host(peer_t *peer, span_t host) noexcept nogil:
+    if host.len > PEER_HOST_BYTES:
+        return False
+    memcpy(peer.host, host.at, host.len)
+    peer.host_len = <uint32_t>host.len
+    return True
+
+
 cdef void peer_ref(peer_t *peer) noexcept nogil:
     atomic_add_u32(&peer.refs, 1)
 

@@ -9,6 +9,7 @@ from fastgate._core.upstream.peer cimport peer_t
 cdef enum:
     PICK_MAX_TRIED = 32         # targets remembered per request; more retries may repeat one
     BALANCER_MAX_REACTORS = 64
+    PEER_SET_MAX_PEERS = 65535
 
 
 cdef enum algorithm_t:
@@ -25,7 +26,7 @@ cdef struct pick_t:
     bint has_hash               # False: no key was found, and the policy spreads evenly
     uint32_t reactor            # index of the reactor that asks
     uint64_t random             # fresh random bits
-    uint64_t now_ns
+    uint64_t now_ns             # clock_ns, or what the reactor's loop last read of it
     uint32_t n_tried
     peer_t *tried[PICK_MAX_TRIED]
 
@@ -37,14 +38,16 @@ cdef struct peer_set_t:
     # Owner: the upstream (control thread) that built it. Immutable, save what a policy
     # keeps per reactor in `state`. Replaced as a whole; freed once every reactor has
     # passed a loop iteration since (no pointer to it outlives one callback).
-    arena_t arena               # holds everything below, and this struct's arrays
-    uint32_t n                  # peers of weight > 0
+    # read-only after build
+    arena_t arena               # holds this struct and everything below
+    uint32_t n                  # distinct peers of weight > 0
     uint32_t n_reactors
     peer_t **peers              # n of them; one reference each
-    uint32_t *weights           # n of them, 1..65535
+    uint32_t *weights           # n of them, > 0
     policy_pick_t pick          # NULL result: no peer left to try
     void *table                 # the policy's own, immutable
-    void *state                 # the policy's own, one part per reactor
+    # owner thread: part i is touched by reactor i only, in cache lines of its own
+    void *state                 # the policy's own
 
 
 cdef inline bint pick_was_tried(const pick_t *pick, const peer_t *peer) noexcept nogil:

@@ -1,0 +1,8 @@
+"""SHA-1 (FIPS 180-4), for the WebSocket handshake only: it guards nothing."""
+
+
+cdef enum:
+    SHA1_BYTES = 20
+
+
+cdef void sha1(const void *data, size_t len, unsigned char *digest_out) noexcept nogil

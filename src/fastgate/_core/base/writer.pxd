@@ -1,0 +1,81 @@
+"""Text into a fixed room: heads, numbers, chunk sizes. Overflow is remembered, never written."""
+
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy, strlen
+
+from fastgate._core.base.span cimport span_t
+
+
+cdef struct writer_t:
+    # A value on somebody's stack or in a lane; the room is the caller's.
+    char *start
+    char *at
+    char *end
+    bint is_full
+
+
+cdef inline void writer_open(writer_t *writer, char *room, size_t size) noexcept nogil:
+    writer.start = room
+    writer.at = room
+    writer.end = room + size
+    writer.is_full = False
+
+
+cdef inline void writer_put(writer_t *writer, const char *at, size_t len) noexcept nogil:
+    if <size_t>(writer.end - writer.at) < len:
+        writer.is_full = True
+        return
+    memcpy(writer.at, at, len)
+    writer.at += len
+
+
+cdef inline void writer_span(writer_t *writer, span_t s) noexcept nogil:
+    writer_put(writer, s.at, s.len)
+
+
+cdef inline void writer_text(writer_t *writer, const char *text) noexcept nogil:
+    """A literal: the compiler knows its length."""
+    writer_put(writer, text, strlen(text))
+
+
+cdef inline void writer_field(writer_t *writer, span_t name, span_t value) noexcept nogil:
+    """`Name: value\\r\\n` with one check for room."""
+    cdef size_t len = name.len + value.len + 4
+    cdef char *at = writer.at
+    if <size_t>(writer.end - at) < len:
+        writer.is_full = True
+        return
+    memcpy(at, name.at, name.len)
+    at += name.len
+    at[0] = c':'
+    at[1] = c' '
+    memcpy(at + 2, value.at, value.len)
+    at += 2 + value.len
+    at[0] = c'\r'
+    at[1] = c'\n'
+    writer.at = at + 2
+
+
+cdef inline void writer_number(writer_t *writer, uint64_t value) noexcept nogil:
+    cdef char digits[20]
+    cdef unsigned n = 20
+    while True:
+        n -= 1
+        digits[n] = <char>(48 + value % 10)
+        value //= 10
+        if value == 0:
+            break
+    writer_put(writer, digits + n, 20 - n)
+
+
+cdef inline void writer_hex(writer_t *writer, uint64_t value, unsigned width) noexcept nogil:
+    """Lower-case hexadecimal, at least `width` digits (at most 16)."""
+    cdef char digits[16]
+    cdef unsigned n = 16
+    cdef unsigned digit
+    while value or 16 - n < width:
+        n -= 1
+        digit = value & 15
+        digits[n] = <char>(48 + digit if digit < 10 else 87 + digit)
+        value >>= 4
+    writer_put(writer, digits + n, 16 - n)

@@ -1,0 +1,8 @@
+"""The Connection field: which of the other fields end at this hop (RFC 9110 section 7.6.1)."""
+
+from fastgate._core.base.span cimport span_t
+from fastgate._core.http.message cimport message_t
+
+
+cdef bint connection_names_fields(const message_t *message) noexcept nogil     # options besides close, keep-alive, upgrade, te
+cdef bint connection_has(const message_t *message, span_t option) noexcept nogil

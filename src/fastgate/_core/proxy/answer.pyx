@@ -1,0 +1,166 @@
+"""Rewriting an answer's head: framing for this client, hop-by-hop fields out, the gateway's in."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint64_t
+
+from fastgate._core.base.clock cimport NS_PER_MS
+from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.writer cimport writer_field, writer_number, writer_put, writer_span, writer_t, writer_text
+from fastgate._core.http.connection_options cimport connection_has, connection_names_fields
+from fastgate._core.http.message cimport (
+    HEADER_CONNECTION,
+    HEADER_CONTENT_LENGTH,
+    HEADER_DATE,
+    HEADER_KEEP_ALIVE,
+    HEADER_OTHER,
+    HEADER_PROXY_AUTHENTICATE,
+    HEADER_PROXY_CONNECTION,
+    HEADER_SERVER,
+    HEADER_TE,
+    HEADER_TRANSFER_ENCODING,
+    HEADER_UPGRADE,
+    header_name,
+    header_t,
+    header_value,
+    message_has,
+    message_t,
+)
+from fastgate._core.http.parser cimport (
+    FRAMING_CHUNKED,
+    FRAMING_LENGTH,
+    FRAMING_NONE,
+    FRAMING_UNTIL_CLOSE,
+)
+from fastgate._core.proxy.exchange cimport REQUEST_ID_BYTES, exchange_t, lane_date
+from fastgate._core.proxy.own_fields cimport SERVER, VIA, is_own_field
+from fastgate._core.snapshot.snapshot cimport settings_t
+
+
+cdef enum:
+    STATUS_UPGRADE_REQUIRED = 426
+
+
+cdef bint _is_dropped(const message_t *answer, uint16_t id) noexcept nogil:
+    if id == HEADER_OTHER:
+        return False
+    if id == HEADER_UPGRADE:
+        # 426 names the protocols to switch to; 101 is written apart.
+        return answer.status != STATUS_UPGRADE_REQUIRED
+    return (
+        id == HEADER_CONNECTION or id == HEADER_KEEP_ALIVE or id == HEADER_PROXY_CONNECTION
+        or id == HEADER_TRANSFER_ENCODING or id == HEADER_CONTENT_LENGTH or id == HEADER_TE
+        or id == HEADER_PROXY_AUTHENTICATE
+    )
+
+
+cdef void _put_status_line(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    writer_text(writer, b"HTTP/1.1 ")
+    writer_number(writer, exchange.answer.status)
+    writer_text(writer, b" ")
+    writer_put(writer, exchange.answer.base + exchange.answer_parser.reason, exchange.answer_parser.reason_len)
+    writer_text(writer, b"\r\n")
+
+
+cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef const message_t *answer = &exchange.answer
+    cdef const settings_t *settings = &exchange.snapshot.settings
+    cdef bint has_named = connection_names_fields(answer)
+    cdef const header_t *header
+    cdef span_t name
+    cdef unsigned i
+    for i in range(answer.n_headers):
+        header = &answer.headers[i]
+        if _is_dropped(answer, header.id):
+            continue
+        name = header_name(answer, header)
+        if header.id == HEADER_OTHER and is_own_field(settings, name):
+            continue
+        if has_named and connection_has(answer, name):
+            continue
+        writer_field(writer, name, header_value(answer, header))
+
+
+cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef unsigned framing = exchange.answer_parser.framing
+    cdef bint states_length = message_has(&exchange.answer, HEADER_CONTENT_LENGTH)
+    exchange.answer_framing = <uint8_t>framing
+    if framing == FRAMING_LENGTH or (
+        framing == FRAMING_NONE and states_length and exchange.answer.status != 204
+    ):
+        writer_text(writer, b"Content-Length: ")
+        writer_number(writer, exchange.answer_parser.content_length)
+        writer_text(writer, b"\r\n")
+    elif framing == FRAMING_CHUNKED or framing == FRAMING_UNTIL_CLOSE:
+        if exchange.request.http_minor:
+            writer_text(writer, b"Transfer-Encoding: chunked\r\n")
+            exchange.answer_framing = FRAMING_CHUNKED
+        else:
+            exchange.answer_framing = FRAMING_UNTIL_CLOSE
+            exchange.client.is_closing = True
+
+
+cdef void _put_persistence(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    if not exchange.parser.keeps_alive or not exchange.parser.is_complete:
+        # An answer before the request's end: the rest of it will not be waited for.
+        exchange.client.is_closing = True
+    if exchange.client.is_closing:
+        writer_text(writer, b"Connection: close\r\n")
+    elif exchange.request.http_minor == 0:
+        writer_text(writer, b"Connection: keep-alive\r\n")
+    elif exchange.answer.status == STATUS_UPGRADE_REQUIRED:
+        writer_text(writer, b"Connection: upgrade\r\n")
+
+
+cdef void _put_milliseconds(writer_t *writer, span_t name, uint64_t ns) noexcept nogil:
+    writer_span(writer, name)
+    writer_text(writer, b": ")
+    writer_number(writer, ns // NS_PER_MS)
+    writer_text(writer, b"\r\n")
+
+
+cdef void _put_cookie(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    """Balancing by cookie: a client without one is given one (Kong's hash_on_cookie)."""
+    if exchange.cookie_value[0] == 0:
+        return
+    writer_text(writer, b"Set-Cookie: ")
+    writer_span(writer, exchange.route.service.hash_on.name)
+    writer_text(writer, b"=")
+    writer_put(writer, exchange.cookie_value, REQUEST_ID_BYTES)
+    writer_text(writer, b"; Path=")
+    writer_span(writer, exchange.route.service.hash_cookie_path)
+    writer_text(writer, b"; HttpOnly\r\n")
+
+
+cdef void answer_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef const settings_t *settings = &exchange.snapshot.settings
+    _put_status_line(exchange, writer)
+    _put_headers(exchange, writer)
+    _put_framing(exchange, writer)
+    _put_persistence(exchange, writer)
+    _put_cookie(exchange, writer)
+    if not message_has(&exchange.answer, HEADER_DATE):
+        writer_field(writer, span_of(b"Date", 4), lane_date(exchange.lane))
+    if not message_has(&exchange.answer, HEADER_SERVER):
+        writer_text(writer, SERVER)
+    writer_text(writer, VIA)
+    _put_milliseconds(writer, settings.upstream_latency_name, exchange.answered_ns - exchange.forwarded_ns)
+    _put_milliseconds(writer, settings.proxy_latency_name, exchange.forwarded_ns - exchange.opened_ns)
+    writer_field(writer, settings.request_id_name, span_of(exchange.request_id, REQUEST_ID_BYTES))
+    writer_text(writer, b"\r\n")
+
+
+cdef void answer_interim_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef const message_t *answer = &exchange.answer
+    cdef unsigned i
+    _put_status_line(exchange, writer)
+    if answer.status == 101:
+        writer_text(writer, b"Connection: upgrade\r\n")
+        for i in range(answer.n_headers):
+            if answer.headers[i].id == HEADER_UPGRADE:
+                writer_field(writer, span_of(b"Upgrade", 7), header_value(answer, &answer.headers[i]))
+    _put_headers(exchange, writer)
+    if answer.status == 101:
+        writer_text(writer, VIA)
+        writer_field(
+            writer, exchange.snapshot.settings.request_id_name, span_of(exchange.request_id, REQUEST_ID_BYTES)
+        )
+    writer_text(writer, b"\r\n")

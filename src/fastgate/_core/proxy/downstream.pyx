@@ -1,0 +1,560 @@
+"""The client connection's state machine: read a request, have it answered, go on or close."""
+
+from libc.stdint cimport uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
+
+from fastgate._core.base.atomics cimport atomic_add_u32, atomic_load_u32, own_add_u64
+from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put
+from fastgate._core.base.fault cimport FAULT_RESET
+from fastgate._core.base.span cimport span_none, span_of, span_t
+from fastgate._core.base.status cimport AGAIN, CLOSED, DONE, FAILED, OK, status_t
+from fastgate._core.base.writer cimport writer_open, writer_put, writer_span, writer_t, writer_text
+from fastgate._core.http.parser cimport (
+    FRAMING_CHUNKED,
+    PARSER_HEAD_TOO_LARGE,
+    PARSER_NO_MEMORY,
+    PARSER_REFUSED_ABOVE,
+    PARSER_URI_TOO_LONG,
+    PARSER_VERSION,
+    parser_feed,
+    parser_t,
+)
+from fastgate._core.includes.epoll cimport EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
+from fastgate._core.net.address cimport address_t
+from fastgate._core.net.gather cimport gather_flush, gather_open
+from fastgate._core.net.listener cimport listener_t
+from fastgate._core.net.stream cimport (
+    READ_AGAIN,
+    READ_END,
+    stream_close,
+    stream_flush,
+    stream_is_open,
+    stream_note_events,
+    stream_open,
+    stream_pending,
+    stream_read,
+    stream_shut_write,
+)
+from fastgate._core.observe.access_record cimport SOURCE_GATEWAY
+from fastgate._core.proxy.attempt cimport attempt_arm, attempt_drop, attempt_failed, attempt_start
+from fastgate._core.proxy.body cimport body_end_chunks, body_put
+from fastgate._core.proxy.exchange cimport (
+    LANE_INPUT_BYTES,
+    LANE_OUTPUT_BYTES,
+    exchange_close,
+    exchange_grow_input,
+    exchange_open,
+    exchange_target,
+    lane_t,
+)
+from fastgate._core.proxy.log cimport log_exchange
+from fastgate._core.proxy.pace cimport pace_deadline_ns, pace_pause, pace_reset, pace_wait
+from fastgate._core.proxy.receive cimport receive_resume
+from fastgate._core.proxy.reply cimport (
+    TEXT_BAD_REQUEST,
+    TEXT_BODY_TOO_LARGE,
+    TEXT_HEAD_TOO_LARGE,
+    TEXT_OVERLOADED,
+    TEXT_TIMEOUT,
+    TEXT_URI_TOO_LONG,
+    TEXT_VERSION,
+    reply_send,
+)
+from fastgate._core.proxy.request cimport request_on_head
+from fastgate._core.proxy.tunnel cimport tunnel_pump
+from fastgate._core.reactor.reactor cimport grave_t, reactor_bury, reactor_defer, source_t
+from fastgate._core.reactor.timer cimport TIMER_NEVER, timer_arm, timer_disarm, timer_init, timer_remove, timer_t
+from fastgate._core.snapshot.snapshot cimport settings_t
+
+
+cdef enum:
+    READS_PER_EVENT = 8             # then the others' turn
+    LINGER_BYTES = 1048576          # discarded after an early answer, then the connection is cut
+
+
+# --- open and close
+
+cdef bint downstream_may_accept(listener_t *listener) noexcept nogil:
+    cdef lane_t *lane = <lane_t *>listener.reactor.owner
+    return atomic_load_u32(&lane.gate.connections) < atomic_load_u32(&lane.gate.max_connections)
+
+
+cdef bint downstream_accept(listener_t *listener, int fd, const address_t *peer) noexcept nogil:
+    cdef lane_t *lane = <lane_t *>listener.reactor.owner
+    cdef downstream_t *client = <downstream_t *>calloc(1, sizeof(downstream_t))
+    if client == NULL:
+        return False
+    if not stream_open(&client.stream, &lane.reactor, fd, _on_event, False):
+        free(client)
+        return False
+    client.lane = lane
+    client.peer = peer[0]
+    client.port = listener.port
+    client.is_unix = listener.is_unix
+    client.next = lane.downstreams
+    client.link = &lane.downstreams
+    if client.next != NULL:
+        client.next.link = &client.next
+    lane.downstreams = client
+    timer_init(&client.timer, _on_timer)
+    # Until the first byte of a request the head's deadline holds, not the longer keep-alive time.
+    timer_arm(
+        &lane.reactor.wheel, &client.timer,
+        lane.reactor.now_ns + lane.snapshot.settings.timeouts.client_header,
+    )
+    atomic_add_u32(&lane.gate.connections, 1)
+    own_add_u64(&lane.reactor.counters.connections_accepted, 1)
+    return True
+
+
+cdef void _free(grave_t *grave) noexcept nogil:
+    free(<char *>grave - <size_t>&(<downstream_t *>NULL).grave)
+
+
+cdef void downstream_close(downstream_t *client) noexcept nogil:
+    cdef lane_t *lane = client.lane
+    cdef exchange_t *exchange = client.exchange
+    if not stream_is_open(&client.stream):
+        return
+    if exchange != NULL:
+        client.exchange = NULL
+        if exchange.is_tunnel and not exchange.is_answered:
+            own_add_u64(&lane.reactor.counters.tunnels, <uint64_t>-1)
+        attempt_drop(exchange, False)
+        if exchange.input_len:
+            log_exchange(exchange)
+        exchange_close(exchange)
+    timer_remove(&client.timer)
+    stream_close(&client.stream)
+    client.link[0] = client.next
+    if client.next != NULL:
+        client.next.link = client.link
+    atomic_add_u32(&lane.gate.connections, <uint32_t>-1)
+    own_add_u64(&lane.reactor.counters.connections_closed, 1)
+    reactor_bury(&lane.reactor, &client.grave, _free)
+
+
+cdef void downstream_close_idle(lane_t *lane) noexcept nogil:
+    cdef downstream_t *client = lane.downstreams
+    cdef downstream_t *next
+    while client != NULL:
+        next = client.next
+        if client.exchange == NULL and not client.is_lingering:
+            downstream_close(client)
+        client = next
+
+
+# --- deadlines
+
+cdef bint _waits_for_body(const exchange_t *exchange) noexcept nogil:
+    return (
+        exchange.is_forwarding and not exchange.parser.is_complete
+        and exchange.connection != NULL and stream_pending(&exchange.connection.stream) == 0
+    )
+
+
+cdef void _arm(downstream_t *client) noexcept nogil:
+    """The next deadline of whatever the client is being waited for."""
+    cdef lane_t *lane = client.lane
+    cdef exchange_t *exchange = client.exchange
+    cdef uint64_t now_ns = lane.reactor.now_ns
+    cdef const settings_t *settings = &lane.snapshot.settings
+    cdef uint64_t deadline_ns = TIMER_NEVER
+    cdef uint64_t other_ns
+    if client.is_lingering:
+        return                      # armed once, when lingering began
+    if exchange == NULL:
+        timer_arm(&lane.reactor.wheel, &client.timer, now_ns + settings.timeouts.keep_alive)
+        return
+    if exchange.is_tunnel and not exchange.is_answered:
+        return                      # tunnel_pump arms
+    settings = &exchange.snapshot.settings
+    if not exchange.parser.is_head_done:
+        deadline_ns = exchange.opened_ns + settings.timeouts.client_header
+    elif _waits_for_body(exchange):
+        pace_wait(&client.reading, now_ns, client.received)
+        deadline_ns = pace_deadline_ns(
+            &client.reading, settings.timeouts.client_body, settings.min_rate, client.received
+        )
+    else:
+        pace_pause(&client.reading, now_ns)
+    if stream_pending(&client.stream):
+        pace_wait(&client.writing, now_ns, client.stream.sent)
+        other_ns = pace_deadline_ns(
+            &client.writing, settings.timeouts.client_write, settings.min_rate, client.stream.sent
+        )
+        deadline_ns = other_ns if other_ns < deadline_ns else deadline_ns
+    else:
+        pace_pause(&client.writing, now_ns)
+    if deadline_ns == TIMER_NEVER:
+        timer_disarm(&client.timer)
+    else:
+        timer_arm(&lane.reactor.wheel, &client.timer, deadline_ns)
+
+
+cdef void _on_timer(timer_t *timer) noexcept nogil:
+    cdef downstream_t *client = <downstream_t *>(<char *>timer - <size_t>&(<downstream_t *>NULL).timer)
+    cdef exchange_t *exchange = client.exchange
+    cdef lane_t *lane = client.lane
+    if exchange == NULL or client.is_lingering or exchange.is_tunnel:
+        downstream_close(client)
+        return
+    own_add_u64(&lane.reactor.counters.timeouts_client, 1)
+    if exchange.is_head_sent:
+        # Too slow to take its answer, or to finish its request while being answered.
+        exchange.is_aborted = True
+    else:
+        attempt_drop(exchange, False)
+        reply_send(exchange, 408, TEXT_TIMEOUT, span_none(), SOURCE_GATEWAY)
+    downstream_over(exchange)
+
+
+# --- the end of an exchange, and what comes after
+
+cdef void _linger(downstream_t *client) noexcept nogil:
+    """Half-close and read on for a while: a close with bytes unread would reset the answer away."""
+    cdef lane_t *lane = client.lane
+    client.is_lingering = True
+    stream_shut_write(&client.stream)
+    timer_arm(
+        &lane.reactor.wheel, &client.timer,
+        lane.reactor.now_ns + lane.snapshot.settings.timeouts.linger,
+    )
+    client.reading.start_bytes = client.received
+    _read_away(client)
+
+
+cdef void _read_away(downstream_t *client) noexcept nogil:
+    cdef ssize_t n
+    while client.stream.is_readable:
+        n = stream_read(&client.stream, client.lane.input, LANE_INPUT_BYTES)
+        if n == READ_AGAIN:
+            return
+        if n <= 0:
+            downstream_close(client)
+            return
+        client.received += <size_t>n
+        if client.received - client.reading.start_bytes > LINGER_BYTES:
+            downstream_close(client)
+            return
+
+
+cdef bint _carry_over(downstream_t *client, exchange_t *exchange) noexcept nogil:
+    """What the client sent ahead becomes the start of its next request. False: no memory."""
+    cdef exchange_t *next
+    cdef const char *data = exchange.input + exchange.input_used
+    cdef uint32_t len = exchange.input_len - exchange.input_used
+    if buffer_len(&exchange.next_input):
+        data = exchange.next_input.data + exchange.next_input.start
+        len = buffer_len(&exchange.next_input)
+    if len == 0:
+        client.exchange = NULL
+        return True
+    next = exchange_open(client)
+    if next == NULL:
+        return False
+    while next.input_size < len:
+        if not exchange_grow_input(next, LANE_INPUT_BYTES):
+            exchange_close(next)
+            return False
+    memcpy(next.input, data, len)
+    next.input_len = len
+    next.received_at_open -= len
+    client.exchange = next
+    return True
+
+
+cdef void _next(downstream_t *client) noexcept nogil:
+    """The answer has left. Log, then wait for the next request or close."""
+    cdef exchange_t *exchange = client.exchange
+    cdef bint is_whole = exchange.parser.is_complete
+    log_exchange(exchange)
+    if client.is_closing or not is_whole:
+        client.exchange = NULL
+        exchange_close(exchange)
+        if client.stream.is_readable or not is_whole:
+            _linger(client)
+        else:
+            downstream_close(client)
+        return
+    if not _carry_over(client, exchange):
+        client.exchange = NULL
+        exchange_close(exchange)
+        downstream_close(client)
+        return
+    exchange_close(exchange)
+    pace_reset(&client.reading)
+    pace_reset(&client.writing)
+    _arm(client)
+    if client.exchange != NULL or client.stream.is_readable:
+        reactor_defer(&client.lane.reactor, &client.stream.source)
+
+
+cdef void downstream_over(exchange_t *exchange) noexcept nogil:
+    cdef downstream_t *client = exchange.client
+    if exchange.is_aborted:
+        downstream_close(client)
+    elif stream_pending(&client.stream):
+        _arm(client)                # _next when the client has taken it
+    else:
+        _next(client)
+
+
+# --- reading
+
+cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept nogil:
+    cdef exchange_t *exchange = <exchange_t *>parser.owner
+    cdef const settings_t *settings = &exchange.snapshot.settings
+    if exchange.refusal or exchange.is_answered:
+        return OK
+    if settings.body_bytes and parser.body_bytes > settings.body_bytes:
+        exchange.refusal = 413
+        exchange.refusal_text = TEXT_BODY_TOO_LARGE
+        return FAILED
+    if exchange.keeps_body:
+        if exchange.is_forwarding and buffer_len(&exchange.kept) + len > settings.retry_buffer_bytes:
+            exchange.keeps_body = False
+            buffer_clear(&exchange.kept)
+        elif not buffer_put(&exchange.kept, at, len):
+            exchange.refusal = 503
+            exchange.refusal_text = TEXT_OVERLOADED
+            return FAILED
+    if exchange.is_forwarding:
+        body_put(&exchange.lane.gather, at, len, parser.framing == FRAMING_CHUNKED)
+    return OK
+
+
+cdef span_t _refusal_fields(exchange_t *exchange) noexcept nogil:
+    """Header lines of refusals that need some, in the first half of lane.output."""
+    cdef writer_t writer
+    writer_open(&writer, exchange.lane.output, LANE_OUTPUT_BYTES // 2)
+    if exchange.https_status == 426:
+        writer_text(&writer, b"Upgrade: TLS/1.2, HTTP/1.1\r\nConnection: Upgrade\r\n")
+    elif exchange.https_status:
+        writer_text(&writer, b"Location: https://")
+        writer_put(&writer, exchange.host, exchange.host_len)
+        if exchange_target(exchange).len and exchange_target(exchange).at[0] == c'/':
+            writer_span(&writer, exchange_target(exchange))
+        else:
+            writer_text(&writer, b"/")
+        writer_text(&writer, b"\r\n")
+    elif exchange.refusal == 426:
+        writer_text(&writer, b"Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+    elif exchange.refusal == 405:
+        writer_text(&writer, b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
+    return span_of(writer.start, <size_t>(writer.at - writer.start))
+
+
+cdef void _answer_refusal(exchange_t *exchange) noexcept nogil:
+    attempt_drop(exchange, False)
+    if exchange.is_head_sent:
+        exchange.is_aborted = True      # the upstream has begun to answer: no second answer
+    else:
+        reply_send(
+            exchange, exchange.refusal, exchange.refusal_text, _refusal_fields(exchange), SOURCE_GATEWAY
+        )
+    downstream_over(exchange)
+
+
+cdef void _refuse_bytes(exchange_t *exchange) noexcept nogil:
+    """The parser said no: its fault decides the status. The connection ends with the answer."""
+    cdef unsigned fault = exchange.parser.fault
+    own_add_u64(&exchange.lane.reactor.counters.refused_malformed, 1)
+    if fault != PARSER_REFUSED_ABOVE:
+        exchange.https_status = 0
+        exchange.refusal = 400
+        exchange.refusal_text = TEXT_BAD_REQUEST
+        if fault == PARSER_HEAD_TOO_LARGE:
+            exchange.refusal = 431
+            exchange.refusal_text = TEXT_HEAD_TOO_LARGE
+        elif fault == PARSER_URI_TOO_LONG:
+            exchange.refusal = 414
+            exchange.refusal_text = TEXT_URI_TOO_LONG
+        elif fault == PARSER_VERSION:
+            exchange.refusal = 505
+            exchange.refusal_text = TEXT_VERSION
+        elif fault == PARSER_NO_MEMORY:
+            exchange.refusal = 503
+            exchange.refusal_text = TEXT_OVERLOADED
+    exchange.client.is_closing = True
+    _answer_refusal(exchange)
+
+
+cdef bint _make_room(exchange_t *exchange, char **room_out, size_t *size_out) noexcept nogil:
+    """Heads are read into the exchange, which keeps them; bodies into the lane's room, which is soon reused."""
+    cdef uint32_t limit = exchange.snapshot.settings.parser.header_bytes
+    if exchange.parser.is_head_done:
+        room_out[0] = exchange.lane.input
+        size_out[0] = LANE_INPUT_BYTES
+        return True
+    if exchange.input_len == exchange.input_size and not exchange_grow_input(
+        exchange, limit if limit > exchange.input_size else exchange.input_size + 1
+    ):
+        return False
+    room_out[0] = exchange.input + exchange.input_len
+    size_out[0] = exchange.input_size - exchange.input_len
+    return True
+
+
+cdef status_t _take(exchange_t *exchange, const char *data, size_t len) noexcept nogil:
+    """Parse what was read and act on it. DONE: stop reading; the exchange may be gone."""
+    cdef lane_t *lane = exchange.lane
+    cdef downstream_t *client = exchange.client
+    cdef parser_t *parser = &exchange.parser
+    cdef bint head_was_open = not parser.is_head_done
+    cdef bint was_forwarding = exchange.is_forwarding
+    cdef size_t used
+    cdef status_t status
+    if was_forwarding:
+        gather_open(&lane.gather, &exchange.connection.stream, lane.output, LANE_OUTPUT_BYTES)
+    status = parser_feed(parser, data, len, &used)
+    if head_was_open:
+        exchange.input_used += <uint32_t>used
+    if status < 0:
+        _refuse_bytes(exchange)
+        return DONE
+    if status == DONE and not head_was_open and used < len and not buffer_put(
+        &exchange.next_input, data + used, len - used
+    ):
+        client.is_closing = True        # no memory for a request that has not begun: it is not served
+    if exchange.refusal:
+        _answer_refusal(exchange)
+        return DONE
+    if exchange.is_answered or not parser.is_head_done:
+        return OK
+    if head_was_open:
+        attempt_start(exchange)
+        if client.exchange != exchange:
+            return DONE
+    elif was_forwarding:
+        if status == DONE:
+            if parser.framing == FRAMING_CHUNKED:
+                body_end_chunks(&lane.gather, &parser.trailers)
+            exchange.is_forwarding = False
+        if gather_flush(&lane.gather) != OK:
+            # It takes no more, but its answer may be in already.
+            exchange.is_write_dead = True
+            exchange.is_forwarding = False
+            buffer_clear(&exchange.connection.stream.out)
+            exchange.connection.stream.is_readable = True
+            receive_resume(exchange)
+            return DONE
+        attempt_arm(exchange)
+    return DONE if status == DONE else OK
+
+
+cdef bint _may_read(const downstream_t *client) noexcept nogil:
+    cdef exchange_t *exchange = client.exchange
+    if exchange == NULL or not exchange.parser.is_head_done:
+        return True
+    return _waits_for_body(exchange)
+
+
+cdef void _on_read_failed(downstream_t *client, ssize_t outcome) noexcept nogil:
+    """The client closed, or its connection broke, in the middle of what it had to say."""
+    if client.exchange != NULL and client.exchange.input_len == 0:
+        exchange_close(client.exchange)
+        client.exchange = NULL
+    downstream_close(client)
+
+
+cdef void _read(downstream_t *client) noexcept nogil:
+    cdef exchange_t *exchange
+    cdef char *room
+    cdef size_t size
+    cdef ssize_t n
+    cdef int reads
+    for reads in range(READS_PER_EVENT):
+        if not stream_is_open(&client.stream) or not client.stream.is_readable or not _may_read(client):
+            break
+        if client.exchange == NULL:
+            client.exchange = exchange_open(client)
+            if client.exchange == NULL:
+                downstream_close(client)
+                return
+        exchange = client.exchange
+        if not _make_room(exchange, &room, &size):
+            exchange.parser.fault = PARSER_HEAD_TOO_LARGE
+            _refuse_bytes(exchange)
+            return
+        n = stream_read(&client.stream, room, size)
+        if n == READ_AGAIN:
+            if exchange.input_len == 0:
+                exchange_close(exchange)        # nothing of a request yet: idle connections hold no exchange
+                client.exchange = NULL
+                return
+            break
+        if n <= 0:
+            _on_read_failed(client, n)
+            return
+        client.received += <size_t>n
+        own_add_u64(&client.lane.reactor.counters.bytes_in, <uint64_t>n)
+        if not exchange.parser.is_head_done:
+            exchange.input_len += <uint32_t>n
+        if _take(exchange, room, <size_t>n) == DONE:
+            break
+    if not stream_is_open(&client.stream):
+        return
+    if client.exchange != NULL:
+        _arm(client)
+    if reads == READS_PER_EVENT - 1 and client.stream.is_readable and _may_read(client):
+        reactor_defer(&client.lane.reactor, &client.stream.source)
+
+
+# --- events
+
+cdef void _on_flushed(downstream_t *client) noexcept nogil:
+    """Everything pending has left."""
+    cdef exchange_t *exchange = client.exchange
+    if exchange == NULL:
+        return
+    if exchange.is_answered:
+        _next(client)
+    elif exchange.connection != NULL and exchange.is_head_sent:
+        receive_resume(exchange)
+
+
+cdef bint _begin_carried(downstream_t *client) noexcept nogil:
+    """A pipelined request that came with the one before. True: there was one."""
+    cdef exchange_t *exchange = client.exchange
+    if exchange == NULL or exchange.input_len == 0 or exchange.input_used or exchange.parser.is_started:
+        return False
+    _take(exchange, exchange.input, exchange.input_len)
+    return True
+
+
+cdef void _on_event(source_t *source, uint32_t events) noexcept nogil:
+    cdef downstream_t *client = <downstream_t *>source
+    cdef exchange_t *exchange = client.exchange
+    cdef uint32_t was_pending
+    stream_note_events(
+        &client.stream, events & EPOLLIN, events & EPOLLOUT, events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+    )
+    if client.is_lingering:
+        _read_away(client)
+        return
+    if exchange != NULL and exchange.is_tunnel and not exchange.is_answered:
+        tunnel_pump(exchange)
+        return
+    if events & EPOLLERR:
+        downstream_close(client)        # reset: nobody is left to answer
+        return
+    was_pending = stream_pending(&client.stream)
+    if was_pending:
+        if stream_flush(&client.stream) == CLOSED:
+            downstream_close(client)
+            return
+        if stream_pending(&client.stream) == 0:
+            _on_flushed(client)
+            if not stream_is_open(&client.stream) or client.is_lingering:
+                return
+    if events & EPOLLHUP and stream_pending(&client.stream):
+        downstream_close(client)
+        return
+    if _begin_carried(client) and not stream_is_open(&client.stream):
+        return
+    if client.stream.is_readable:
+        _read(client)
+    elif stream_is_open(&client.stream) and client.exchange != NULL:
+        _arm(client)

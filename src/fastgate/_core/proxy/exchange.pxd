@@ -1,0 +1,185 @@
+"""The structs of a request's life: gate (process), lane (reactor), downstream (client connection), exchange (one request and its answer)."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastgate._core.base.buffer cimport buffer_t
+from fastgate._core.base.span cimport span_t
+from fastgate._core.http.message cimport header_t, message_t
+from fastgate._core.http.parser cimport parser_t
+from fastgate._core.http.uri cimport HOST_MAX_BYTES
+from fastgate._core.net.address cimport ADDRESS_TEXT_BYTES, address_t
+from fastgate._core.net.gather cimport gather_t
+from fastgate._core.net.listener cimport listener_t
+from fastgate._core.net.stream cimport stream_t
+from fastgate._core.observe.access_log cimport access_log_t
+from fastgate._core.observe.access_record cimport access_source_t
+from fastgate._core.proxy.pace cimport pace_t
+from fastgate._core.reactor.reactor cimport grave_t, reactor_t
+from fastgate._core.reactor.timer cimport timer_t
+from fastgate._core.route.pattern cimport pattern_scratch_t
+from fastgate._core.snapshot.snapshot cimport route_t, snapshot_t
+from fastgate._core.upstream.balancer.policy cimport pick_t
+from fastgate._core.upstream.peer cimport PEER_NAME_BYTES
+from fastgate._core.upstream.connection cimport connection_t, on_connection_cb
+
+
+cdef enum:
+    LANE_INPUT_BYTES = 65536        # one read
+    LANE_OUTPUT_BYTES = 262144      # a head of the largest allowed size, rewritten; touched as needed
+    LANE_SPARE_EXCHANGES = 64       # kept for reuse, the rest goes back to malloc
+    LANE_MAX_LISTENERS = 32
+    EXCHANGE_BYTES = 4096           # the struct and, behind it, room for a usual request head
+    EXCHANGE_HEADERS = 32           # inline; more are allocated when needed
+    REQUEST_ID_BYTES = 32
+    DATE_BYTES = 29                 # "Sun, 06 Nov 1994 08:49:37 GMT"
+
+
+ctypedef void (*on_exchange_cb)(exchange_t *exchange) noexcept nogil
+
+
+cdef struct gate_t:
+    # Owner: bridge.Gateway, for the life of the process. Shared by all lanes.
+    # read-only after build
+    uint32_t n_lanes
+    access_log_t *access_log        # NULL: off
+    # shared: atomic
+    void *snapshot                  # the current snapshot_t
+    uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python
+    uint32_t connections            # client connections open, all lanes
+    uint32_t max_connections
+    uint32_t is_draining
+
+
+cdef struct lane_t:
+    # One reactor's share of the proxy. Owner: the gateway, for the life of the process.
+    # Its reactor only, but for `adopted`.
+    reactor_t reactor
+    gate_t *gate
+    snapshot_t *snapshot            # the one new requests use
+    char *input                     # LANE_INPUT_BYTES: what the current event read
+    char *output                    # LANE_OUTPUT_BYTES: what it makes
+    gather_t gather
+    exchange_t *spare
+    uint32_t n_spare
+    uint32_t n_listeners
+    listener_t listeners[LANE_MAX_LISTENERS]
+    downstream_t *downstreams       # all open client connections
+    pattern_scratch_t *scratch
+    on_connection_cb on_connection  # receive.pyx: an upstream connection has something to say
+    on_exchange_cb on_over          # downstream.pyx: an exchange ended, well or badly
+    uint64_t date_second
+    char date[DATE_BYTES]
+    # shared: atomic
+    uint64_t adopted                # number of the snapshot in use: none older is given to new requests
+
+
+cdef struct downstream_t:
+    # A client connection. Owner: its lane. Its reactor only. Freed when the reactor has
+    # finished the batch of events in which it was closed. Holds no buffer while idle.
+    stream_t stream                 # first
+    grave_t grave
+    timer_t timer                   # whichever deadline is next
+    lane_t *lane
+    exchange_t *exchange            # NULL: idle
+    downstream_t *next
+    downstream_t **link             # what points here in lane.downstreams
+    pace_t reading                  # request bodies
+    pace_t writing                  # answers
+    address_t peer
+    uint64_t received               # bytes, ever
+    uint16_t port                   # the listener's
+    uint8_t is_unix
+    uint8_t is_lingering            # answered and half-closed: reading to the end so that the answer is not lost
+    uint8_t is_closing              # close when everything is sent
+
+
+cdef struct exchange_t:
+    # One request and its answer. Owner: its downstream. One reactor. EXCHANGE_BYTES with
+    # `room` behind it; given back to the lane in exchange_close.
+    exchange_t *next_spare
+    lane_t *lane
+    downstream_t *client
+    snapshot_t *snapshot            # pinned: live[reactor] counts this exchange
+    const route_t *route            # NULL: not found yet, or none
+    connection_t *connection        # the upstream's; NULL: none now
+    # the request
+    message_t request
+    parser_t parser
+    char *input                     # the head, then whatever came with it: `room` or a block of its own
+    uint32_t input_len
+    uint32_t input_size
+    uint32_t input_used             # parsed; the rest belongs to the next request
+    char *path_block                # NULL: the path was normal as it came
+    uint32_t path_at                # normalised path: offset in `input`, or 0 in path_block
+    uint32_t path_len
+    uint32_t prefix_len             # of `path`, matched by the route
+    uint32_t query_at               # offset in `input`
+    uint32_t query_len
+    uint32_t authority_at           # Host field, or authority of an absolute target: offset in `input`
+    uint32_t authority_len
+    uint8_t has_query
+    buffer_t next_input             # what came behind this request's body: the next request's
+    buffer_t kept                   # request body so far, for another try; given up past retry_buffer_bytes
+    char host[HOST_MAX_BYTES + 1]   # lower case, without port
+    uint16_t host_len
+    uint16_t host_port              # 0: none was given
+    char client_ip[ADDRESS_TEXT_BYTES]
+    uint8_t client_ip_len
+    char request_id[REQUEST_ID_BYTES]
+    # tries
+    pick_t pick
+    uint32_t tries                  # times a target was used
+    uint32_t target_len
+    char target[PEER_NAME_BYTES]    # the last one's address, for the log
+    uint64_t sent_before            # connection.stream.sent when this request began on it
+    # the answer
+    message_t answer
+    parser_t answer_parser
+    buffer_t answer_input           # an answer's head that did not come in one read
+    uint16_t status                 # told to the client; 0: none yet
+    uint16_t upstream_status
+    uint16_t refusal                # status to answer with once what was read is parsed; 0: none
+    uint16_t https_status           # the refusal that sends the client to https; 0: none
+    uint16_t interim                # 1xx answers passed on
+    const char *refusal_text
+    char cookie_value[REQUEST_ID_BYTES]
+    uint64_t body_bytes_out
+    uint64_t queued_before          # bytes ever given to client.stream when the current read began
+    uint64_t sent_at_open           # client.stream.sent when the exchange began
+    uint64_t received_at_open
+    # clock_ns; 0: has not happened
+    uint64_t opened_ns
+    uint64_t head_ns                # request head complete
+    uint64_t forwarded_ns           # first given to a connection
+    uint64_t answered_ns            # answer head complete
+    uint64_t ended_ns               # answer complete
+    uint8_t source                  # access_source_t
+    uint8_t is_https                # X-Forwarded-Proto of a trusted peer
+    uint8_t is_trusted
+    uint8_t is_upgrade              # a valid WebSocket handshake, or an allowed Upgrade
+    uint8_t is_websocket
+    uint8_t is_tunnel               # 101 went through: bytes both ways
+    uint8_t wants_continue          # Expect: 100-continue
+    uint8_t keeps_body              # `kept` still has all of it
+    uint8_t is_head_sent            # towards the client
+    uint8_t is_head_fresh           # the head was not sent before this read: it can still be taken back
+    uint8_t is_answered             # the answer is complete (perhaps still queued)
+    uint8_t answer_framing          # framing_t towards the client
+    uint8_t is_forwarding           # the request body goes to the connection
+    uint8_t has_asterisk_target     # OPTIONS *
+    uint8_t wants_fresh             # a pooled connection was stale: open a new one
+    uint8_t is_write_dead           # the connection takes no more, but may still answer
+    uint8_t is_aborted              # the client's connection ends without a whole answer
+    header_t headers[EXCHANGE_HEADERS]
+    header_t answer_headers[EXCHANGE_HEADERS]
+    char room[8]                    # the rest of EXCHANGE_BYTES
+
+
+cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
+cdef void exchange_close(exchange_t *exchange) noexcept nogil
+cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
+cdef span_t exchange_path(const exchange_t *exchange) noexcept nogil
+cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil
+cdef span_t exchange_target(const exchange_t *exchange) noexcept nogil      # as the client sent it
+cdef span_t lane_date(lane_t *lane) noexcept nogil                          # HTTP-date of now
+cdef uint64_t gate_wall_ns(gate_t *gate, uint64_t mono_ns) noexcept nogil

@@ -1,0 +1,156 @@
+"""Opening and closing exchanges, and what several steps ask of one."""
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memset
+
+from fastgate._core.base.atomics cimport atomic_load_u64, own_add_u64
+from fastgate._core.base.buffer cimport buffer_clear
+from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.writer cimport writer_hex, writer_open, writer_t
+from fastgate._core.http.parser cimport parser_close, parser_open_request
+from fastgate._core.reactor.reactor cimport reactor_random
+
+
+cdef enum:
+    NS_PER_SECOND = 1000000000
+
+
+cdef const char *DAYS = b"ThuFriSatSunMonTueWed"       # day 0 of the Unix epoch was a Thursday
+cdef const char *MONTHS = b"JanFebMarAprMayJunJulAugSepOctNovDec"
+
+
+cdef uint64_t gate_wall_ns(gate_t *gate, uint64_t mono_ns) noexcept nogil:
+    return mono_ns + atomic_load_u64(&gate.wall_offset_ns)
+
+
+cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
+    cdef lane_t *lane = client.lane
+    cdef exchange_t *exchange = lane.spare
+    cdef writer_t writer
+    if exchange != NULL:
+        lane.spare = exchange.next_spare
+        lane.n_spare -= 1
+    else:
+        exchange = <exchange_t *>malloc(EXCHANGE_BYTES)
+        if exchange == NULL:
+            return NULL
+    # The headers and the room need no clearing: they are read only as far as they were written.
+    memset(exchange, 0, <size_t>&(<exchange_t *>NULL).headers)
+    exchange.lane = lane
+    exchange.client = client
+    exchange.snapshot = lane.snapshot
+    own_add_u64(&lane.snapshot.live[lane.reactor.index].exchanges, 1)
+    own_add_u64(&lane.reactor.counters.requests_active, 1)
+    exchange.input = exchange.room
+    exchange.input_size = EXCHANGE_BYTES - <uint32_t><size_t>&(<exchange_t *>NULL).room
+    exchange.request.base = exchange.input
+    exchange.request.headers = exchange.headers
+    exchange.request.capacity = EXCHANGE_HEADERS
+    exchange.answer.headers = exchange.answer_headers
+    exchange.answer.capacity = EXCHANGE_HEADERS
+    parser_open_request(&exchange.parser, &exchange.request, &lane.snapshot.settings.parser)
+    exchange.parser.owner = exchange
+    exchange.opened_ns = lane.reactor.now_ns
+    exchange.sent_at_open = client.stream.sent
+    exchange.received_at_open = client.received
+    writer_open(&writer, exchange.request_id, REQUEST_ID_BYTES)
+    writer_hex(&writer, reactor_random(&lane.reactor), 16)
+    writer_hex(&writer, reactor_random(&lane.reactor), 16)
+    return exchange
+
+
+cdef void exchange_close(exchange_t *exchange) noexcept nogil:
+    cdef lane_t *lane = exchange.lane
+    if exchange.input != exchange.room:
+        free(exchange.input)
+    if exchange.request.headers != exchange.headers:
+        free(exchange.request.headers)
+    if exchange.answer.headers != exchange.answer_headers:
+        free(exchange.answer.headers)
+    free(exchange.path_block)
+    buffer_clear(&exchange.kept)
+    buffer_clear(&exchange.next_input)
+    buffer_clear(&exchange.answer_input)
+    parser_close(&exchange.parser)
+    parser_close(&exchange.answer_parser)
+    own_add_u64(&exchange.snapshot.live[lane.reactor.index].exchanges, <uint64_t>-1)
+    own_add_u64(&lane.reactor.counters.requests_active, <uint64_t>-1)
+    if lane.n_spare < LANE_SPARE_EXCHANGES:
+        exchange.next_spare = lane.spare
+        lane.spare = exchange
+        lane.n_spare += 1
+    else:
+        free(exchange)
+
+
+cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil:
+    cdef uint32_t size = exchange.input_size * 2
+    cdef char *block
+    if exchange.input_size >= limit:
+        return False
+    if size > limit:
+        size = limit
+    if exchange.input == exchange.room:
+        block = <char *>malloc(size)
+        if block != NULL:
+            memcpy(block, exchange.input, exchange.input_len)
+    else:
+        block = <char *>realloc(exchange.input, size)
+    if block == NULL:
+        return False
+    exchange.input = block
+    exchange.input_size = size
+    exchange.request.base = block
+    return True
+
+
+cdef span_t exchange_path(const exchange_t *exchange) noexcept nogil:
+    if exchange.path_block != NULL:
+        return span_of(exchange.path_block, exchange.path_len)
+    return span_of(exchange.input + exchange.path_at, exchange.path_len)
+
+
+cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil:
+    return span_of(exchange.input + exchange.query_at, exchange.query_len)
+
+
+cdef span_t exchange_target(const exchange_t *exchange) noexcept nogil:
+    return span_of(exchange.input + exchange.request.target, exchange.request.target_len)
+
+
+cdef void _put_two(char *at, unsigned value) noexcept nogil:
+    at[0] = <char>(48 + value // 10)
+    at[1] = <char>(48 + value % 10)
+
+
+cdef void _format_date(uint64_t seconds, char *room) noexcept nogil:
+    """IMF-fixdate (RFC 9110 section 5.6.7); days to civil date after Hinnant, "chrono-compatible date algorithms"."""
+    cdef uint64_t days = seconds // 86400
+    cdef unsigned rest = <unsigned>(seconds % 86400)
+    cdef uint64_t shifted = days + 719468
+    cdef uint64_t era = shifted // 146097
+    cdef unsigned of_era = <unsigned>(shifted - era * 146097)
+    cdef unsigned year_of_era = (of_era - of_era // 1460 + of_era // 36524 - of_era // 146096) // 365
+    cdef unsigned of_year = of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    cdef unsigned month_from_march = (5 * of_year + 2) // 153
+    cdef unsigned day = of_year - (153 * month_from_march + 2) // 5 + 1
+    cdef unsigned month = month_from_march + 3 if month_from_march < 10 else month_from_march - 9
+    cdef unsigned year = <unsigned>(era * 400) + year_of_era + (1 if month <= 2 else 0)
+    memcpy(room, b"Thu, 01 Jan 1970 00:00:00 GMT", DATE_BYTES)
+    memcpy(room, DAYS + 3 * (days % 7), 3)
+    _put_two(room + 5, day)
+    memcpy(room + 8, MONTHS + 3 * (month - 1), 3)
+    _put_two(room + 12, year // 100)
+    _put_two(room + 14, year % 100)
+    _put_two(room + 17, rest // 3600)
+    _put_two(room + 20, rest // 60 % 60)
+    _put_two(room + 23, rest % 60)
+
+
+cdef span_t lane_date(lane_t *lane) noexcept nogil:
+    cdef uint64_t second = gate_wall_ns(lane.gate, lane.reactor.now_ns) // NS_PER_SECOND
+    if second != lane.date_second:
+        lane.date_second = second
+        _format_date(second, lane.date)
+    return span_of(lane.date, DATE_BYTES)

@@ -1,0 +1,194 @@
+"""Rewriting a request head: path, Host, hop-by-hop fields out, forwarding fields in (kong.md, Headers)."""
+
+from libc.stdint cimport uint16_t
+
+from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.status cimport OK, TOO_LARGE, status_t
+from fastgate._core.base.writer cimport writer_field, writer_number, writer_put, writer_span, writer_t, writer_text
+from fastgate._core.http.connection_options cimport connection_has, connection_names_fields
+from fastgate._core.http.llhttp cimport llhttp_method_name
+from fastgate._core.http.message cimport (
+    HEADER_CONNECTION,
+    HEADER_CONTENT_LENGTH,
+    HEADER_FORWARDED,
+    HEADER_HOST,
+    HEADER_KEEP_ALIVE,
+    HEADER_OTHER,
+    HEADER_PROXY_AUTHENTICATE,
+    HEADER_PROXY_AUTHORIZATION,
+    HEADER_PROXY_CONNECTION,
+    HEADER_TE,
+    HEADER_TRANSFER_ENCODING,
+    HEADER_UPGRADE,
+    HEADER_X_FORWARDED_FOR,
+    HEADER_X_FORWARDED_HOST,
+    HEADER_X_FORWARDED_PATH,
+    HEADER_X_FORWARDED_PORT,
+    HEADER_X_FORWARDED_PREFIX,
+    HEADER_X_FORWARDED_PROTO,
+    HEADER_X_REAL_IP,
+    header_id_t,
+    header_name,
+    header_t,
+    header_value,
+    message_find,
+    message_has,
+    message_t,
+)
+from fastgate._core.http.parser cimport FRAMING_CHUNKED, FRAMING_LENGTH
+from fastgate._core.http.uri cimport uri_join
+from fastgate._core.net.address cimport ADDRESS_TEXT_BYTES, address_format
+from fastgate._core.proxy.exchange cimport (
+    REQUEST_ID_BYTES,
+    exchange_path,
+    exchange_query,
+    exchange_t,
+)
+from fastgate._core.proxy.own_fields cimport VIA, is_own_field
+from fastgate._core.snapshot.snapshot cimport settings_t
+from fastgate._core.upstream.peer cimport peer_t
+
+
+cdef bint _is_dropped(const exchange_t *exchange, uint16_t id) noexcept nogil:
+    """Fields that end here, or that the gateway writes itself."""
+    if id == HEADER_OTHER:
+        return False
+    return (
+        id == HEADER_HOST or id == HEADER_CONTENT_LENGTH or id == HEADER_TRANSFER_ENCODING
+        or id == HEADER_CONNECTION or id == HEADER_KEEP_ALIVE or id == HEADER_PROXY_CONNECTION
+        or id == HEADER_PROXY_AUTHENTICATE or id == HEADER_PROXY_AUTHORIZATION
+        or id == HEADER_TE or id == HEADER_UPGRADE
+        or HEADER_X_FORWARDED_FOR <= id <= HEADER_X_REAL_IP
+        or (id == HEADER_FORWARDED and not exchange.is_trusted)
+    )
+
+
+cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef span_t joined, path = exchange_path(exchange)
+    writer_text(writer, llhttp_method_name(exchange.request.method))
+    writer_text(writer, b" ")
+    if exchange.has_asterisk_target:
+        writer_text(writer, b"*")
+    elif uri_join(
+        exchange.route.service.path, path, exchange.prefix_len, exchange.route.strip_path,
+        writer.at, <size_t>(writer.end - writer.at), &joined,
+    ) == OK:
+        if joined.at == writer.at:
+            writer.at += joined.len
+        else:
+            writer_span(writer, joined)
+    else:
+        writer.is_full = True
+    if exchange.has_query:
+        writer_text(writer, b"?")
+        writer_span(writer, exchange_query(exchange))
+    writer_text(writer, b" HTTP/1.1\r\n")
+
+
+cdef void _put_host(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef peer_t *peer = exchange.connection.peer
+    writer_text(writer, b"Host: ")
+    if exchange.route.preserve_host and exchange.authority_len:
+        writer_put(writer, exchange.input + exchange.authority_at, exchange.authority_len)
+    elif exchange.route.service.host_header.len:
+        writer_span(writer, exchange.route.service.host_header)
+    else:
+        writer_put(writer, peer.host, peer.host_len)
+    writer_text(writer, b"\r\n")
+
+
+cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef const message_t *request = &exchange.request
+    cdef const settings_t *settings = &exchange.snapshot.settings
+    cdef bint has_named = connection_names_fields(request)
+    cdef const header_t *header
+    cdef span_t name
+    cdef unsigned i
+    for i in range(request.n_headers):
+        header = &request.headers[i]
+        if _is_dropped(exchange, header.id):
+            continue
+        name = header_name(request, header)
+        if header.id == HEADER_OTHER and is_own_field(settings, name):
+            continue
+        if has_named and connection_has(request, name):
+            continue
+        writer_field(writer, name, header_value(request, header))
+
+
+cdef void _put_kept_or(exchange_t *exchange, writer_t *writer, uint16_t id, const char *name, size_t name_len,
+                       span_t ours) noexcept nogil:
+    """A trusted peer's own value of the field, or ours."""
+    cdef const header_t *theirs
+    if exchange.is_trusted and message_has(&exchange.request, <header_id_t>id):
+        theirs = message_find(&exchange.request, <header_id_t>id)
+        writer_field(writer, span_of(name, name_len), header_value(&exchange.request, theirs))
+    elif ours.len:
+        writer_field(writer, span_of(name, name_len), ours)
+
+
+cdef void _put_forwarded_for(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    """The peer behind what trusted peers told; what others told is dropped, for it may be a lie."""
+    cdef const message_t *request = &exchange.request
+    cdef char text[ADDRESS_TEXT_BYTES]
+    cdef unsigned i
+    writer_text(writer, b"X-Forwarded-For: ")
+    if exchange.is_trusted and message_has(request, HEADER_X_FORWARDED_FOR):
+        for i in range(request.n_headers):
+            if request.headers[i].id == HEADER_X_FORWARDED_FOR and request.headers[i].value_len:
+                writer_span(writer, header_value(request, &request.headers[i]))
+                writer_text(writer, b", ")
+    writer_put(writer, text, address_format(&exchange.client.peer, text))
+    writer_text(writer, b"\r\n")
+
+
+cdef void _put_forwarding(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef span_t path = exchange_path(exchange)
+    cdef span_t prefix = span_of(path.at, exchange.prefix_len if exchange.route.strip_path else 0)
+    _put_forwarded_for(exchange, writer)
+    _put_kept_or(exchange, writer, HEADER_X_FORWARDED_PROTO, b"X-Forwarded-Proto", 17, span_of(b"http", 4))
+    _put_kept_or(
+        exchange, writer, HEADER_X_FORWARDED_HOST, b"X-Forwarded-Host", 16,
+        span_of(exchange.host, exchange.host_len),
+    )
+    if exchange.is_trusted and message_has(&exchange.request, HEADER_X_FORWARDED_PORT):
+        _put_kept_or(exchange, writer, HEADER_X_FORWARDED_PORT, b"X-Forwarded-Port", 16, span_of(NULL, 0))
+    elif not exchange.client.is_unix:
+        writer_text(writer, b"X-Forwarded-Port: ")
+        writer_number(writer, exchange.client.port)
+        writer_text(writer, b"\r\n")
+    _put_kept_or(exchange, writer, HEADER_X_FORWARDED_PATH, b"X-Forwarded-Path", 16, path)
+    if prefix.len == 1:
+        prefix.len = 0          # "/": nothing was stripped that anyone would miss
+    _put_kept_or(exchange, writer, HEADER_X_FORWARDED_PREFIX, b"X-Forwarded-Prefix", 18, prefix)
+    writer_field(writer, span_of(b"X-Real-IP", 9), span_of(exchange.client_ip, exchange.client_ip_len))
+    writer_text(writer, VIA)
+
+
+cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef const header_t *upgrade
+    if exchange.parser.framing == FRAMING_CHUNKED:
+        writer_text(writer, b"Transfer-Encoding: chunked\r\n")
+    elif exchange.parser.framing == FRAMING_LENGTH:
+        writer_text(writer, b"Content-Length: ")
+        writer_number(writer, exchange.parser.content_length)
+        writer_text(writer, b"\r\n")
+    elif message_has(&exchange.request, HEADER_CONTENT_LENGTH):
+        writer_text(writer, b"Content-Length: 0\r\n")
+    if exchange.is_upgrade:
+        upgrade = message_find(&exchange.request, HEADER_UPGRADE)
+        writer_text(writer, b"Connection: upgrade\r\n")
+        writer_field(writer, span_of(b"Upgrade", 7), header_value(&exchange.request, upgrade))
+
+
+cdef status_t forward_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    _put_target(exchange, writer)
+    _put_host(exchange, writer)
+    _put_headers(exchange, writer)
+    _put_forwarding(exchange, writer)
+    writer_field(
+        writer, exchange.snapshot.settings.request_id_name, span_of(exchange.request_id, REQUEST_ID_BYTES)
+    )
+    _put_framing(exchange, writer)
+    writer_text(writer, b"\r\n")
+    return TOO_LARGE if writer.is_full else OK

@@ -1,0 +1,92 @@
+"""What became of a request, told to those who count and write."""
+
+from libc.stdint cimport uint64_t
+from libc.string cimport memset, strlen
+
+from fastgate._core.base.clock cimport NS_PER_MS
+from fastgate._core.base.span cimport span_of
+from fastgate._core.http.llhttp cimport llhttp_method_name
+from fastgate._core.http.message cimport (
+    HEADER_REFERER,
+    HEADER_USER_AGENT,
+    header_t,
+    header_value,
+    message_find,
+)
+from fastgate._core.observe.access_log cimport access_log_emit
+from fastgate._core.observe.access_record cimport access_record_t
+from fastgate._core.observe.series cimport series_count
+from fastgate._core.proxy.exchange cimport (
+    REQUEST_ID_BYTES,
+    exchange_t,
+    exchange_target,
+    gate_wall_ns,
+    lane_t,
+)
+
+
+cdef void _put_request(exchange_t *exchange, access_record_t *record) noexcept nogil:
+    cdef const header_t *header
+    cdef const char *method
+    record.request_id = span_of(exchange.request_id, REQUEST_ID_BYTES)
+    record.client_ip = span_of(exchange.client_ip, exchange.client_ip_len)
+    record.scheme = span_of(b"https", 5) if exchange.is_https else span_of(b"http", 4)
+    if not exchange.parser.is_head_done:
+        return
+    method = llhttp_method_name(exchange.request.method)
+    record.method = span_of(method, strlen(method))
+    record.uri = exchange_target(exchange)
+    record.host = span_of(exchange.input + exchange.authority_at, exchange.authority_len)
+    record.http_minor = exchange.request.http_minor
+    header = message_find(&exchange.request, HEADER_USER_AGENT)
+    if header != NULL:
+        record.user_agent = header_value(&exchange.request, header)
+    header = message_find(&exchange.request, HEADER_REFERER)
+    if header != NULL:
+        record.referer = header_value(&exchange.request, header)
+
+
+cdef void log_exchange(exchange_t *exchange) noexcept nogil:
+    cdef lane_t *lane = exchange.lane
+    cdef access_record_t record
+    cdef uint64_t bytes_in = exchange.client.received - exchange.received_at_open
+    cdef uint64_t bytes_out = exchange.client.stream.sent - exchange.sent_at_open
+    cdef uint64_t total_ns, upstream_ns = 0
+    if exchange.ended_ns == 0:
+        exchange.ended_ns = lane.reactor.now_ns
+    total_ns = exchange.ended_ns - exchange.opened_ns
+    if exchange.answered_ns:
+        upstream_ns = exchange.answered_ns - exchange.forwarded_ns
+    if exchange.route != NULL and exchange.route.series != NULL:
+        series_count(
+            exchange.route.series, lane.reactor.index, exchange.status, bytes_in, bytes_out, total_ns, upstream_ns,
+            _gateway_ns(exchange), exchange.answered_ns != 0,
+        )
+    if lane.gate.access_log == NULL:
+        return
+    memset(&record, 0, sizeof(record))
+    _put_request(exchange, &record)
+    if exchange.route != NULL:
+        record.route = exchange.route.name
+        if exchange.route.service != NULL:
+            record.service = exchange.route.service.name
+    record.target = span_of(exchange.target, exchange.target_len)
+    record.started_at_ms = gate_wall_ns(lane.gate, exchange.opened_ns) // NS_PER_MS
+    record.bytes_in = bytes_in
+    record.bytes_out = bytes_out
+    record.body_bytes_out = exchange.body_bytes_out
+    record.total_ns = total_ns
+    record.upstream_ns = upstream_ns
+    record.gateway_ns = _gateway_ns(exchange)
+    record.snapshot = exchange.snapshot.number
+    record.tries = exchange.tries
+    record.status = exchange.status
+    record.upstream_status = exchange.upstream_status
+    record.source = exchange.source
+    access_log_emit(lane.gate.access_log, lane.reactor.index, &record, &lane.reactor.counters)
+
+
+cdef uint64_t _gateway_ns(exchange_t *exchange) noexcept nogil:
+    """The gateway's own part: from the whole head to the first try, or to its own answer."""
+    cdef uint64_t end = exchange.forwarded_ns if exchange.forwarded_ns else exchange.ended_ns
+    return end - exchange.head_ns if exchange.head_ns and end > exchange.head_ns else 0

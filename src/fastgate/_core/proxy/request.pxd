@@ -1,0 +1,9 @@
+"""A request's head, understood: target, host, client, upgrade, route, balancing key."""
+
+from fastgate._core.base.status cimport status_t
+from fastgate._core.http.parser cimport parser_t
+
+
+# parser.on_head of a request. OK also for a request to be refused: exchange.refusal then
+# holds the status, so that what is left of the request may be read before the answer.
+cdef status_t request_on_head(parser_t *parser) noexcept nogil

@@ -1,0 +1,123 @@
+"""A snapshot: the whole configuration, compiled, immutable, numbered.
+
+Published as one pointer. Each reactor adopts it at its next loop; requests in
+flight keep the snapshot they began with, counted per reactor, and the control
+thread frees it once no reactor can reach it.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastgate._core.base.arena cimport arena_t
+from fastgate._core.base.span cimport span_t
+from fastgate._core.http.parser cimport parser_limits_t
+from fastgate._core.net.address cimport address_t, cidr_contains, cidr_t
+from fastgate._core.observe.series cimport series_t
+from fastgate._core.route.router cimport router_t
+from fastgate._core.upstream.pool cimport pool_limits_t
+from fastgate._core.upstream.upstream cimport upstream_t
+
+
+cdef enum hash_source_t:
+    # Kong's `hash_on` and `hash_fallback`
+    HASH_NONE = 0
+    HASH_CONSUMER
+    HASH_IP
+    HASH_HEADER
+    HASH_COOKIE
+    HASH_PATH
+    HASH_QUERY_ARG
+    HASH_URI_CAPTURE
+
+
+cdef struct hash_key_t:
+    # Read-only after build; the arena's.
+    hash_source_t source
+    span_t name                 # header, cookie, argument or capture
+
+
+cdef struct service_t:
+    # Owner: the snapshot. Read-only after build.
+    span_t name                 # or its id, when it has none
+    span_t host_header          # Host towards the upstream; empty: the target's own
+    span_t path
+    upstream_t *upstream
+    hash_key_t hash_on
+    hash_key_t hash_fallback
+    span_t hash_cookie_path     # for a cookie the gateway sets
+    uint64_t connect_timeout_ns
+    uint64_t write_timeout_ns
+    uint64_t read_timeout_ns
+    uint32_t retries
+
+
+cdef struct route_t:
+    # Owner: the snapshot, in the order of the router's indices. Read-only after build.
+    span_t name                 # or its id, when it has none
+    service_t *service          # NULL: none
+    series_t *series            # one reference held
+    uint8_t strip_path
+    uint8_t preserve_host
+
+
+cdef struct timeouts_t:
+    # Read-only after build. Nanoseconds.
+    uint64_t client_header
+    uint64_t client_body
+    uint64_t client_write
+    uint64_t keep_alive
+    uint64_t tunnel
+    uint64_t linger
+
+
+cdef struct settings_t:
+    # Owner: the snapshot. Read-only after build: the `gateway:` section.
+    parser_limits_t parser
+    pool_limits_t pool
+    timeouts_t timeouts
+    uint64_t body_bytes         # 0: no limit
+    uint32_t retry_buffer_bytes
+    uint32_t min_rate           # bytes per second a client must move
+    uint32_t regex_match_limit
+    span_t header_prefix        # "X-Fastgate"
+    span_t request_id_name      # "X-Fastgate-Request-Id"
+    span_t upstream_latency_name
+    span_t proxy_latency_name
+    span_t response_latency_name
+    span_t real_ip_header       # lower case; empty: the socket's address is the client's
+    uint8_t real_ip_recursive
+    cidr_t *trusted
+    uint32_t n_trusted
+    span_t *upgrades            # tokens besides websocket that may pass, lower case
+    uint32_t n_upgrades
+
+
+cdef struct live_t:
+    # Exchanges of one reactor that use the snapshot: written by it, read by control.
+    uint64_t exchanges
+    uint64_t padding[7]         # a cache line each
+
+
+cdef struct snapshot_t:
+    # Owner: the control thread (bridge/gateway), which frees it in snapshot_free.
+    # read-only after build
+    uint64_t number
+    arena_t arena
+    settings_t settings
+    router_t *router
+    route_t *routes
+    uint32_t n_routes
+    service_t *services
+    uint32_t n_services
+    # each written by its reactor only
+    live_t *live                # one per reactor
+
+
+cdef void snapshot_free(snapshot_t *snapshot) noexcept nogil
+
+
+cdef inline bint settings_trusts(const settings_t *settings, const address_t *address) noexcept nogil:
+    cdef uint32_t i
+    for i in range(settings.n_trusted):
+        if cidr_contains(&settings.trusted[i], address):
+            return True
+    return False

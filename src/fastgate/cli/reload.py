@@ -1,0 +1,41 @@
+"""`fastgate reload`."""
+
+import argparse
+import sys
+
+from fastgate.cli import options
+
+NAME = "reload"
+HELP = "make the running gateway read its configuration again"
+DESCRIPTION = """\
+All or nothing: the whole file is compiled and published at once, with no request lost, or the old
+configuration goes on, the errors are printed here and the exit code is 1."""
+EXAMPLES = (
+    "fastgate reload",
+    "fastgate reload -c /etc/fastgate/fastgate.yaml",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_config(parser)
+    options.add_control_socket(parser, timeout_s=60)
+
+
+def run(args: argparse.Namespace) -> int:
+    from fastgate.control.control_client import ControlError, find_socket, send_command
+
+    try:
+        answer = send_command(args.control_socket or find_socket(args.config), "reload", args.timeout)
+    except ControlError as error:
+        print(f"fastgate reload: {error}", file=sys.stderr)
+        return 1
+    for warning in answer["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    if not answer["ok"]:
+        for error in answer["errors"]:
+            print(error, file=sys.stderr)
+        print("refused: the old configuration goes on", file=sys.stderr)
+        return 1
+    print(f"reloaded: snapshot {answer['number']}, {answer['services']} services, {answer['routes']} routes, "
+          f"in {answer['took_ms']} ms")
+    return 0

@@ -1,0 +1,35 @@
+"""`fastgate run`."""
+
+import argparse
+import sys
+
+from fastgate.cli import options
+
+NAME = "run"
+HELP = "run the gateway"
+DESCRIPTION = """\
+Runs the gateway in the foreground until SIGTERM or Ctrl-C, which drain it (a second one quits).
+SIGHUP reloads the configuration, SIGUSR1 reopens the log files."""
+EXAMPLES = (
+    "fastgate run",
+    "fastgate run -c /etc/fastgate/fastgate.yaml",
+    "fastgate run --listen 0.0.0.0:8000 --listen unix:/run/fastgate/proxy.sock --workers 2",
+    "FASTGATE_LOG_LEVEL=debug fastgate run --access-log off",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_config(parser)
+    options.add_unknown_plugins(parser)
+    options.add_overrides(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    problem = options.missing_config(args.config)
+    if problem:
+        print(f"fastgate run: {problem}", file=sys.stderr)
+        return 1
+    from fastgate.control.run import run_gateway
+    from fastgate.control.source import file_source
+
+    return run_gateway(file_source(args.config, options.flags(args), args.allow_unknown_plugins))

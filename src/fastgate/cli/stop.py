@@ -1,0 +1,36 @@
+"""`fastgate stop`."""
+
+import argparse
+import sys
+
+from fastgate.cli import options
+
+NAME = "stop"
+HELP = "drain the running gateway and end it"
+DESCRIPTION = """\
+The gateway stops accepting, finishes the requests it has (up to gateway.timeouts.drain), flushes its
+logs and ends. Returns when it has ended."""
+EXAMPLES = (
+    "fastgate stop",
+    "fastgate stop -c /etc/fastgate/fastgate.yaml --timeout 10",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_config(parser)
+    options.add_control_socket(parser, timeout_s=120)
+
+
+def run(args: argparse.Namespace) -> int:
+    from fastgate.control.control_client import ControlError, find_socket, send_command
+
+    try:
+        answer = send_command(args.control_socket or find_socket(args.config), "stop", args.timeout, wait_for_end=True)
+    except ControlError as error:
+        print(f"fastgate stop: {error}", file=sys.stderr)
+        return 1
+    if not answer["ok"]:
+        print("\n".join(answer["errors"]), file=sys.stderr)
+        return 1
+    print("stopped")
+    return 0

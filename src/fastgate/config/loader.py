@@ -1,0 +1,205 @@
+"""A configuration file into a Model: parse → substitute → validate and flatten →
+references → ids and defaults → uniqueness. Every step runs as far as it can, so
+that all errors come out at once."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from . import overrides, patterns, reader, references, substitution
+from .errors import ConfigError, ConfigErrors, path_text, shown
+from .gateway import GATEWAY
+from .model import Model
+from .scalars import type_problem
+from .schema import Problems, prefix
+from .services import default_name
+from .upstreams import checks_health
+
+_VERSIONS = ("1.1", "2.1", "3.0")
+
+
+def load(path: str | os.PathLike[str], *, allow_unknown_plugins: bool = False,
+         environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
+         check_pattern: Callable[[str], str | None] | None = None) -> Model:
+    """The Model of the file at `path` (JSON when it ends in .json, else YAML).
+
+    `environ` (default: the process's): for substitutions and FASTGATE_*
+    overrides. `flags`: the command line's, over both: keys of overrides.KEYS,
+    values as typed, None where not given. `check_pattern`: the core's regular
+    expression compiler, giving what is wrong with a pattern or None.
+
+    Raises ConfigErrors with everything that is wrong.
+    """
+    text = reader.read_text(path)
+    name = os.fspath(path)
+    return load_text(text, name, reader.form_of(name), allow_unknown_plugins=allow_unknown_plugins, environ=environ,
+                     flags=flags, check_pattern=check_pattern)
+
+
+def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugins: bool = False,
+              environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
+              check_pattern: Callable[[str], str | None] | None = None, now: int | None = None) -> Model:
+    """As `load`, of text in `format` ("yaml" or "json") that messages call `name`.
+    `now`: what entities without created_at get, in seconds."""
+    if format not in ("yaml", "json"):
+        raise ValueError(f'format is "yaml" or "json", not {format!r}')
+    environ = os.environ if environ is None else environ
+    # A large file makes 100,000 containers and no cycles: looking for cycles
+    # among them takes longer than reading it.
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return _load(text, name, format, environ, flags or {}, allow_unknown_plugins, check_pattern,
+                     int(time.time()) if now is None else now)
+    finally:
+        if is_collecting:
+            gc.enable()
+
+
+def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: Mapping[str, object],
+          allow_unknown_plugins: bool, check_pattern: Callable[[str], str | None] | None, now: int) -> Model:
+    tree, findings = reader.parse(text, name, format)
+    problems: Problems = []
+    if type(tree) is not dict:
+        problems.append(((), type_problem("a mapping with _format_version, services, routes …", tree)))
+        raise ConfigErrors(_errors(text, name, format, findings, problems, {}))
+    if substitution.is_needed(text):
+        substitution.substitute(tree, environ, problems)
+    unresolved = {path for path, _ in problems}
+    _check_version(tree, problems)
+    gateway, origins = _read_gateway(tree.get("gateway"), environ, flags, problems)
+    rows = references.flatten(tree, problems)
+    references.resolve(rows, problems)
+    left_out = _leave_out_plugins(rows, allow_unknown_plugins, problems)
+    if check_pattern is not None:
+        patterns.check_patterns(rows["routes"], check_pattern, problems)
+    references.check_unique(rows, problems)
+    if not problems and not findings:
+        references.give_ids(rows, now, problems)
+    if problems or findings:
+        if unresolved:
+            problems = _without_echoes(problems, unresolved)
+        raise ConfigErrors(_errors(text, name, format, findings, problems, origins))
+    return _model(rows, gateway, left_out, text, name)
+
+
+def _check_version(tree: dict[str, Any], problems: Problems) -> None:
+    version = tree.get("_format_version")
+    if type(version) is float:
+        version = str(version)  # written without quotes
+    if version is None:
+        problems.append(((), '_format_version is missing; write _format_version: "3.0" at the top'))
+    elif version not in _VERSIONS:
+        problems.append((("_format_version",), f'expected "3.0" (or the older "1.1" or "2.1"), not {_brief(version)}'))
+    elif version in patterns.OLD_VERSIONS:
+        patterns.migrate_paths(tree)
+    for key, kind, expected in (("_transform", bool, "true or false"), ("_comment", str, "text"),
+                                ("_ignore", list, "a list")):
+        value = tree.get(key)
+        if value is not None and not isinstance(value, kind):
+            problems.append(((key,), type_problem(expected, value)))
+
+
+def _brief(value: object) -> str:
+    return "a list or mapping" if isinstance(value, (list, dict)) else shown(value)
+
+
+def _read_gateway(section: Any, environ: Mapping[str, str], flags: Mapping[str, object],
+                  problems: Problems) -> tuple[dict[str, Any], dict[str, str]]:
+    if section is None:
+        section = {}
+    start = len(problems)
+    if type(section) is not dict:
+        problems.append(((), type_problem("a mapping", section)))
+        section = {}
+    merged, origins = overrides.apply(section, environ, flags)
+    gateway = GATEWAY.read(merged, problems)
+    prefix(problems, start, "gateway")
+    return gateway, origins
+
+
+def _leave_out_plugins(rows: references.Rows, allow: bool, problems: Problems) -> list[str]:
+    left_out = []
+    for plugin, path in rows["plugins"]:
+        name = plugin["name"]
+        if name is None:
+            continue
+        if allow:
+            left_out.append(f"{name} ({path_text(path)})")
+        else:
+            problems.append(((*path, "name"), f"the plugin {shown(name)} is not in this version; remove it, or load the "
+                                              "rest with --allow-unknown-plugins"))
+    return left_out
+
+
+def _without_echoes(problems: Problems, unresolved: set[tuple[str | int, ...]]) -> Problems:
+    """Without what follows only from a substitution that failed: one problem a place."""
+    seen = set()
+    kept = []
+    for path, message in problems:
+        if path in unresolved:
+            if path in seen:
+                continue
+            seen.add(path)
+        kept.append((path, message))
+    return kept
+
+
+def _errors(text: str, name: str, form: str, findings: reader.Findings, problems: Problems,
+            origins: dict[str, str]) -> list[ConfigError]:
+    from .positions import find_lines
+
+    lines = find_lines(text, form, [path for path, _ in problems])
+    errors = [ConfigError(name, line, path_text(path), message) for path, line, message in findings]
+    for path, message in problems:
+        origin = origins.get(path[1]) if len(path) > 1 and path[0] == "gateway" else None
+        errors.append(ConfigError(origin or name, 0 if origin else lines[path], path_text(path), message))
+    return sorted(errors, key=lambda error: error.line)
+
+
+def _model(rows: references.Rows, gateway: dict[str, Any], left_out: list[str], text: str, name: str) -> Model:
+    from hashlib import md5
+
+    disabled = {service["id"] for service, _ in rows["services"] if not service["enabled"]}
+    upstreams = {upstream["id"]: upstream for upstream, _ in rows["upstreams"]}
+    for upstream in upstreams.values():
+        upstream["targets"] = []
+    for target, _ in rows["targets"]:
+        upstreams[target["upstream"]]["targets"].append(target)
+    return Model(
+        gateway=gateway,
+        services=[service for service, _ in rows["services"] if service["id"] not in disabled],
+        routes=[route for route, _ in rows["routes"] if not disabled or route["service"] not in disabled],
+        upstreams=list(upstreams.values()),
+        warnings=_warnings(rows, gateway),
+        left_out=left_out,
+        source=name,
+        hash=md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest(),
+    )
+
+
+def _warnings(rows: references.Rows, gateway: dict[str, Any]) -> list[str]:
+    warnings = patterns.plain_lookalikes(rows["routes"])
+    for upstream, path in rows["upstreams"]:
+        place = f"{path_text(path)}: the upstream {shown(upstream['name'])}"
+        if not any(target["weight"] for target in upstream["targets"]):
+            warnings.append(f"{place} has no target with a weight: its requests are answered with 503")
+        if checks_health(upstream):
+            warnings.append(f"{place} asks for health checks, which are not in this version: they are ignored")
+        if upstream["algorithm"] == "consistent-hashing" and upstream["hash_on"] == "none":
+            warnings.append(f"{place} has consistent-hashing but no hash_on: nothing is hashed")
+    for service, path in rows["services"]:
+        if not service["enabled"]:
+            warnings.append(f"{path_text(path)}: the service {shown(default_name(service))} is disabled: it and its "
+                            "routes are left out")
+    unused = [name for name in rows if name == "consumers" or name.endswith(("credentials", "_secrets")) or name == "acls"]
+    present = [f"{len(rows[name])} {name}" for name in unused if rows[name]]
+    if present:
+        warnings.append(f"{', '.join(present)}: read and checked, but nothing in this version uses them")
+    if "h2c" in gateway["allowed_upgrades"]:
+        warnings.append("gateway.allowed_upgrades: h2c lets clients pass requests this gateway does not see")
+    return warnings

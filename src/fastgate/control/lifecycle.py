@@ -1,0 +1,302 @@
+"""A gateway's life on the control loop: start everything, serve until told to stop, drain, end.
+
+All here runs on the main thread's event loop; the reactors, each in a thread of its own, run the
+data plane without the GIL and are only told things.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING
+
+from fastgate._version import __version__
+from fastgate.control import crash, drain, signals
+from fastgate.control.control_client import socket_path
+from fastgate.control.control_socket import ControlSocket
+from fastgate.control.listeners import Listener, adopt_listener, open_listener, open_listeners
+from fastgate.control.names import Names
+from fastgate.control.reload import Reloader
+from fastgate.control.resources import give_memory_back, worker_count
+from fastgate.control.source import Source
+from fastgate.control.systemd import Notifier, take_sockets
+from fastgate.telemetry import error_log
+
+if TYPE_CHECKING:
+    from fastgate.config import Model
+    from fastgate.telemetry.status_listener import StatusListener
+
+TICK_S = 1.0                # wall clock and watchdog
+COLLECT_FIRST_S = 0.05      # the first look for snapshots no request uses any more
+COLLECT_LAST_S = 5.0        # the looks get rarer: a tunnel may hold one for hours
+FLUSH_S = 2.0               # for what the access log still holds at the end
+STATUS_SOCKET_NAME = "status"       # FileDescriptorName= of the socket unit
+
+log = logging.getLogger("fastgate.control")
+
+
+class Lifecycle:
+    """Owner: `run.run_gateway`. `state` is "starting", "ready", "draining" or "ended"."""
+
+    def __init__(self, source: Source, model: "Model", environ: MutableMapping[str, str]) -> None:
+        self.state = "starting"
+        self.model = model
+        self.listeners: list[Listener] = []
+        self.status_listener: Listener | None = None
+        self.control_path = socket_path(source.path, model.gateway["control_socket"], environ)
+        self._source = source
+        self._environ = environ
+        self._began = time.monotonic()
+        self._notifier = Notifier(environ)
+        self._status: "StatusListener | None" = None
+        self._threads: list[threading.Thread] = []
+        self._tasks: set[asyncio.Task] = set()
+        self._collector: asyncio.Task | None = None
+        self._reactors_may_end = False
+        self._stop = asyncio.Event()
+        self._quit = asyncio.Event()
+        self._control = ControlSocket(self.control_path, {
+            "reload": self._command_reload, "stop": self._command_stop, "info": self._command_info})
+
+    async def run(self, on_ready: "Callable[[Lifecycle], Awaitable[None] | None]" = lambda _: None) -> int:
+        """Serves until a signal or a command ends it; the process's exit code."""
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(_log_unhandled)
+        try:
+            await self._start(loop)
+            ready = on_ready(self)
+            if ready is not None:
+                await ready
+            await self._stop.wait()
+            return await self._end()
+        finally:
+            self._release()
+            signals.remove(loop)
+
+    async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
+        from fastgate._core.bridge.gateway import Gateway
+
+        self._control.take()
+        signals.install(loop, self.stop, self._reload_soon, self._reopen_logs)
+        settings = self.model.gateway
+        workers = worker_count(settings["workers"])
+        self.gateway = Gateway(workers, settings)
+        self.gateway.set_wall_clock(wall_clock_offset_ns())
+        self.names = Names(self.gateway, settings["resolver"])
+        self._open_listeners(settings, workers)
+        await self.names.prepare(self.model)
+        number = self.gateway.publish(self.model)
+        self.names.settle()
+        self.reloader = Reloader(self.gateway, self.names, self._source.load, self.model, number, self._on_published)
+        await self._open_status(workers)
+        self._start_access_log()
+        self._start_reactors(workers)
+        await self._control.open()
+        self._supervise("tick", self._tick())
+        if settings["watch"]:
+            self._start_watch()
+        gc.collect()
+        gc.freeze()         # what is here now stays: later collections needn't look at it
+        self.state = "ready"
+        self._announce()
+        log.info("fastgate %s ready: %s, %d reactors, snapshot %d: %d services, %d routes", __version__,
+                 ", ".join(listener.address for listener in self.listeners), workers, number,
+                 len(self.model.services), len(self.model.routes))
+
+    def _open_listeners(self, settings: dict, workers: int) -> None:
+        """All sockets, so that an address in use ends the start before anything else has begun."""
+        inherited = take_sockets(self._environ)
+        self.listeners = [adopt_listener(s) for name, s in inherited if name != STATUS_SOCKET_NAME]
+        if self.listeners:
+            log.info("listening on %d sockets handed over by systemd; gateway.proxy_listen is not used",
+                     len(self.listeners))
+        else:
+            self.listeners = open_listeners(settings["proxy_listen"], workers)
+        for name, handed_over in inherited:
+            if name == STATUS_SOCKET_NAME:
+                self.status_listener = adopt_listener(handed_over)
+        if self.status_listener is None and settings["status_listen"] != "off":
+            self.status_listener = open_listener(settings["status_listen"], 1)
+        for listener in self.listeners:
+            self.gateway.listen(listener.filenos(), listener.is_shared, listener.port, listener.is_unix)
+
+    async def _open_status(self, workers: int) -> None:
+        if self.status_listener is None:
+            return
+        from fastgate.telemetry.source import StatusSource
+        from fastgate.telemetry.status_listener import StatusListener
+
+        access_log = self.gateway.access_log
+        self._status = StatusListener(StatusSource(
+            counters=self.gateway.counters, series=self.gateway.series, snapshot=self.gateway.snapshot_info,
+            active=self.gateway.active, reactors=workers, not_ready=self._not_ready,
+            configuration_hash=lambda: self.model.hash, reloads=self.reloader.figures,
+            access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures))
+        await self._status.open(self.status_listener.sockets[0])
+
+    def _not_ready(self) -> str:
+        return "" if self.state == "ready" else f"the gateway is {self.state}"
+
+    def _start_reactors(self, workers: int) -> None:
+        for index in range(workers):
+            name = f"fastgate-reactor-{index}"
+            main = crash.guard(name, lambda index=index: self._reactor_main(index), lambda: self._reactors_may_end)
+            thread = threading.Thread(target=main, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _reactor_main(self, index: int) -> None:
+        signals.block_in_this_thread()
+        self.gateway.run_reactor(index)
+
+    def _start_access_log(self) -> None:
+        if self.gateway.access_log is None:
+            return
+        name = "fastgate-access-log"
+        main = crash.guard(name, self._access_log_main, lambda: self._reactors_may_end)
+        threading.Thread(target=main, name=name, daemon=True).start()
+
+    def _access_log_main(self) -> None:
+        signals.block_in_this_thread()
+        self.gateway.access_log.run()
+
+    def _start_watch(self) -> None:
+        from fastgate.control.watch import Watch
+
+        self._supervise("watch", Watch(self._source.path, self.reloader.reload).run())
+
+    def stop(self) -> None:
+        """The first call begins the drain, the second one cuts it short."""
+        if self._stop.is_set():
+            self._quit.set()
+        self._stop.set()
+
+    async def _end(self) -> int:
+        self.state = "draining"
+        drain_s = self.reloader.model.gateway["timeouts"]["drain"] / 1000
+        self._notifier.stopping("draining")
+        self._notifier.extend_timeout(drain_s + drain.JOIN_S)
+        self.gateway.stop_accepting()
+        log.info("draining: %d connections open, up to %g s", self.gateway.active(), drain_s)
+        await asyncio.sleep(drain.SHUT_AFTER_S)
+        for listener in self.listeners:
+            listener.shut()
+        left = await drain.wait_until_idle(self.gateway.active, drain_s, self._quit, self._report_drain)
+        if left:
+            log.warning("%d connections are cut: %s", left,
+                        "told to quit" if self._quit.is_set() else f"not finished within {drain_s:g} s")
+        self._reactors_may_end = True
+        self.gateway.stop()
+        hung = drain.join_reactors(self._threads)
+        if hung:
+            crash.die(f"{', '.join(hung)} did not leave the loop within {drain.JOIN_S:g} s of being told to")
+        if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
+            log.warning("the access log could not be written to its end within %g s", FLUSH_S)
+        self.state = "ended"
+        await self.names.close()
+        if self._status is not None:
+            await self._status.close()
+        self.gateway.collect()
+        log.info("ended")
+        return 1 if self._quit.is_set() and left else 0
+
+    def _release(self) -> None:
+        """Gives back what outlives the process otherwise: socket files, the control socket and its lock."""
+        for task in self._tasks:
+            task.cancel()
+        for listener in (*self.listeners, self.status_listener):
+            if listener is not None:
+                listener.close()
+        self._control.close()
+        self._notifier.close()
+
+    # Things that happen while it runs.
+
+    async def _tick(self) -> None:
+        interval_s = min(TICK_S, self._notifier.watchdog_s or TICK_S)
+        while True:
+            self.gateway.set_wall_clock(wall_clock_offset_ns())
+            self._notifier.watchdog()
+            await asyncio.sleep(interval_s)
+
+    def _on_published(self, model: "Model") -> None:
+        self.model = model
+        error_log.set_level(model.gateway["log_level"])
+        if self._collector is None or self._collector.done():
+            self._collector = self._supervise("collect", self._collect())
+
+    async def _collect(self) -> None:
+        give_memory_back()
+        pause_s = COLLECT_FIRST_S
+        while self.gateway.collect():
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, COLLECT_LAST_S)
+
+    async def _reload(self) -> dict:
+        self._notifier.reloading()
+        result = await self.reloader.reload()
+        self._announce()
+        return result.as_dict()
+
+    def _reload_soon(self) -> None:
+        if self.state == "ready":
+            self._supervise("reload", self._reload())
+
+    def _reopen_logs(self) -> None:
+        if self.gateway.access_log is not None:
+            self.gateway.access_log.reopen()
+            log.info("the access log is reopened")
+
+    def _announce(self) -> None:
+        self._notifier.ready(f"{self.state}: snapshot {self.reloader.number}, "
+                             f"{len(self.reloader.model.routes)} routes")
+
+    def _report_drain(self, left: int) -> None:
+        self._notifier.status(f"draining: {left} connections open")
+        log.info("draining: %d connections open", left)
+
+    # Commands of the control socket.
+
+    async def _command_reload(self) -> dict:
+        if self.state != "ready":
+            return {"ok": False, "errors": [f"the gateway is {self.state}"], "warnings": []}
+        return await self._reload()
+
+    async def _command_stop(self) -> dict:
+        active = self.gateway.active()
+        asyncio.get_running_loop().call_soon(self.stop)
+        return {"ok": True, "errors": [], "warnings": [], "pid": os.getpid(), "active": active}
+
+    async def _command_info(self) -> dict:
+        return {"ok": True, "errors": [], "warnings": [], "pid": os.getpid(), "version": __version__,
+                "state": self.state, "config": os.path.realpath(self._source.path),
+                "listeners": [listener.address for listener in self.listeners],
+                "status_listener": self.status_listener.address if self.status_listener else "off",
+                "snapshot": self.gateway.snapshot_info(), "uptime_s": round(time.monotonic() - self._began, 3),
+                "reloads": self.reloader.figures(), "last_errors": self.reloader.last_errors}
+
+    def _supervise(self, name: str, coroutine: Awaitable) -> asyncio.Task:
+        """A task whose failure is the gateway's: without the clock or the watch it would run on half blind."""
+        task = asyncio.ensure_future(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._task_ended(name, done))
+        return task
+
+    def _task_ended(self, name: str, task: asyncio.Task) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            crash.die(f"the control task {name} raised {error!r}", error)
+
+
+def wall_clock_offset_ns() -> int:
+    """Wall time minus monotonic time."""
+    return time.time_ns() - time.monotonic_ns()
+
+
+def _log_unhandled(loop: asyncio.AbstractEventLoop, context: dict) -> None:
+    error = context.get("exception")
+    log.error("unhandled in the control loop: %s", context.get("message"),
+              exc_info=(type(error), error, error.__traceback__) if error else None)

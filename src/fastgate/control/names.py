@@ -1,0 +1,89 @@
+"""The host names of a configuration: resolved before it is published, followed while it runs.
+
+A configuration without names (addresses and Unix sockets only) loads no resolver.
+"""
+
+import asyncio
+import logging
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastgate._core.bridge.gateway import Gateway
+    from fastgate.config import Model
+    from fastgate.control.resolver import Resolver
+
+log = logging.getLogger("fastgate.control")
+
+Name = tuple[str, int]      # host, port
+
+
+def names_of(model: "Model") -> set[Name]:
+    """What a configuration needs resolved: services' hosts which are no upstream, and targets."""
+    upstreams = {upstream["name"] for upstream in model.upstreams}
+    found = {(service["host"], service["port"]) for service in model.services if service["host"] not in upstreams}
+    found |= {(target["host"], target["port"]) for upstream in model.upstreams for target in upstream["targets"]}
+    return {name for name in found if not is_address(name[0])}
+
+
+def is_address(host: str) -> bool:
+    """Whether there is nothing to resolve: an IP address or a Unix socket."""
+    if host.startswith("unix:"):
+        return True
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host.strip("[]"))
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
+
+
+class Names:
+    """Owner: the lifecycle. Keeps the gateway told of the addresses behind the names it uses."""
+
+    def __init__(self, gateway: "Gateway", settings: dict) -> None:
+        self._gateway = gateway
+        self._settings = settings
+        self._resolver: "Resolver | None" = None
+        self._in_use: set[Name] = set()
+
+    async def prepare(self, model: "Model") -> None:
+        """Before `model` is published: looks up its new names, for as long as a look-up may take."""
+        wanted = names_of(model)
+        if not wanted and self._resolver is None:
+            return
+        if self._resolver is None:
+            from fastgate.control.resolver import Resolver
+
+            self._resolver = Resolver(self._settings, self._on_change, asyncio.get_running_loop())
+        for host, port in await self._resolver.watch(self._in_use | wanted):
+            log.warning("%s:%d has no address yet: its requests are answered with 503 until it has", host, port)
+
+    def settle(self) -> None:
+        """After a publish, or its refusal: follows exactly what the running snapshot uses."""
+        if self._resolver is None:
+            return
+        self._in_use = set(self._gateway.upstream_names())
+        self._resolver.watch(self._in_use)
+        for host, port in self._in_use:
+            if addresses := self._resolver.addresses(host):
+                self._gateway.set_addresses(host, port, addresses)
+
+    def figures(self) -> dict[str, int] | None:
+        """For `/status` and `/metrics`; None: there is no name to resolve."""
+        if self._resolver is None:
+            return None
+        state = self._resolver.state()
+        names = state["names"].values()
+        return {"names": len(names), "stale": sum(n["state"] != "ok" and bool(n["addresses"]) for n in names),
+                "queries": state["queries"], "failures": state["failures"]}
+
+    async def close(self) -> None:
+        if self._resolver is not None:
+            await self._resolver.close()
+            self._resolver = None
+
+    def _on_change(self, host: str, port: int, addresses: list[str]) -> None:
+        if (host, port) in self._in_use:
+            self._gateway.set_addresses(host, port, addresses)

@@ -1,0 +1,113 @@
+"""A new configuration while requests run, all or nothing: the file is loaded and compiled whole and
+published at once, or nothing changes and everything that is wrong with it is said.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from fastgate.control.names import Names
+from fastgate.control.source import model_warnings
+
+if TYPE_CHECKING:
+    from fastgate._core.bridge.gateway import Gateway
+    from fastgate.config import Model
+
+# Settings the running reactors, sockets and writers were built with.
+RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "keepalive", "limits",
+                "timeouts", "resolver", "watch")
+
+log = logging.getLogger("fastgate.control")
+
+
+@dataclass(frozen=True)
+class ReloadResult:
+    """What a reload came to. As JSON it is the control socket's answer."""
+
+    ok: bool
+    errors: list[str] = field(default_factory=list)     # "file:line: path: message" each; the old one goes on
+    warnings: list[str] = field(default_factory=list)
+    number: int = 0                                     # of the snapshot now running
+    services: int = 0
+    routes: int = 0
+    took_ms: int = 0
+
+    def as_dict(self) -> dict:
+        return dict(self.__dict__)
+
+
+class Reloader:
+    """Owner: the lifecycle. Reloads one after the other, however they are asked for."""
+
+    def __init__(self, gateway: "Gateway", names: Names, load: "Callable[[], Model]", model: "Model", number: int,
+                 on_published: "Callable[[Model], None]") -> None:
+        self.model = model
+        self.number = number
+        self.succeeded = 0
+        self.failed = 0
+        self.last_errors: list[str] = []        # of the last reload; empty when it succeeded
+        self.last_success_s = time.time()       # wall clock; the start counts
+        self._gateway = gateway
+        self._names = names
+        self._load = load
+        self._on_published = on_published
+        self._turn = asyncio.Lock()
+
+    async def reload(self) -> ReloadResult:
+        async with self._turn:
+            begin = time.monotonic()
+            result = await self._reload()
+            result = ReloadResult(**(result.as_dict() | {"took_ms": round((time.monotonic() - begin) * 1000)}))
+            self._remember(result)
+            return result
+
+    def figures(self) -> dict[str, float]:
+        """For `/status` and `/metrics`. `last_success_s`: Unix time; the start counts."""
+        return {"succeeded": self.succeeded, "failed": self.failed, "last_success_s": self.last_success_s}
+
+    async def _reload(self) -> ReloadResult:
+        from fastgate._core.bridge.errors import SnapshotError
+        from fastgate.config import ConfigErrors
+
+        loop = asyncio.get_running_loop()
+        try:
+            # In a thread of its own: the control plane answers while a large file is parsed.
+            model = await loop.run_in_executor(None, self._load)
+            await self._names.prepare(model)
+            number = self._gateway.publish(model)
+        except ConfigErrors as errors:
+            return self._refused(str(errors).splitlines())
+        except SnapshotError as error:
+            return self._refused([str(error)])
+        finally:
+            self._names.settle()
+        warnings = model_warnings(model) + restart_warnings(self.model.gateway, model.gateway)
+        self.model, self.number = model, number
+        self._on_published(model)
+        return ReloadResult(True, [], warnings, number, len(model.services), len(model.routes))
+
+    def _refused(self, errors: list[str]) -> ReloadResult:
+        return ReloadResult(False, errors, [], self.number, len(self.model.services), len(self.model.routes))
+
+    def _remember(self, result: ReloadResult) -> None:
+        self.last_errors = result.errors
+        for warning in result.warnings:
+            log.warning("reload: %s", warning)
+        if result.ok:
+            self.succeeded += 1
+            self.last_success_s = time.time()
+            log.info("reload: snapshot %d published: %d services, %d routes, in %d ms",
+                     result.number, result.services, result.routes, result.took_ms)
+        else:
+            self.failed += 1
+            log.error("reload: refused, snapshot %d goes on; %d errors:", result.number, len(result.errors))
+            for error in result.errors:
+                log.error("reload: %s", error)
+
+
+def restart_warnings(old: dict, new: dict) -> list[str]:
+    """One for each setting that changed and that only a restart applies."""
+    return [f"gateway.{name} has changed: a restart applies it" for name in RESTART_ONLY if old[name] != new[name]]

@@ -1,0 +1,47 @@
+"""What the machine gives the process: cores for reactors, descriptors for connections, memory back after reloads."""
+
+import gc
+import os
+import resource
+from pathlib import Path
+
+CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+WORKERS_MAX = 64
+
+
+def worker_count(setting: int | str) -> int:
+    """`gateway: workers`; "auto" is one for each core this process may use, a container's CPU quota included."""
+    if setting != "auto":
+        return int(setting)
+    cores = len(os.sched_getaffinity(0))
+    return max(1, min(cores, _cgroup_cores(cores), WORKERS_MAX))
+
+
+def raise_descriptor_limit() -> int:
+    """Raises the soft RLIMIT_NOFILE to the hard one; what it is now. A connection takes one or two."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):       # an unlimited hard limit above the kernel's own
+            return soft
+    return hard
+
+
+def give_memory_back() -> None:
+    """After a reload: frees the parser's cycles, and what malloc keeps of the old configuration."""
+    import ctypes
+
+    gc.collect()
+    malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)       # glibc's; musl gives back by itself
+    if malloc_trim is not None:
+        malloc_trim(0)
+
+
+def _cgroup_cores(otherwise: int) -> int:
+    """The quota of cgroup v2's `cpu.max` ("150000 100000": one and a half cores) rounded up."""
+    try:
+        quota, period = CGROUP_CPU_MAX.read_text().split()
+        return -(-int(quota) // int(period))
+    except (OSError, ValueError, ZeroDivisionError):       # no cgroup v2, or "max": no quota
+        return otherwise

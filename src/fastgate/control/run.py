@@ -1,0 +1,83 @@
+"""`fastgate run`: from a configuration to an exit code. The only function the CLI needs of this package."""
+
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING
+
+from fastgate.control import crash
+from fastgate.control.resources import raise_descriptor_limit
+from fastgate.control.source import Source, model_warnings
+from fastgate.telemetry import error_log
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from fastgate.control.lifecycle import Lifecycle
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+
+log = logging.getLogger("fastgate.control")
+
+
+def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
+                on_ready: "Callable[[Lifecycle], Awaitable[None] | None]" = lambda lifecycle: None,
+                on_end: Callable[[], None] = lambda: None) -> int:
+    """Runs a gateway in this process until it is told to stop; the exit code.
+
+    on_ready: called, and awaited if it returns an awaitable, once requests are served.
+    on_end: called on the loop when all is over, a start that failed included.
+    Everything that stands in the way of a start is printed to standard error.
+    """
+    from fastgate.config import ConfigErrors
+
+    crash.enable()
+    raise_descriptor_limit()
+    try:
+        model = source.load()
+    except ConfigErrors as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
+    error_log.set_up(model.gateway["log_level"], environ)
+    for warning in model_warnings(model):
+        log.warning("%s", warning)
+
+    import asyncio
+
+    from fastgate._core.bridge.errors import SnapshotError
+    from fastgate.control.control_socket import ControlSocketError
+    from fastgate.control.lifecycle import Lifecycle
+    from fastgate.control.listeners import ListenError
+
+    loop = new_event_loop()
+
+    async def serve() -> int:
+        try:
+            return await Lifecycle(source, model, environ).run(on_ready)
+        finally:
+            on_end()
+            await asyncio.sleep(0)      # what was closed just now is told so before the loop ends
+
+    try:
+        return loop.run_until_complete(serve())
+    except (ControlSocketError, ListenError, SnapshotError) as error:
+        log.critical("%s", error)
+        return EXIT_FAILED
+    except Exception as error:
+        crash.die(f"the control plane raised {error!r}", error)
+        raise
+    finally:
+        loop.close()
+
+
+def new_event_loop() -> "asyncio.AbstractEventLoop":
+    """uvloop's, or asyncio's where there is no uvloop (no wheel for the board)."""
+    try:
+        import uvloop
+    except ImportError:
+        import asyncio
+
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

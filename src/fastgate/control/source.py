@@ -1,0 +1,61 @@
+"""Where a gateway's configuration comes from, and whether it is one: what `run`, `reload` and `check` share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastgate.config import Model
+
+COUNTED = ("services", "routes", "upstreams")
+
+
+@dataclass(frozen=True)
+class Source:
+    path: str                           # of the file; names the control socket
+    load: "Callable[[], Model]"         # reads and validates it, overrides applied; raises ConfigErrors
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)    # of entities, by their plural
+
+
+def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> Source:
+    """flags: values that win over the variables and the file's `gateway:` section, by its keys."""
+
+    def load() -> "Model":
+        from fastgate import config
+        from fastgate._core.bridge.pattern_check import check_pattern
+
+        return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags, check_pattern=check_pattern)
+
+    return Source(path, load)
+
+
+def check(source: Source) -> CheckReport:
+    """Loads and compiles as a start does, with no socket opened."""
+    from fastgate._core.bridge.errors import SnapshotError
+    from fastgate._core.bridge.gateway import Gateway
+    from fastgate.config import ConfigErrors
+
+    try:
+        model = source.load()
+    except ConfigErrors as error:
+        return CheckReport(str(error).splitlines())
+    warnings = model_warnings(model)
+    try:
+        Gateway(1, model.gateway).publish(model)
+    except SnapshotError as error:
+        return CheckReport([f"{source.path}: {error}"], warnings)
+    return CheckReport([], warnings, {name: len(getattr(model, name)) for name in COUNTED})
+
+
+def model_warnings(model: "Model") -> list[str]:
+    """What a start, a reload and a check say of a configuration they accept."""
+    warnings = list(model.warnings)
+    if model.left_out:
+        warnings.append(f"left out, unknown plugins: {', '.join(model.left_out)}")
+    return warnings

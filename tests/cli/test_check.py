@@ -1,0 +1,56 @@
+"""`fastgate check`: says OK with counts, or every error."""
+
+import pytest
+
+from fastgate.cli.main import main
+
+GOOD = """\
+_format_version: "3.0"
+services:
+  - name: s
+    url: http://127.0.0.1:9000
+    routes:
+      - {name: a, paths: [/a]}
+      - {name: b, paths: ['~/b/\\d+$']}
+"""
+
+
+@pytest.fixture
+def check(tmp_path, capsys):
+    def run(text, *args):
+        path = tmp_path / "fastgate.yaml"
+        path.write_text(text)
+        code = main(["check", "-c", str(path), *args])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_ok(check):
+    assert check(GOOD) == (0, "OK: 1 service, 2 routes, 0 upstreams\n", "")
+
+
+def test_every_error_with_its_line(check):
+    code, out, err = check(GOOD.replace("url:", "utl:").replace("[/a]", "[7]"))
+    assert (code, out) == (1, "")
+    assert "fastgate.yaml:4: services[0].utl" in err and "fastgate.yaml:6:" in err
+    assert err.rstrip().endswith(("2 errors", "3 errors"))
+
+
+def test_a_bad_regex(check):
+    code, out, err = check(GOOD.replace("\\d+$", "(?<=a+)"))
+    assert (code, out) == (1, "") and "fastgate.yaml:7: services[0].routes[1].paths[0]: " in err and "lookbehind" in err
+
+
+def test_not_yaml(check):
+    code, out, err = check("a: [b")
+    assert (code, out) == (1, "") and "fastgate.yaml" in err and "Traceback" not in err
+
+
+def test_unknown_plugins(check):
+    text = GOOD + "plugins: [{name: fly}]\n"
+    code, _, err = check(text)
+    assert code == 1 and "fly" in err
+    code, out, err = check(text, "--allow-unknown-plugins")
+    assert code == 0 and out.startswith("OK") and err.startswith("warning: ") and "fly" in err

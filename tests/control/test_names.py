@@ -1,0 +1,135 @@
+"""Which host names a configuration has, and when the gateway is told of their addresses."""
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from fastgate.config import load_text
+from fastgate.control.names import Names, is_address, names_of
+
+CONFIG = """
+_format_version: "3.0"
+upstreams:
+  - name: pool
+    targets: [{target: "one.example:81"}, {target: 10.0.0.1:82}, {target: "[::1]:83"}, {target: two.example}]
+services:
+  - {name: a, url: "http://pool"}
+  - {name: b, url: "http://three.example:84"}
+  - {name: c, url: "http://127.0.0.1:85"}
+"""
+
+
+def test_names_of_a_configuration():
+    model = load_text(CONFIG, "fastgate.yaml")
+    assert names_of(model) == {("one.example", 81), ("two.example", 8000), ("three.example", 84)}
+
+
+@pytest.mark.parametrize("host, is_one", [("10.0.0.1", True), ("::1", True), ("[::1]", True), ("unix:/run/x", True),
+                                          ("h", False), ("10.0.0.1.example", False), ("1234", False)])
+def test_is_address(host, is_one):
+    assert is_address(host) == is_one
+
+
+class FakeGateway:
+    """Remembers what it is told; uses the names of the model last published."""
+
+    def __init__(self):
+        self.model, self.told = None, []
+
+    def upstream_names(self):
+        return sorted(names_of(self.model))
+
+    def set_addresses(self, host, port, addresses):
+        self.told.append((host, port, addresses))
+
+
+@pytest.fixture
+def resolver(monkeypatch):
+    """A resolver that knows every name at once, of which a test may change the addresses."""
+    import fastgate.control.resolver as module
+
+    class FakeResolver:
+        made = []
+
+        def __init__(self, settings, on_change, loop):
+            self.on_change, self.watched, self.known = on_change, set(), {}
+            self.made.append(self)
+
+        def watch(self, names):
+            self.watched = set(names)
+            for host, port in sorted(self.watched):
+                if host not in self.known:
+                    self.known[host] = ["192.0.2.1"]
+                    self.on_change(host, port, ["192.0.2.1"])
+
+            async def first():
+                return []
+
+            return asyncio.ensure_future(first())
+
+        def addresses(self, host):
+            return self.known.get(host, [])
+
+        def state(self):
+            return {"queries": 5, "failures": 1, "names": {
+                "a": {"state": "ok", "addresses": ["x"]}, "b": {"state": "failed", "addresses": ["x"]},
+                "c": {"state": "failed", "addresses": []}}}
+
+        async def close(self):
+            pass
+
+    monkeypatch.setattr(module, "Resolver", FakeResolver)
+    return FakeResolver
+
+
+def one_name(host):
+    return load_text(f'_format_version: "3.0"\nservices: [{{name: s, url: "http://{host}:80"}}]', "fastgate.yaml")
+
+
+def test_without_names_there_is_no_resolver(resolver):
+    async def scenario():
+        gateway = FakeGateway()
+        gateway.model = one_name("127.0.0.1")
+        names = Names(gateway, {})
+        await names.prepare(gateway.model)
+        names.settle()
+        assert not resolver.made and names.figures() is None
+        await names.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_publish_and_a_refused_one(resolver):
+    async def scenario():
+        gateway = FakeGateway()
+        names = Names(gateway, {})
+        first, second, refused = one_name("one.example"), one_name("two.example"), one_name("bad.example")
+
+        await names.prepare(first)
+        assert gateway.told == []               # nobody uses the name yet
+        gateway.model = first
+        names.settle()
+        assert gateway.told == [("one.example", 80, ["192.0.2.1"])]
+
+        await names.prepare(second)             # both are followed until it is settled which stays
+        [watching] = resolver.made
+        assert watching.watched == {("one.example", 80), ("two.example", 80)}
+        gateway.model = second
+        names.settle()
+        assert watching.watched == {("two.example", 80)}
+        assert gateway.told[-1] == ("two.example", 80, ["192.0.2.1"])
+
+        await names.prepare(refused)
+        names.settle()
+        assert watching.watched == {("two.example", 80)}
+
+        watching.on_change("two.example", 80, ["192.0.2.9"])
+        assert gateway.told[-1] == ("two.example", 80, ["192.0.2.9"])
+        before = list(gateway.told)
+        watching.on_change("one.example", 80, ["192.0.2.9"])        # no longer used
+        assert gateway.told == before
+        assert names.figures() == {"names": 3, "stale": 1, "queries": 5, "failures": 1}
+        await names.close()
+
+    asyncio.run(scenario())

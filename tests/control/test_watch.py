@@ -1,0 +1,102 @@
+"""Every way a configuration file changes is noticed once; a change of nothing isn't."""
+
+import asyncio
+import os
+
+import pytest
+
+from fastgate.control.watch import Watch
+
+
+class Watched:
+    def __init__(self, path):
+        self.calls = 0
+        self.watch = Watch(str(path), self.changed, interval_s=0.001)
+
+    async def changed(self):
+        self.calls += 1
+
+    def look(self):
+        return asyncio.run(self.watch.look())
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "fastgate.yaml"
+    path.write_text("one")
+    return path
+
+
+def test_nothing_changed(file):
+    watched = Watched(file)
+    assert not watched.look() and not watched.look()
+
+
+def test_written_in_place(file):
+    watched = Watched(file)
+    file.write_text("two, longer")
+    assert watched.look() and not watched.look()
+    assert watched.calls == 1
+
+
+def test_renamed_over(file, tmp_path):
+    watched = Watched(file)
+    (tmp_path / "new").write_text("two")
+    os.replace(tmp_path / "new", file)
+    assert watched.look() and not watched.look()
+
+
+def test_touched_only(file):
+    watched = Watched(file)
+    os.utime(file, ns=(1, 1))
+    assert not watched.look()
+
+
+def test_gone_and_back(file):
+    watched = Watched(file)
+    file.unlink()
+    assert not watched.look()
+    file.write_text("one")
+    assert not watched.look()
+    file.unlink()
+    file.write_text("two")
+    assert watched.look()
+
+
+def test_not_there_at_first(tmp_path):
+    watched = Watched(tmp_path / "late.yaml")
+    assert not watched.look()
+    (tmp_path / "late.yaml").write_text("one")
+    assert watched.look()
+
+
+def test_configmap(tmp_path):
+    """Kubernetes: the file is a link into ..data, itself a link that is switched by a rename."""
+    for name in ("..1", "..2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "fastgate.yaml").write_text(name)
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "fastgate.yaml").symlink_to("..data/fastgate.yaml")
+    watched = Watched(tmp_path / "fastgate.yaml")
+    (tmp_path / "..tmp").symlink_to("..2")
+    os.replace(tmp_path / "..tmp", tmp_path / "..data")
+    assert watched.look() and not watched.look()
+
+
+def test_run_goes_on_looking(file):
+    watched = Watched(file)
+    seen = asyncio.Event()
+
+    async def changed():
+        seen.set()
+
+    async def scenario():
+        watched.watch._on_change = changed
+        task = asyncio.ensure_future(watched.watch.run())
+        for text in ("two", "three"):
+            file.write_text(text)
+            await asyncio.wait_for(seen.wait(), 5)
+            seen.clear()
+        task.cancel()
+
+    asyncio.run(scenario())

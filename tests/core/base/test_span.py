@@ -1,0 +1,45 @@
+"""`_core/base/span.pxd` against bytes methods."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastgate_doors import base_door as door
+
+
+def ascii_lower(data: bytes) -> bytes:
+    return bytes(c + 32 if 65 <= c <= 90 else c for c in data)
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_eq_is_equality_of_bytes(a, b):
+    assert door.eq(a, b) == (a == b)
+    assert door.eq(a, bytes(bytearray(a)))
+
+
+@given(st.binary(max_size=40), st.binary(max_size=40))
+def test_ieq_ignores_ascii_case_only(a, b):
+    assert door.ieq(a, b) == (ascii_lower(a) == ascii_lower(b))
+
+
+@given(st.binary(max_size=40))
+def test_ieq_holds_for_a_recased_copy(data):
+    swapped = bytes(c ^ 32 if chr(c).isascii() and chr(c).isalpha() else c for c in data)
+    assert door.ieq(data, swapped)
+
+
+def test_ieq_keeps_bytes_above_ascii_apart():
+    # 0xC0 and 0xE0 differ by 32 too, and are upper and lower case only in Latin-1.
+    assert not door.ieq(b"\xc0", b"\xe0")
+
+
+def test_lower_changes_the_26_letters_only():
+    assert bytes(door.lower(c) for c in range(256)) == ascii_lower(bytes(range(256)))
+
+
+@given(st.text(alphabet=" \tab\r\n", max_size=20).map(str.encode))
+def test_trim_takes_spaces_and_tabs_from_both_ends(data):
+    assert door.trim(data) == data.strip(b" \t")
+
+
+def test_none_is_an_empty_span():
+    assert door.none_is_empty()

@@ -1,0 +1,21 @@
+"""Which build of the core, and of its test doors, is under test.
+
+Normally the doors built in place, tests/fastgate_doors. What PYTHONPATH names comes before
+them: a sanitizer's build, or wheel and doors of another CPU.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+
+named = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+for entry in [str(Path(__file__).parents[1]), *reversed(named)]:
+    if entry in sys.path:
+        sys.path.remove(entry)
+    sys.path.insert(0, entry)
+
+# Emulated CPUs and sanitizers are slow, and no test here is about time.
+settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("core")

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Runs the core's unit tests on another CPU: wheels/test.py [TARGET ...] [-- pytest's arguments]
+
+The wheel and the test doors of wheels/build.py --doors are unpacked beside a Debian root file
+system of that architecture, and its Python runs tests/core under qemu-user. Needs the Debian
+packages mmdebstrap and qemu-user-static. Tells function, not speed, and nothing about memory
+ordering: qemu runs on this machine's.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import zipfile
+from pathlib import Path
+
+from build import build_wheel
+from targets import CACHE, DIST, ROOT, TABLE, Target, chosen
+
+TIMEOUT_S = 1200
+
+
+def need(program: str, package: str) -> None:
+    if shutil.which(program) is None:
+        sys.exit(f"{program} not found: apt-get install {package}")
+
+
+def mirror(suite: str) -> str:
+    """Where this machine gets Debian from. Without the security archive, whose index of the
+    smaller architectures is now and then caught between two states."""
+    command = ["apt-get", "indextargets", "--format", "$(CODENAME) $(ORIGIN) $(SITE)", "Created-By: Packages"]
+    lines = [line.split() for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()]
+    sites = [line[2] for line in lines if line[0] == suite and len(line) == 3]
+    sites += [line[2] for line in lines if line[1:2] == ["Debian"] and "security" not in line[2]]
+    if not sites:
+        sys.exit("apt knows no Debian mirror: run apt-get update on a Debian machine")
+    return f"deb {sites[0]} {suite} main"
+
+
+def root_of(target: Target) -> Path:
+    """The root file system: unpacked once, then kept."""
+    suite, debian = TABLE["root"]["suite"], target.facts["debian"]
+    root = CACHE / f"root-{suite}-{debian}"
+    if not root.exists():
+        need("mmdebstrap", "mmdebstrap")
+        root.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=root.parent, prefix="root-"))
+        subprocess.run(
+            ["mmdebstrap", "--quiet", "--mode=root" if os.geteuid() == 0 else "--mode=unshare", "--variant=extract",
+             f"--arch={debian}", f"--include={','.join(TABLE['root']['packages'])}", "--skip=check/qemu",
+             suite, str(fresh), mirror(suite)],
+            check=True,
+        )
+        fresh.rename(root)
+    return root
+
+
+def pip(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "-q"], check=True)
+
+
+def wheelhouse(target: Target) -> Path:
+    """Wheels that no registry has for this architecture, built from their sources."""
+    native = Target(target.arch, "cp" + TABLE["root"]["python"].replace(".", ""))
+    house = CACHE / f"wheelhouse-{native}"
+    for requirement in TABLE["tests"]["cross_build"].get(target.arch, []):
+        if any(house.glob(f"{requirement.split('>')[0]}-*")):
+            continue
+        with tempfile.TemporaryDirectory() as name:
+            pip("download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--dest", name, requirement)
+            (sdist,) = Path(name).iterdir()
+            build_wheel(native, sdist, house)
+    return house
+
+
+def site_of(target: Target) -> Path:
+    """What the tests import, but fastgate itself. Wheels of the target are installed as they are."""
+    python = TABLE["root"]["python"]
+    site = CACHE / f"site-{target.arch}-{python}"
+    if not site.exists():
+        fresh = Path(tempfile.mkdtemp(dir=CACHE, prefix="site-"))
+        tag = target.facts["platform"].removeprefix("manylinux_2_17_")
+        platforms = [f"manylinux_2_{minor}_{tag}" for minor in (36, 34, 31, 28, 27, 17)] + [f"manylinux2014_{tag}"]
+        pip("install", "--target", str(fresh), "--only-binary=:all:", "--implementation", "cp",
+            "--python-version", python, "--find-links", str(wheelhouse(target)),
+            *(word for abi in (f"cp{python.replace('.', '')}", "abi3", "none") for word in ("--abi", abi)),
+            *(word for platform in platforms for word in ("--platform", platform)),
+            *TABLE["tests"]["requires"])
+        fresh.rename(site)
+    return site
+
+
+def test(target: Target, arguments: list[str]) -> bool:
+    need(target.facts["qemu"], "qemu-user-static")
+    root, site = root_of(target), site_of(target)
+    if not target.doors.exists():
+        sys.exit(f"no test doors for {target}: build them with wheels/build.py --doors {target}")
+    unpacked = DIST / f"unpacked-{target}"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    zipfile.ZipFile(target.wheel()).extractall(unpacked)
+    path = os.pathsep.join(map(str, (unpacked, target.doors, site)))
+    started = time.monotonic()
+    outcome = subprocess.run(
+        [target.facts["qemu"], "-L", str(root), f"{root}/usr/bin/python{TABLE['root']['python']}", "-m", "pytest",
+         "-q", "-p", "no:cacheprovider", *arguments, "tests/core"],
+        cwd=ROOT, timeout=TIMEOUT_S,
+        env=os.environ | {"PYTHONPATH": path, "QEMU_CPU": target.facts["qemu_cpu"], "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    good = outcome.returncode == 0
+    print(f"{target} on {target.facts['qemu_cpu']}: {'passed' if good else 'FAILED'} in {time.monotonic() - started:.0f} s", flush=True)
+    return good
+
+
+def main() -> None:
+    words, _, rest = " ".join(sys.argv[1:]).partition("-- ")
+    parser = argparse.ArgumentParser(description="Runs tests/core on wheels of other architectures under qemu-user.")
+    parser.add_argument("targets", nargs="*", metavar="TARGET")
+    results = [test(target, rest.split()) for target in chosen(parser.parse_args(words.split()).targets)]
+    sys.exit(0 if all(results) else 1)
+
+
+if __name__ == "__main__":
+    main()
