@@ -65,7 +65,7 @@ def test_text_without_mapping_is_refused(text):
 @pytest.mark.parametrize("text, line, part", [
     ("a: [1\nb: 2\n", 2, "not valid YAML"),
     ("a: 1\n\tb: 2\n", 2, "not valid YAML"),
-    ("a: 'x\n", 2, "not valid YAML"),
+    ("a: 'x\n", 1, "not valid YAML"),
     ("a: \x01\n", 0, "not valid YAML"),
     ("a: 1\n---\nb: 2\n", 2, "second document"),
     ("a: !!python/object:os.system x\n", 1, "tag"),

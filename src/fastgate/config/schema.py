@@ -142,7 +142,7 @@ def array(of: Check, *, is_set: bool = False, needs_one: bool = False, keeps_emp
 
     def read(value: Any, problems: Problems) -> Any:
         if type(value) is not list:
-            hint = f": write it as [{value}]" if isinstance(value, str) and len(value) < 80 else ""
+            hint = f": write it as [{shown(value)}]" if isinstance(value, str) else ""
             problems.append(((), type_problem("a list", value) + hint))
             return None
         if not value:
