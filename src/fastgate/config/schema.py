@@ -186,10 +186,6 @@ def mapping(key_check: Callable[[str], str | None], of: Check) -> Check:
     return read
 
 
-def anything(value: Any, problems: Problems) -> Any:
-    return value
-
-
 def any_mapping(value: Any, problems: Problems) -> Any:
     if type(value) is dict:
         return value
