@@ -147,6 +147,14 @@ def test_status_address_in_use(gateway, upstream):
     assert "Traceback" not in failed.value.log
 
 
+def test_access_log_that_cannot_be_opened(gateway, upstream, tmp_path):
+    path = f"{tmp_path}/no-directory/access.log"
+    with pytest.raises(GatewayFailed) as failed:
+        gateway(to(upstream.url), access_log=path)
+    assert failed.value.returncode == 1 and f"cannot open the access log {path}: " in failed.value.log
+    assert "Traceback" not in failed.value.log
+
+
 def test_one_gateway_for_one_configuration(gateway, upstream):
     first = gateway(to(upstream.url))
     second = subprocess.run([sys.executable, "-m", "fastgate", "run", "-c", first.config_path, "--listen", "127.0.0.1:0"],

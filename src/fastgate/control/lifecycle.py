@@ -38,6 +38,10 @@ STATUS_SOCKET_NAME = "status"       # FileDescriptorName= of the socket unit
 log = logging.getLogger("fastgate.control")
 
 
+class StartError(Exception):
+    """Something the gateway needs can't be had. The message names it and says what to do."""
+
+
 class Lifecycle:
     """Owner: `run.run_gateway`. `state` is "starting", "ready", "draining" or "ended"."""
 
@@ -83,7 +87,10 @@ class Lifecycle:
         signals.install(loop, self.stop, self._reload_soon, self._reopen_logs)
         settings = self.model.gateway
         workers = worker_count(settings["workers"])
-        self.gateway = Gateway(workers, settings)
+        try:
+            self.gateway = Gateway(workers, settings)
+        except OSError as error:
+            raise StartError(_explained(error)) from None
         self.gateway.set_wall_clock(wall_clock_offset_ns())
         self.names = Names(self.gateway, settings["resolver"])
         self._open_listeners(settings, workers)
@@ -289,6 +296,13 @@ class Lifecycle:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             crash.die(f"the control task {name} raised {error!r}", error)
+
+
+def _explained(error: OSError) -> str:
+    if error.filename is None:
+        return str(error)
+    return (f"cannot open the access log {error.filename}: {error.strerror}; its directory must exist and be "
+            "writable (gateway.access_log)")
 
 
 def wall_clock_offset_ns() -> int:

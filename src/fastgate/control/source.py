@@ -47,7 +47,8 @@ def check(source: Source) -> CheckReport:
         return CheckReport(str(error).splitlines())
     warnings = model_warnings(model)
     try:
-        Gateway(1, model.gateway).publish(model)
+        # Its own settings but for the log: a check makes no file.
+        Gateway(1, {**model.gateway, "access_log": {"path": "off", "format": "json"}}).publish(model)
     except SnapshotError as error:
         return CheckReport([f"{source.path}: {error}"], warnings)
     return CheckReport([], warnings, {name: len(getattr(model, name)) for name in COUNTED})
