@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import Model
 
-# Settings the running reactors, sockets and writers were built with.
-RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "keepalive", "limits",
-                "timeouts", "resolver", "watch")
+# Settings the running reactors, sockets and writers were built with; all others are part of the snapshot.
+RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "limits.connections",
+                "resolver", "watch")
 
 log = logging.getLogger("fastgate.control")
 
@@ -103,11 +103,20 @@ class Reloader:
                      result.number, result.services, result.routes, result.took_ms)
         else:
             self.failed += 1
-            log.error("reload: refused, snapshot %d goes on; %d errors:", result.number, len(result.errors))
+            log.error("reload: refused, snapshot %d goes on; %d error%s:", result.number, len(result.errors),
+                      "s" if len(result.errors) != 1 else "")
             for error in result.errors:
                 log.error("reload: %s", error)
 
 
 def restart_warnings(old: dict, new: dict) -> list[str]:
     """One for each setting that changed and that only a restart applies."""
-    return [f"gateway.{name} has changed: a restart applies it" for name in RESTART_ONLY if old[name] != new[name]]
+    return [f"gateway.{name} has changed: a restart applies it" for name in RESTART_ONLY
+            if _setting(old, name) != _setting(new, name)]
+
+
+def _setting(section: dict, name: str) -> object:
+    """name: a key of the `gateway:` section, or "key.key"."""
+    for key in name.split("."):
+        section = section[key]
+    return section
