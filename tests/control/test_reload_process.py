@@ -21,7 +21,7 @@ def test_by_command(gateway, upstream):
     assert requests.get(running.url + "/new").status_code == 404
     running.write_config(to(upstream.url, "/new"))
     code, out, err = cli(running, "reload")
-    assert code == 0 and out.startswith("reloaded: snapshot 2, 1 services, 1 routes") and err == ""
+    assert code == 0 and out.startswith("reloaded: snapshot 2, 1 service, 1 route") and err == ""
     assert requests.get(running.url + "/new").text == "answer"
     assert requests.get(running.url + "/old").status_code == 404
     code, out, err = cli(running, "stop")
@@ -74,9 +74,19 @@ def test_by_watching(gateway, upstream):
 
 def test_settings_a_restart_applies(gateway, upstream):
     running = gateway(to(upstream.url))
-    answer = running.reload(to(upstream.url, keepalive={"pool_size": 7}, timeouts={"tunnel": 5000}))
-    assert answer["ok"] and answer["warnings"] == ["gateway.keepalive has changed: a restart applies it",
-                                                   "gateway.timeouts has changed: a restart applies it"]
+    answer = running.reload(to(upstream.url, resolver={"timeout": 7}, limits={"connections": 50}))
+    assert answer["ok"] and answer["warnings"] == ["gateway.limits.connections has changed: a restart applies it",
+                                                   "gateway.resolver has changed: a restart applies it"]
+
+
+def test_settings_a_reload_applies(gateway, upstream):
+    running = gateway(to(upstream.url))
+    long_uri = running.url + "/" + "x" * 300
+    assert requests.get(long_uri).status_code == 200
+    answer = running.reload(to(upstream.url, keepalive={"pool_size": 7}, timeouts={"tunnel": 5000},
+                               limits={"uri_bytes": 256}))
+    assert answer["ok"] and answer["warnings"] == []
+    assert requests.get(long_uri).status_code == 414
 
 
 def test_no_request_is_lost(gateway):

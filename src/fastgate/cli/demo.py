@@ -75,9 +75,9 @@ Ctrl-C ends the demo.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", metavar="ADDR", help="host:port (default: 127.0.0.1:8000, or a free port)")
+    parser.add_argument("--listen", metavar="ADDR", help="where to listen: host:port (default: 127.0.0.1:8000, or a free port)")
     parser.add_argument("--workers", metavar="N", type=options.workers, default=1,
-                        help="reactors, 1 to 64, or auto (default: 1)")
+                        help="reactor threads: 1 to 64, or auto, one for each core (default: 1)")
 
 
 def run(args: argparse.Namespace) -> int:
