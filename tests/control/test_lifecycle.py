@@ -193,6 +193,13 @@ def test_a_fatal_signal_leaves_last_words(gateway, upstream):
     assert "Fatal Python error: Segmentation fault" in running.log() and "run_reactor" in running.log()
 
 
+def test_access_log_that_cannot_be_opened(gateway, upstream, tmp_path):
+    with pytest.raises(GatewayFailed) as failed:
+        gateway(to(upstream.url), access_log=str(tmp_path / "none" / "access.log"))
+    assert failed.value.returncode == 1 and "Traceback" not in failed.value.log
+    assert f"gateway.access_log: {tmp_path}/none/access.log: No such file or directory" in failed.value.log
+
+
 def test_access_log_is_reopened(gateway, upstream, tmp_path):
     path = tmp_path / "access.log"
     running = gateway(to(upstream.url), access_log=str(path))

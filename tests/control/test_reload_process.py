@@ -74,9 +74,9 @@ def test_by_watching(gateway, upstream):
 
 def test_settings_a_restart_applies(gateway, upstream):
     running = gateway(to(upstream.url))
-    answer = running.reload(to(upstream.url, keepalive={"pool_size": 7}, timeouts={"tunnel": 5000}))
-    assert answer["ok"] and answer["warnings"] == ["gateway.keepalive has changed: a restart applies it",
-                                                   "gateway.timeouts has changed: a restart applies it"]
+    answer = running.reload(to(upstream.url, keepalive={"pool_size": 7}, limits={"connections": 9}, watch=True))
+    assert answer["ok"] and answer["warnings"] == ["gateway.limits.connections has changed: a restart applies it",
+                                                   "gateway.watch has changed: a restart applies it"]
 
 
 def test_no_request_is_lost(gateway):

@@ -38,6 +38,10 @@ STATUS_SOCKET_NAME = "status"       # FileDescriptorName= of the socket unit
 log = logging.getLogger("fastgate.control")
 
 
+class StartError(Exception):
+    """The data plane can't be made. The message says what of the configuration is in the way."""
+
+
 class Lifecycle:
     """Owner: `run.run_gateway`. `state` is "starting", "ready", "draining" or "ended"."""
 
@@ -83,7 +87,11 @@ class Lifecycle:
         signals.install(loop, self.stop, self._reload_soon, self._reopen_logs)
         settings = self.model.gateway
         workers = worker_count(settings["workers"])
-        self.gateway = Gateway(workers, settings)
+        try:
+            self.gateway = Gateway(workers, settings)
+        except OSError as error:
+            place = f"gateway.access_log: {error.filename}: " if error.filename else ""
+            raise StartError(f"{place}{error.strerror or error}") from None
         self.gateway.set_wall_clock(wall_clock_offset_ns())
         self.names = Names(self.gateway, settings["resolver"])
         self._open_listeners(settings, workers)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import Model
 
-# Settings the running reactors, sockets and writers were built with.
-RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "keepalive", "limits",
-                "timeouts", "resolver", "watch")
+# Settings the running reactors, sockets and writers were built with; all others are the snapshot's.
+RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "limits.connections",
+                "resolver", "watch")
 
 log = logging.getLogger("fastgate.control")
 
@@ -82,6 +82,9 @@ class Reloader:
             return self._refused(str(errors).splitlines())
         except SnapshotError as error:
             return self._refused([str(error)])
+        except Exception as error:      # a defect of ours, or no memory: the old one goes on all the same
+            log.exception("reload failed")
+            return self._refused([f"internal error: {error!r}"])
         finally:
             self._names.settle()
         warnings = model_warnings(model) + restart_warnings(self.model.gateway, model.gateway)
@@ -110,4 +113,10 @@ class Reloader:
 
 def restart_warnings(old: dict, new: dict) -> list[str]:
     """One for each setting that changed and that only a restart applies."""
-    return [f"gateway.{name} has changed: a restart applies it" for name in RESTART_ONLY if old[name] != new[name]]
+    def value(gateway: dict, name: str) -> object:
+        for part in name.split("."):
+            gateway = gateway[part]
+        return gateway
+
+    return [f"gateway.{name} has changed: a restart applies it" for name in RESTART_ONLY
+            if value(old, name) != value(new, name)]

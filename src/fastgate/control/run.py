@@ -48,7 +48,7 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
 
     from fastgate._core.bridge.errors import SnapshotError
     from fastgate.control.control_socket import ControlSocketError
-    from fastgate.control.lifecycle import Lifecycle
+    from fastgate.control.lifecycle import Lifecycle, StartError
     from fastgate.control.listeners import ListenError
 
     loop = new_event_loop()
@@ -62,7 +62,7 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
 
     try:
         return loop.run_until_complete(serve())
-    except (ControlSocketError, ListenError, SnapshotError) as error:
+    except (ControlSocketError, ListenError, SnapshotError, StartError) as error:
         log.critical("%s", error)
         return EXIT_FAILED
     except Exception as error:
