@@ -81,7 +81,9 @@ def link_flags() -> list[str]:
 
 
 def macros() -> list[tuple[str, str]]:
-    found = [("Py_LIMITED_API", f"0x03{int(ABI3.removeprefix('cp3')):02X}0000")] if ABI3 else []
+    version = re.search(r'"(.+)"', Path("src/fastgate/_version.py").read_text()).group(1)
+    found = [("FASTGATE_VERSION", f'"{version}"')]      # for Via and Server
+    found += [("Py_LIMITED_API", f"0x03{int(ABI3.removeprefix('cp3')):02X}0000")] if ABI3 else []
     return found + [("FASTGATE_DEBUG", "1")] * DEBUG
 
 

@@ -11,9 +11,11 @@ Each (route, path) pair is a candidate; candidates are numbered by rank, 0 the b
 The protocol is no criterion, as in Kong: where the best candidate is https-only and the request is
 plain, the match says how to send the client to https. SNIs count in 1 but are never compared (no TLS).
 
-Cost: the host table (two look-ups; with wildcard hosts up to two more a label), then one descent for each tree found,
-bounded by the path. Candidates that share host and path are tried in rank order: about 2 ns each by method,
-5 ns each by header value, so 10,000 routes told apart by nothing but a header cost some 50 µs at worst.
+Cost: the host table (two look-ups; with wildcard hosts up to two more a label), then one descent for each
+tree found, bounded by the path: 50 to 90 ns with 10,000 routes, on a quiet machine. Candidates that share host
+and path are tried in rank order, about 1 ns each by method, 5 ns each by header value: 10,000 routes told apart by
+nothing but a header cost 50 µs at worst. A regex is tried where its literal beginning leads, so those that share
+one ("~/.*x") are tried one after the other, some 70 ns each and never more than pattern.pxd says.
 """
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t

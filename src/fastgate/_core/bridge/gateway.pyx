@@ -1,0 +1,357 @@
+"""The gateway as Python sees it: lanes, snapshots published and retired, figures."""
+
+import os
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdlib cimport calloc, free
+
+from fastgate._core.base.atomics cimport (
+    atomic_load_u32,
+    atomic_load_u64,
+    atomic_load_u64_acquire,
+    atomic_store_ptr,
+    atomic_store_u32,
+    atomic_store_u64,
+)
+from fastgate._core.bridge.access_log cimport AccessLog
+from fastgate._core.bridge.compile cimport compile_snapshot
+from fastgate._core.bridge.series_registry cimport SeriesRegistry
+from fastgate._core.bridge.upstreams cimport Upstream
+from fastgate._core.observe.counters cimport counters_t
+from fastgate._core.proxy.exchange cimport gate_t, lane_t
+from fastgate._core.proxy.lane cimport lane_close, lane_listen, lane_open, lane_post_drain, lane_post_retire
+from fastgate._core.reactor.reactor cimport reactor_run, reactor_stop, reactor_wake
+from fastgate._core.snapshot.snapshot cimport snapshot_free, snapshot_t
+from fastgate._core.upstream.balancer.peer_set cimport peer_set_free
+from fastgate._core.upstream.balancer.policy cimport BALANCER_MAX_REACTORS, peer_set_t
+from fastgate._core.upstream.peer cimport peer_t, peer_unref
+
+
+cdef class RetiredPeers:
+    """A replaced peer set, until every reactor has begun a loop since."""
+    cdef peer_set_t *c_set
+    cdef list loops                 # loops_done of each lane when it was replaced
+
+    def __dealloc__(self):
+        peer_set_free(self.c_set)
+
+
+cdef class Snapshot:
+    """A compiled configuration and the upstreams it keeps alive."""
+    cdef snapshot_t *c_snapshot
+    cdef list upstreams
+
+    def __dealloc__(self):
+        if self.c_snapshot != NULL:
+            snapshot_free(self.c_snapshot)
+
+
+cdef class Gateway:
+    """The data plane: `workers` reactors over one current snapshot.
+
+    All methods but `run_reactor` belong to one thread, the control thread.
+
+    Args:
+        workers: number of reactors, 1 to 64.
+        settings: `Model.gateway`; what only a start can set is taken from it here.
+
+    Raises:
+        OSError: no descriptors for the reactors, or the access log cannot be opened.
+        MemoryError, ValueError.
+    """
+    cdef gate_t gate
+    cdef lane_t **lanes
+    cdef uint32_t n_lanes
+    cdef list running               # bool per lane
+    cdef Snapshot current
+    cdef list old                   # snapshots that may still be in use
+    cdef list retired_peers
+    cdef dict upstreams             # key -> Upstream, of the current snapshot
+    cdef set known                  # of the old ones, too
+    cdef dict addresses             # (host, port) -> list of IPs
+    cdef SeriesRegistry registry
+    cdef uint64_t number
+    cdef readonly object access_log
+
+    def __cinit__(self, uint32_t workers, dict settings):
+        cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
+        cdef uint32_t i
+        cdef AccessLog log
+        if not 1 <= workers <= BALANCER_MAX_REACTORS:
+            raise ValueError(f"{workers} workers: use 1 to {BALANCER_MAX_REACTORS}")
+        self.running = [False] * workers
+        self.old = []
+        self.retired_peers = []
+        self.upstreams = {}
+        self.known = set()
+        self.addresses = {}
+        self.registry = SeriesRegistry(workers)
+        self.gate.max_connections = connection_limit(settings["limits"]["connections"])
+        if settings["access_log"]["path"] != "off":
+            log = AccessLog(settings["access_log"]["path"], settings["access_log"]["format"], workers)
+            self.access_log = log
+            self.gate.access_log = log.pointer()
+        self.lanes = <lane_t **>calloc(workers, sizeof(lane_t *))
+        if self.lanes == NULL:
+            raise MemoryError("no memory for the reactors")
+        for i in range(workers):
+            self.lanes[i] = <lane_t *>calloc(1, sizeof(lane_t))
+            if self.lanes[i] == NULL:
+                raise MemoryError("no memory for the reactors")
+            self.n_lanes = self.gate.n_lanes = i + 1
+            if not lane_open(self.lanes[i], &self.gate, i, seed):
+                raise OSError("no memory or no descriptors left for the reactors")
+
+    def __dealloc__(self):
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            lane_close(self.lanes[i])
+            free(self.lanes[i])
+        free(self.lanes)
+
+    def listen(self, list fds, bint is_shared, uint16_t port, bint is_unix) -> None:
+        """Accept on these listening, non-blocking sockets, which stay the caller's; before the reactors run.
+
+        fds: one per reactor, or (is_shared) one for all.
+        """
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            if not lane_listen(self.lanes[i], fds[0] if is_shared else fds[i], is_shared, port, is_unix):
+                raise ValueError("too many listeners: at most 32 addresses")
+
+    # --- configuration
+
+    def publish(self, object model) -> int:
+        """Compile `model` and make it the current snapshot at once, for all new requests.
+
+        Returns its number. Raises SnapshotError (what cannot be compiled, and where) or
+        MemoryError; the snapshot before stays current then.
+        """
+        cdef Snapshot snapshot = Snapshot()
+        cdef dict by_service = {}
+        cdef dict wanted = self._wanted_upstreams(model, by_service)
+        cdef Upstream upstream
+        snapshot.c_snapshot = compile_snapshot(model, by_service, self.registry, self.n_lanes, self.number + 1)
+        snapshot.upstreams = list(wanted.values())
+        for key, (upstream, algorithm, slots, targets) in self._wanted_targets(model, wanted).items():
+            if upstream.configure(algorithm, slots, targets):
+                self._rebuild(upstream)
+        self.number += 1
+        self.upstreams = wanted
+        self.known.update(wanted.values())
+        if self.current is not None:
+            self.old.append(self.current)
+        self.current = snapshot
+        atomic_store_ptr(&self.gate.snapshot, snapshot.c_snapshot)
+        self._wake()
+        return self.number
+
+    def _wanted_upstreams(self, object model, dict by_service) -> dict:
+        """Key -> Upstream for everything a service points at; those known are kept."""
+        cdef dict wanted = {}
+        names = {upstream["name"] for upstream in model.upstreams}
+        for service in model.services:
+            key = service["host"] if service["host"] in names else (service["host"], service["port"])
+            upstream = wanted.get(key) or self.upstreams.get(key)
+            if upstream is None:
+                upstream = Upstream(self.n_lanes)
+            wanted[key] = by_service[service["id"]] = upstream
+        return wanted
+
+    def _wanted_targets(self, object model, dict wanted) -> dict:
+        """Key -> (Upstream, algorithm, slots, targets) as the model has them."""
+        cdef dict targets = {}
+        for entity in model.upstreams:
+            if entity["name"] in wanted:
+                targets[entity["name"]] = (
+                    wanted[entity["name"]], entity["algorithm"], entity["slots"],
+                    [(target["host"], target["port"], target["weight"]) for target in entity["targets"]],
+                )
+        for key, upstream in wanted.items():
+            if key not in targets:
+                targets[key] = (upstream, "round-robin", 10000, [(key[0], key[1], 100)])
+        return targets
+
+    cdef int _rebuild(self, Upstream upstream) except -1:
+        cdef list retired = []
+        cdef uint32_t i
+        cdef RetiredPeers old = RetiredPeers()
+        cdef uintptr_t pointer
+        old.c_set = upstream.rebuild(self.addresses, retired)
+        old.loops = [atomic_load_u64_acquire(&self.lanes[i].reactor.loops_done) for i in range(self.n_lanes)]
+        self.retired_peers.append(old)
+        for pointer in retired:
+            self._retire(<peer_t *>pointer)
+        self._wake()
+        return 0
+
+    cdef void _retire(self, peer_t *peer):
+        """Close its idle connections and drop our reference; those in use end by themselves."""
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            lane_post_retire(self.lanes[i], peer)
+        peer_unref(peer)
+
+    def upstream_names(self) -> list[tuple[str, int]]:
+        """(host, port) of every target in use that must be resolved."""
+        cdef Upstream upstream
+        return sorted({name for upstream in self.upstreams.values() for name in upstream.names()})
+
+    def set_addresses(self, str host, int port, list addresses) -> None:
+        """The IPs now behind a name. An empty list keeps the last good ones."""
+        cdef Upstream upstream
+        if not addresses or self.addresses.get((host, port)) == addresses:
+            return
+        self.addresses[host, port] = list(addresses)
+        for upstream in self.upstreams.values():
+            if (host, port) in upstream.names():
+                self._rebuild(upstream)
+
+    def collect(self) -> int:
+        """Free snapshots, peer sets and counters that nobody can use any more; how many remain."""
+        cdef Snapshot snapshot
+        cdef RetiredPeers peers
+        self.old = [snapshot for snapshot in self.old if not self._is_unused(snapshot.c_snapshot)]
+        self._retire_orphans()
+        self.retired_peers = [peers for peers in self.retired_peers if not self._is_passed(peers)]
+        if not self.old and not self.retired_peers:
+            self.registry.sweep()
+            names = set(self.upstream_names())
+            self.addresses = {name: ips for name, ips in self.addresses.items() if name in names}
+        return len(self.old) + len(self.retired_peers)
+
+    cdef int _retire_orphans(self) except -1:
+        """Upstreams that the last snapshot to name them left behind: their idle connections close."""
+        cdef Upstream upstream
+        cdef uintptr_t pointer
+        cdef Snapshot snapshot
+        held = set(self.upstreams.values()).union(*[snapshot.upstreams for snapshot in self.old])
+        for upstream in [upstream for upstream in self.known if upstream not in held]:
+            for pointer in upstream.give_up():
+                self._retire(<peer_t *>pointer)
+            self.known.discard(upstream)
+        return 0
+
+    cdef bint _is_unused(self, snapshot_t *snapshot):
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            if self.running[i] and atomic_load_u64_acquire(&self.lanes[i].adopted) <= snapshot.number:
+                return False
+            if atomic_load_u64_acquire(&snapshot.live[i].exchanges):
+                return False
+        return True
+
+    cdef bint _is_passed(self, RetiredPeers peers):
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            if self.running[i] and atomic_load_u64_acquire(&self.lanes[i].reactor.loops_done) <= peers.loops[i]:
+                return False
+        return True
+
+    cdef void _wake(self):
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            reactor_wake(&self.lanes[i].reactor)
+
+    def set_wall_clock(self, offset_ns: int) -> None:
+        """Wall clock minus monotonic clock, in nanoseconds: for dates and logs."""
+        atomic_store_u64(&self.gate.wall_offset_ns, <uint64_t>offset_ns)
+
+    # --- running
+
+    def run_reactor(self, uint32_t index) -> None:
+        """Serve until `stop`: the body of a thread of its own, without the GIL."""
+        if index >= self.n_lanes or self.running[index]:
+            raise ValueError(f"reactor {index} does not exist or runs already")
+        if self.current is None:
+            raise RuntimeError("publish a configuration before the reactors run")
+        self.running[index] = True
+        try:
+            with nogil:
+                reactor_run(&self.lanes[index].reactor)
+        finally:
+            self.running[index] = False
+
+    def stop_accepting(self) -> None:
+        """Begin to drain: listeners close, idle connections too, others end with their answer."""
+        cdef uint32_t i
+        atomic_store_u32(&self.gate.is_draining, 1)
+        for i in range(self.n_lanes):
+            if not lane_post_drain(self.lanes[i]):
+                raise MemoryError("no memory to tell the reactors to drain")
+
+    def active(self) -> int:
+        """Client connections still open."""
+        return atomic_load_u32(&self.gate.connections)
+
+    def stop(self) -> None:
+        """Make every `run_reactor` return at once."""
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            reactor_stop(&self.lanes[i].reactor)
+
+    # --- figures
+
+    def counters(self) -> dict[str, int]:
+        """The fields of counters_t, summed over the reactors."""
+        cdef dict sums = {}
+        cdef counters_t *counters
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            counters = &self.lanes[i].reactor.counters
+            for name, value in read_counters(counters).items():
+                sums[name] = (sums.get(name, 0) + value) & 0xFFFFFFFFFFFFFFFF
+        return sums
+
+    def series(self) -> list[dict]:
+        """Counters by service and route: see SeriesRegistry.read."""
+        return self.registry.read()
+
+    def snapshot_info(self) -> dict[str, int]:
+        """The current snapshot: number, routes, services, upstreams, bytes; and how many old ones remain."""
+        cdef snapshot_t *snapshot
+        if self.current is None:
+            return {"number": 0, "routes": 0, "services": 0, "upstreams": 0, "retired": 0, "bytes": 0}
+        snapshot = self.current.c_snapshot
+        return {
+            "number": snapshot.number,
+            "routes": snapshot.n_routes,
+            "services": snapshot.n_services,
+            "upstreams": len(self.upstreams),
+            "retired": len(self.old),
+            "bytes": snapshot.arena.total,
+        }
+
+
+cdef dict read_counters(counters_t *counters):
+    return {
+        "connections_accepted": atomic_load_u64(&counters.connections_accepted),
+        "connections_closed": atomic_load_u64(&counters.connections_closed),
+        "connections_refused": atomic_load_u64(&counters.connections_refused),
+        "requests": atomic_load_u64(&counters.requests),
+        "requests_active": atomic_load_u64(&counters.requests_active),
+        "bytes_in": atomic_load_u64(&counters.bytes_in),
+        "bytes_out": atomic_load_u64(&counters.bytes_out),
+        "upstream_opened": atomic_load_u64(&counters.upstream_opened),
+        "upstream_reused": atomic_load_u64(&counters.upstream_reused),
+        "upstream_failed": atomic_load_u64(&counters.upstream_failed),
+        "upstream_closed": atomic_load_u64(&counters.upstream_closed),
+        "upstream_idle": atomic_load_u64(&counters.upstream_idle),
+        "retries": atomic_load_u64(&counters.retries),
+        "refused_malformed": atomic_load_u64(&counters.refused_malformed),
+        "timeouts_client": atomic_load_u64(&counters.timeouts_client),
+        "timeouts_upstream": atomic_load_u64(&counters.timeouts_upstream),
+        "tunnels": atomic_load_u64(&counters.tunnels),
+        "loops": atomic_load_u64(&counters.loops),
+        "log_dropped": atomic_load_u64(&counters.log_dropped),
+    }
+
+
+def connection_limit(setting) -> int:
+    """`limits.connections`: a number, or "auto": three quarters of the descriptors the process may open."""
+    import resource
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        soft = 1 << 20
+    return soft * 3 // 4 if setting == "auto" else setting

@@ -1,0 +1,208 @@
+"""Keeps peers over rebuilds, so that their connections and what the balancer learnt outlive them."""
+
+from libc.stdint cimport uint16_t, uint32_t, uintptr_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from fastgate._core.base.atomics cimport atomic_exchange_ptr, atomic_store_u32
+from fastgate._core.base.span cimport span_of
+from fastgate._core.includes.socket cimport (
+    AF_INET,
+    AF_INET6,
+    AF_UNIX,
+    htons,
+    sockaddr_in,
+    sockaddr_in6,
+    sockaddr_un,
+)
+from fastgate._core.upstream.balancer.peer_set cimport peer_set_build, peer_set_free
+from fastgate._core.upstream.balancer.policy cimport (
+    ALGORITHM_CONSISTENT_HASHING,
+    ALGORITHM_LATENCY,
+    ALGORITHM_LEAST_CONNECTIONS,
+    ALGORITHM_ROUND_ROBIN,
+    algorithm_t,
+    peer_set_t,
+)
+from fastgate._core.upstream.peer cimport peer_new, peer_set_host, peer_t, peer_unref
+
+import socket
+
+
+ALGORITHMS = {
+    "round-robin": ALGORITHM_ROUND_ROBIN,
+    "least-connections": ALGORITHM_LEAST_CONNECTIONS,
+    "consistent-hashing": ALGORITHM_CONSISTENT_HASHING,
+    "latency": ALGORITHM_LATENCY,
+}
+
+
+def is_literal(host: str) -> bool:
+    """Whether a target needs no look-up: an IP address or a Unix socket."""
+    if host.startswith("unix:"):
+        return True
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host.strip("[]"))
+            return True
+        except OSError:
+            pass
+    return False
+
+
+cdef uint32_t _socket_address(str address, int port, char *room) except 0:
+    """A struct sockaddr_* in `room` (at least 112 bytes, zeroed); its length."""
+    cdef sockaddr_in *four = <sockaddr_in *>room
+    cdef sockaddr_in6 *six = <sockaddr_in6 *>room
+    cdef sockaddr_un *local = <sockaddr_un *>room
+    cdef bytes packed
+    if address.startswith("unix:"):
+        packed = address[5:].encode()
+        if len(packed) >= 108:
+            raise ValueError(f"{address}: a Unix socket's path has at most 107 bytes")
+        local.sun_family = AF_UNIX
+        memcpy(local.sun_path, <const char *>packed, len(packed))
+        return sizeof(sockaddr_un)
+    address = address.strip("[]")
+    if ":" in address:
+        packed = socket.inet_pton(socket.AF_INET6, address)
+        six.sin6_family = AF_INET6
+        six.sin6_port = htons(<uint16_t>port)
+        memcpy(&six.sin6_addr, <const char *>packed, 16)
+        return sizeof(sockaddr_in6)
+    packed = socket.inet_pton(socket.AF_INET, address)
+    four.sin_family = AF_INET
+    four.sin_port = htons(<uint16_t>port)
+    memcpy(&four.sin_addr, <const char *>packed, 4)
+    return sizeof(sockaddr_in)
+
+
+def peer_text(address: str, port: int) -> str:
+    """How logs and metrics name an address: "192.0.2.1:80", "[2001:db8::1]:80", "unix:/run/x.sock"."""
+    if address.startswith("unix:"):
+        return address
+    address = address.strip("[]")
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def host_text(host: str, port: int) -> str:
+    """What Host says to a target: its name, and its port unless that is the default."""
+    if host.startswith("unix:"):
+        return "localhost"
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    return host if port == 80 else f"{host}:{port}"
+
+
+cdef class Upstream:
+    """The current peers of one upstream.
+
+    Args:
+        n_reactors: how many reactors use it.
+    """
+
+    def __cinit__(self, uint32_t n_reactors):
+        self.n_reactors = n_reactors
+        self.c_peers = {}
+        self.algorithm = "round-robin"
+        self.slots = 10000
+        self.targets = []
+        self.c_upstream.peers = peer_set_build(ALGORITHM_ROUND_ROBIN, NULL, NULL, 0, n_reactors, self.slots)
+        if self.c_upstream.peers == NULL:
+            raise MemoryError("no memory for an upstream")
+
+    def __dealloc__(self):
+        # No snapshot names it any more and every reactor has moved on: the gateway sees to that.
+        peer_set_free(<peer_set_t *>self.c_upstream.peers)
+        for address in (self.c_peers or {}).values():
+            peer_unref(<peer_t *><uintptr_t>address)
+
+    cdef list give_up(self):
+        """No snapshot names it any more: the addresses of its peer_t's, each with our reference."""
+        cdef list peers = list(self.c_peers.values())
+        cdef uintptr_t pointer
+        self.c_peers = {}
+        for pointer in peers:
+            atomic_store_u32(&(<peer_t *>pointer).is_retired, 1)
+        return peers
+
+    def configure(self, algorithm: str, slots: int, targets: list) -> bool:
+        """What the configuration says now; whether that changed anything."""
+        if (algorithm, slots, targets) == (self.algorithm, self.slots, self.targets):
+            return False
+        self.algorithm = algorithm
+        self.slots = slots
+        self.targets = targets
+        return True
+
+    def names(self) -> list[tuple[str, int]]:
+        return [(host, port) for host, port, weight in self.targets if not is_literal(host)]
+
+    cdef peer_set_t *rebuild(self, dict addresses, list retired) except? NULL:
+        """Swaps in a peer set of the targets' current addresses.
+
+        addresses: (host, port) to list of IPs, for targets that are names.
+        retired: gets the addresses of peer_t's that are no longer used, their reference with them.
+        Returns the old set, to be freed when no reactor can hold it.
+        """
+        cdef dict peers = {}
+        cdef list weights = []
+        cdef uintptr_t pointer
+        cdef peer_t *peer
+        cdef peer_set_t *built
+        for host, port, weight in self.targets:
+            if weight == 0:
+                continue
+            for address in [host] if is_literal(host) else addresses.get((host, port), ()):
+                key = (peer_text(address, port), host_text(host, port))
+                if key in peers:
+                    continue
+                known = self.c_peers.get(key)
+                if known is None:
+                    known = <uintptr_t>_peer_of(address, port, key[0], key[1], self.n_reactors)
+                    self.c_peers[key] = known
+                peers[key] = known
+                weights.append(weight)
+        built = _build_set(ALGORITHMS[self.algorithm], list(peers.values()), weights, self.n_reactors, self.slots)
+        for key in [key for key in self.c_peers if key not in peers]:
+            pointer = self.c_peers.pop(key)
+            peer = <peer_t *>pointer
+            atomic_store_u32(&peer.is_retired, 1)
+            retired.append(pointer)
+        return <peer_set_t *>atomic_exchange_ptr(&self.c_upstream.peers, built)
+
+
+cdef peer_t *_peer_of(str address, int port, str name, str host, uint32_t n_reactors) except NULL:
+    cdef char room[128]
+    cdef uint32_t length
+    cdef bytes name_bytes = name.encode()
+    cdef bytes host_bytes = host.encode()
+    cdef peer_t *peer
+    memset(room, 0, sizeof(room))
+    length = _socket_address(address, port, room)
+    peer = peer_new(room, length, span_of(name_bytes, <size_t>len(name_bytes)), <uint16_t>port, n_reactors)
+    if peer == NULL:
+        raise MemoryError("no memory for a target")
+    if not peer_set_host(peer, span_of(host_bytes, <size_t>len(host_bytes))):
+        peer_unref(peer)
+        raise ValueError(f"{host}: a target's name has at most 253 bytes")
+    return peer
+
+
+cdef peer_set_t *_build_set(algorithm_t algorithm, list peers, list weights, uint32_t n_reactors,
+                            uint32_t slots) except NULL:
+    cdef uint32_t n = <uint32_t>len(peers)
+    cdef peer_t **c_peers = <peer_t **>calloc(n + 1, sizeof(peer_t *))
+    cdef uint32_t *c_weights = <uint32_t *>calloc(n + 1, sizeof(uint32_t))
+    cdef peer_set_t *built = NULL
+    cdef uint32_t i
+    if c_peers != NULL and c_weights != NULL:
+        for i in range(n):
+            c_peers[i] = <peer_t *><uintptr_t>peers[i]
+            c_weights[i] = weights[i]
+        built = peer_set_build(algorithm, c_peers, c_weights, n, n_reactors, slots)
+    free(c_peers)
+    free(c_weights)
+    if built == NULL:
+        raise MemoryError("no memory for the targets of an upstream, or more than 65,535 of them")
+    return built

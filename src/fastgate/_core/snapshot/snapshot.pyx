@@ -1,0 +1,21 @@
+"""The end of a snapshot."""
+
+from libc.stdint cimport uint32_t
+from libc.stdlib cimport free
+
+from fastgate._core.base.arena cimport arena_close, arena_t
+from fastgate._core.observe.series cimport series_unref
+from fastgate._core.route.router cimport router_close
+
+
+cdef void snapshot_free(snapshot_t *snapshot) noexcept nogil:
+    cdef arena_t arena
+    cdef uint32_t i
+    if snapshot.router != NULL:
+        router_close(snapshot.router)
+    for i in range(snapshot.n_routes):
+        if snapshot.routes[i].series != NULL:
+            series_unref(snapshot.routes[i].series)
+    free(snapshot.live)
+    arena = snapshot.arena          # the snapshot lives in it
+    arena_close(&arena)
