@@ -1,9 +1,10 @@
 """Test door to the balancer: peer sets over made-up peers, picked from Python."""
 
 from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from fastgate._core.base.atomics cimport atomic_add_i32, atomic_load_u32, atomic_store_i32
+from fastgate._core.base.atomics cimport atomic_add_i32, atomic_load_i32, atomic_load_u32, atomic_store_i32
 from fastgate._core.base.clock cimport clock_ns
 from fastgate._core.base.hash cimport hash_bytes, hash_mix
 from fastgate._core.base.span cimport span_of
@@ -22,8 +23,6 @@ from fastgate._core.upstream.balancer.policy cimport (
     pick_t,
 )
 from fastgate._core.upstream.peer cimport peer_new, peer_ref, peer_t, peer_unref
-
-from libc.stdlib cimport calloc, free
 
 ALGORITHMS = {
     "round-robin": ALGORITHM_ROUND_ROBIN,
@@ -71,6 +70,9 @@ cdef class Peers:
 
     def refs(self, uint32_t i) -> int:
         return atomic_load_u32(&self.peers[i].refs)
+
+    def inflight(self, uint32_t i) -> int:
+        return atomic_load_i32(&self.peers[i].inflight)
 
     def set_inflight(self, uint32_t i, int32_t inflight):
         atomic_store_i32(&self.peers[i].inflight, inflight)
@@ -162,6 +164,32 @@ cdef class PeerSet:
             state = hash_mix(state + <uint64_t>0x9e3779b97f4a7c15u)
             counts[self.pick(hash_mix(state ^ 0x5555) if has_hash else None, reactor, state)] += 1
         return counts
+
+    def churn(self, uint32_t picks, uint32_t reactor, uint64_t seed) -> list:
+        """What a reactor does, without the GIL: pick, in flight, answered, observed. Picks by peer of the set."""
+        cdef pick_t request
+        cdef peer_t *peer
+        cdef uint32_t i, k
+        cdef uint32_t *counts = <uint32_t *>calloc(self.set.n, sizeof(uint32_t))
+        if counts == NULL:
+            raise MemoryError
+        memset(&request, 0, sizeof(request))
+        request.has_hash = True
+        request.reactor = reactor
+        with nogil:
+            for i in range(picks):
+                request.random = hash_mix(seed + i)
+                request.hash = request.random
+                request.now_ns = clock_ns()
+                peer = self.set.pick(self.set, &request)
+                atomic_add_i32(&peer.inflight, 1)
+                ewma_observe(peer, 1000 + request.random % 1000000, request.now_ns)
+                atomic_add_i32(&peer.inflight, -1)
+                for k in range(self.set.n):
+                    counts[k] += self.set.peers[k] == peer
+        result = [counts[k] for k in range(self.set.n)]
+        free(counts)
+        return result
 
     def time_picks(self, uint32_t picks, bint has_hash=True) -> float:
         """Nanoseconds a pick takes, over `picks` picks with changing hashes."""

@@ -8,7 +8,7 @@ import pytest
 from fastgate._core.bridge.series_registry import LATENCY_BOUNDS_S, SeriesRegistry
 from fastgate.telemetry.metrics import METRICS
 from fastgate.telemetry.prometheus import BLOCK_BYTES, exposition
-from support import find_promtool, source
+from status_source import find_promtool, source
 
 DOCS = Path(__file__).parents[2] / "docs/observability.md"
 SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\[\\"n])*",?)*)\})? (\S+)')
@@ -95,6 +95,12 @@ def test_log_lines_lost_are_told_by_reason():
     samples = read("".join(exposition(source())))
     assert samples["fastgate_access_log_dropped_total", ("reason", "full")] == 9
     assert samples["fastgate_access_log_dropped_total", ("reason", "failed")] == 1
+
+
+def test_resolvers_figures_are_told_apart():
+    samples = read("".join(exposition(source())))
+    assert [samples[f"fastgate_resolver_{name}",] for name in ("names", "names_stale", "queries_total",
+                                                              "failures_total")] == [3, 1, 10, 2]
 
 
 def test_families_without_a_source_are_left_out():

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from fastgate.telemetry.status_listener import StatusListener
-from support import SNAPSHOT, source
+from status_source import SNAPSHOT, source
 
 
 @contextmanager

@@ -75,8 +75,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_snapshots_retired", "gauge", "Older snapshots that requests still use."),
 
     Metric("fastgate_resolver_names", "gauge", "Host names of upstreams and targets being resolved."),
-    Metric("fastgate_resolver_names_stale", "gauge", "Names in use with their last good answer after a failure."),
-    Metric("fastgate_resolver_queries_total", "counter", "Names looked up, by result.", ("result",)),
+    Metric("fastgate_resolver_names_stale", "gauge", "Names in use with their last good addresses after a failure."),
+    Metric("fastgate_resolver_queries_total", "counter", "Questions sent to name servers."),
+    Metric("fastgate_resolver_failures_total", "counter", "Look-ups that failed; a name not found is no failure."),
 
     Metric("fastgate_process_cpu_seconds_total", "counter", "CPU time of the process, user and system."),
     Metric("fastgate_process_resident_memory_bytes", "gauge", "Resident memory."),

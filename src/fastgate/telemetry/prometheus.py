@@ -50,6 +50,12 @@ FROM_PROCESS = {
     "fastgate_process_threads": "threads",
     "fastgate_process_start_time_seconds": "started_at_s",
 }
+FROM_RESOLVER = {
+    "fastgate_resolver_names": "names",
+    "fastgate_resolver_names_stale": "stale",
+    "fastgate_resolver_queries_total": "queries",
+    "fastgate_resolver_failures_total": "failures",
+}
 HISTOGRAMS = {
     "fastgate_request_latency_seconds": "total",
     "fastgate_upstream_latency_seconds": "upstream",
@@ -166,9 +172,4 @@ def _resolver_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:
     state = source.resolver()
     if state is None:
         return {}
-    return {
-        "fastgate_resolver_names": [((), state["names"])],
-        "fastgate_resolver_names_stale": [((), state["stale"])],
-        "fastgate_resolver_queries_total": [
-            (("succeeded",), state["queries"] - state["failures"]), (("failed",), state["failures"])],
-    }
+    return {name: [((), state[key])] for name, key in FROM_RESOLVER.items()}

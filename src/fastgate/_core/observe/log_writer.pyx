@@ -63,7 +63,7 @@ cdef enum:
     PIECE_BYTES = 4096          # PIPE_BUF: what a pipe that polls writable takes at once
     NAP_MS = 20                 # lines gather for so long
     TELL_EVERY_MS = 60000       # failures are told once in this time
-    NO_RING = 0xffffffff
+    NO_RING = 255               # beyond ACCESS_LOG_MAX_RINGS
 
 
 cdef struct batch_t:

@@ -6,6 +6,7 @@ from libc.string cimport memcpy
 
 from fastgate._core.base.atomics cimport atomic_add_i32, atomic_load_ptr, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len
+from fastgate._core.base.clock cimport clock_ns
 from fastgate._core.base.fault cimport (
     FAULT_CONNECT,
     FAULT_CONNECT_TIMEOUT,
@@ -103,6 +104,9 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
             writer_text(&gather.text, b"\r\n")
         if exchange.parser.is_complete:
             body_end_chunks(gather, &exchange.parser.trailers)
+    lane.reactor.now_ns = clock_ns()        # what came before was the gateway's own time
+    if exchange.forwarded_ns == 0:
+        exchange.forwarded_ns = lane.reactor.now_ns
     exchange.is_forwarding = not exchange.parser.is_complete
     exchange.is_write_dead = False
     if gather_flush(gather) != OK:
@@ -188,8 +192,6 @@ cdef void attempt_start(exchange_t *exchange) noexcept nogil:
     connection.requests += 1
     exchange.connection = connection
     exchange.sent_before = connection.stream.sent
-    if exchange.forwarded_ns == 0:
-        exchange.forwarded_ns = lane.reactor.now_ns
     exchange.target_len = peer.name_len
     memcpy(exchange.target, peer.name, peer.name_len)
     atomic_add_i32(&peer.inflight, 1)

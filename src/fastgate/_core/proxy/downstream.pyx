@@ -240,6 +240,15 @@ cdef void _read_away(downstream_t *client) noexcept nogil:
             return
 
 
+cdef exchange_t *_begin(downstream_t *client) noexcept nogil:
+    """NULL: no memory."""
+    cdef exchange_t *exchange = exchange_open(client)
+    if exchange != NULL:
+        exchange.parser.on_head = request_on_head
+        exchange.parser.on_body = _on_body
+    return exchange
+
+
 cdef bint _carry_over(downstream_t *client, exchange_t *exchange) noexcept nogil:
     """What the client sent ahead becomes the start of its next request. False: no memory."""
     cdef exchange_t *next
@@ -251,7 +260,7 @@ cdef bint _carry_over(downstream_t *client, exchange_t *exchange) noexcept nogil
     if len == 0:
         client.exchange = NULL
         return True
-    next = exchange_open(client)
+    next = _begin(client)
     if next == NULL:
         return False
     while next.input_size < len:
@@ -469,7 +478,7 @@ cdef void _read(downstream_t *client) noexcept nogil:
         if not stream_is_open(&client.stream) or not client.stream.is_readable or not _may_read(client):
             break
         if client.exchange == NULL:
-            client.exchange = exchange_open(client)
+            client.exchange = _begin(client)
             if client.exchange == NULL:
                 downstream_close(client)
                 return

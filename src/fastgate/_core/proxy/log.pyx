@@ -3,6 +3,7 @@
 from libc.stdint cimport uint64_t
 from libc.string cimport memset, strlen
 
+from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_of
 from fastgate._core.http.llhttp cimport llhttp_method_name
@@ -55,6 +56,7 @@ cdef void log_exchange(exchange_t *exchange) noexcept nogil:
     if exchange.ended_ns == 0:
         exchange.ended_ns = lane.reactor.now_ns
     total_ns = exchange.ended_ns - exchange.opened_ns
+    own_add_u64(&lane.reactor.counters.bytes_out, bytes_out)
     if exchange.answered_ns:
         upstream_ns = exchange.answered_ns - exchange.forwarded_ns
     if exchange.route != NULL and exchange.route.series != NULL:

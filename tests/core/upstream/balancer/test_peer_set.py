@@ -1,5 +1,7 @@
 """Peer sets: what holds for every policy, references, degenerate sizes."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from fastgate_doors.balancer_door import ALGORITHMS, MAX_PEERS, MAX_TRIED, Peers, PeerSet
 from hypothesis import given, settings
@@ -73,3 +75,16 @@ def test_more_peers_than_can_be_numbered_are_refused(algorithm):
 @every_algorithm
 def test_a_service_with_one_target_costs_little(algorithm):
     assert PeerSet(algorithm, Peers(["only"]), [100], n_reactors=8).cost_bytes <= 512
+
+
+@every_algorithm
+@pytest.mark.parametrize("weights", [[1] * 5, [65535, 65521, 4099]])
+def test_reactors_pick_at_once_without_losing_anything(algorithm, weights):
+    peers = Peers(f"p{i}" for i in range(len(weights)))
+    peer_set = PeerSet(algorithm, peers, weights, n_reactors=4)
+    with ThreadPoolExecutor(4) as threads:
+        counts = list(threads.map(lambda reactor: peer_set.churn(20_000, reactor, reactor * 1_000_000), range(4)))
+    assert [sum(of_reactor) for of_reactor in counts] == [20_000] * 4
+    assert [peers.inflight(i) for i in range(len(weights))] == [0] * len(weights)
+    if algorithm == "round-robin" and weights[0] == 1:
+        assert counts == [[4_000] * 5] * 4      # no reactor's turns are touched by another's

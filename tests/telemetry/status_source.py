@@ -28,7 +28,7 @@ def source(**changes) -> StatusSource:
         "configuration_hash": lambda: "d41d8cd98f00b204e9800998ecf8427e",
         "reloads": lambda: {"succeeded": 2, "failed": 1, "last_success_s": 1_700_000_000.25},
         "access_log": lambda: {"written": 90, "dropped": 1, "errors": 1, "bytes": 45_000},
-        "resolver": lambda: {"names": 2, "stale": 1, "queries": 10, "failures": 3},
+        "resolver": lambda: {"names": 3, "stale": 1, "queries": 10, "failures": 2},
         **changes,
     })
 

@@ -1,0 +1,106 @@
+"""What is not a cost per request: memory, start, publishing a changed configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Iterator
+
+import machine
+from peers import Peer, Setup, route_path
+from process import Memory, Program, free_port, get_status
+from sample import Load, Origin, gateway
+
+IDLE_CONNECTIONS = 10_000
+ROUTES = 10_000
+REST_WORKERS = 2
+SETTLE_S = 1.0              # for memory: what start-up gives back late
+NEW_PATH = "/new/"
+PUBLISH_S = 60.0
+LOAD_CONNECTIONS = 16       # beside a publish: enough to see a lost request, few enough to leave CPU
+
+
+@contextlib.contextmanager
+def started(peer: Peer, body_bytes: int = 13, **settings: int | str) -> Iterator[tuple[Program, Setup, Origin]]:
+    """A gateway that has answered once, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="fastgate-bench-") as folder, Origin(body_bytes) as origin:
+        setup = Setup(Path(folder), free_port(), origin.port, **settings)  # type: ignore[arg-type]
+        with gateway(peer, setup) as running:
+            running.wait_ready(setup.port, route_path(0) if setup.routes else "/")
+            yield running, setup, origin
+
+
+def idle(peer: Peer) -> dict:
+    """Bytes of the gateway's memory for each of 10,000 kept-alive clients that have asked once.
+
+    Taken from what it has after a load of 128 connections, so that its buffers and pools stand.
+    """
+    with started(peer, connections=IDLE_CONNECTIONS) as (running, setup, _):
+        with Load(setup.port, ["-c", "128", "-t", "500"]) as load:
+            load.begin()
+            load.result()
+        time.sleep(SETTLE_S)
+        before = running.memory()
+        with Load(setup.port, ["-i", "-c", str(IDLE_CONNECTIONS)]) as load:
+            time.sleep(SETTLE_S)
+            after = running.memory()
+            load.begin()
+            closed = load.result()["closed"]
+        if closed:
+            raise running.fail(f"idle: {closed} of {IDLE_CONNECTIONS} connections were closed")
+    each = (after.pss - before.pss) / IDLE_CONNECTIONS
+    return {"bytes": each, "bytes_rss": (after.rss - before.rss) / IDLE_CONNECTIONS,
+            "before": before._asdict(), "after": after._asdict()}
+
+
+def rest(peer: Peer) -> dict:
+    """Memory with two workers, one request after the start."""
+    with started(peer, workers=REST_WORKERS) as (running, _, _):
+        time.sleep(SETTLE_S)
+        memory: Memory = running.memory()
+        processes = len(running.pids())
+    return {**memory._asdict(), "processes": processes}
+
+
+def start(peer: Peer) -> dict:
+    """Seconds from the command to the first proxied answer, asked for every half millisecond."""
+    with tempfile.TemporaryDirectory(prefix="fastgate-bench-") as folder, Origin(13) as origin:
+        setup = Setup(Path(folder), free_port(), origin.port)
+        argv = peer.configure(setup)
+        begun = time.monotonic()
+        with Program(argv, machine.cores()[0], environment=peer.environment) as running:
+            seconds = running.wait_ready(setup.port) - begun
+    return {"ms": seconds * 1000}
+
+
+def publish(peer: Peer, form: str) -> dict:
+    """Milliseconds from the reload signal until a route added to 10,000 answers, under load.
+
+    `again` counts requests the load had to send once more because a kept-alive connection
+    was closed under them; a request that failed otherwise ends the benchmark. `form`: of
+    fastgate's file, which is YAML or JSON.
+    """
+    with started(peer, routes=ROUTES, extra_path="/old/", form=form or "yaml") as (running, setup, _):
+        arguments = ["-g", "-c", str(LOAD_CONNECTIONS), "-t", "4000", "-n", str(ROUTES), "-u", "/r/%05u/"]
+        with Load(setup.port, arguments) as load:
+            if get_status(setup.port, NEW_PATH) == 200:
+                raise running.fail("publish: the new route answers before it is there")
+            load.begin()
+            time.sleep(0.3)
+            peer.configure(dataclasses.replace(setup, extra_path=NEW_PATH))
+            begun = time.monotonic()
+            os.kill(running.popen.pid, peer.reload_signal)
+            while get_status(setup.port, NEW_PATH) != 200:
+                if time.monotonic() - begun > PUBLISH_S:
+                    raise running.fail(f"publish: the new route does not answer after {PUBLISH_S:.0f} s")
+                time.sleep(0.001)
+            seconds = time.monotonic() - begun
+            result = load.result()
+    if result["errors"]:
+        raise running.fail(f"publish: {result['errors']} requests failed")
+    return {"ms": seconds * 1000, "again": result["lost"], "reconnects": result["reconnects"],
+            "max_ms": result["max_us"] / 1000}

@@ -1,0 +1,70 @@
+"""fastgate by its own command, with its defaults; only the logs are off, as everywhere here.
+
+It adds forwarding headers, a request id and latency headers, and counts by service and
+route: that is what it does out of the box, and it is measured so.
+"""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from .peer import Peer, Setup, first_line
+
+HERE = Path(__file__).resolve().parents[2]
+
+
+def document(setup: Setup) -> dict:
+    routes = [{"name": f"route-{i}", "paths": [path], "strip_path": False} for i, path in enumerate(setup.paths() or ["/"])]
+    return {
+        "_format_version": "3.0",
+        "gateway": {
+            "proxy_listen": [f"127.0.0.1:{setup.port}"],
+            "status_listen": "off",
+            "workers": setup.workers,
+            "access_log": "off",
+            "log_level": "error",
+            "control_socket": str(setup.folder / "control.sock"),
+        },
+        "services": [{"name": "origin", "url": f"http://127.0.0.1:{setup.origin_port}", "routes": routes}],
+    }
+
+
+def as_yaml(model: dict) -> str:
+    """The document as a person writes it: one route of four lines after the other."""
+    gateway = "".join(f"  {key}: {json.dumps(value)}\n" for key, value in model["gateway"].items())
+    service = model["services"][0]
+    routes = "".join(
+        f"  - name: {route['name']}\n    strip_path: false\n    paths:\n    - {route['paths'][0]}\n"
+        for route in service["routes"]
+    )
+    return (
+        f'_format_version: "3.0"\ngateway:\n{gateway}'
+        f"services:\n- name: {service['name']}\n  url: {service['url']}\n  routes:\n{routes}"
+    )
+
+
+def write(setup: Setup) -> Path:
+    model = document(setup)
+    file = setup.folder / f"fastgate.{setup.form}"
+    text = json.dumps(model) if setup.form == "json" else as_yaml(model)
+    beside = file.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(file)
+    return file
+
+
+def configure(setup: Setup) -> list[str]:
+    return [sys.executable, "-m", "fastgate", "run", "-c", str(write(setup))]
+
+
+def peer(name: str = "fastgate", tree: Path = HERE) -> Peer:
+    """From the tree given if it was built in place there, otherwise as installed."""
+    is_built = any((tree / "src/fastgate/_core").rglob("*.so"))
+    environment = {"PYTHONPATH": str(tree / "src")} if is_built else {}
+
+    def version() -> str | None:
+        return first_line([sys.executable, "-m", "fastgate", "version"], {**os.environ, **environment})
+
+    return Peer(name, name, configure, version, signal.SIGHUP, environment=environment)

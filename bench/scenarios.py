@@ -1,0 +1,45 @@
+"""The kinds of load, each with what is particular to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from peers import route_path
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A closed loop of `connections` clients with one request in flight each."""
+
+    name: str
+    title: str
+    response_bytes: int = 13
+    request_bytes: int = 0      # above 0: POST
+    connections: int = 128
+    is_close: bool = False      # a connection per request
+    routes: int = 0
+
+    def load_arguments(self) -> list[str]:
+        arguments = ["-c", str(self.connections)]
+        if self.request_bytes:
+            arguments += ["-b", str(self.request_bytes)]
+        if self.is_close:
+            arguments += ["-C"]
+        if self.routes:
+            arguments += ["-u", route_path(0).replace("00000", "%05u") + "item", "-n", str(self.routes)]
+        return arguments
+
+    def first_path(self) -> str:
+        return route_path(0) if self.routes else "/"
+
+
+SCENARIOS = [
+    Scenario("small", "GET, 13-byte response"),
+    Scenario("get-1k", "GET, 1 KB response", response_bytes=1024),
+    Scenario("get-100k", "GET, 100 KB response", response_bytes=100 * 1024),
+    Scenario("get-10m", "GET, 10 MB response, 8 connections", response_bytes=10 * 2**20, connections=8),
+    Scenario("post-1k", "POST, 1 KB body", request_bytes=1024),
+    Scenario("post-100k", "POST, 100 KB body", request_bytes=100 * 1024),
+    Scenario("close", "GET, a connection per request", is_close=True),
+    Scenario("routes", "GET over 10,000 routes", routes=10_000),
+]
