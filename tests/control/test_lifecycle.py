@@ -190,7 +190,7 @@ def test_a_fatal_signal_leaves_last_words(gateway, upstream):
     running = gateway(to(upstream.url))
     running.signal(signal.SIGSEGV)
     assert running.wait() == -signal.SIGSEGV
-    assert "Fatal Python error: Segmentation fault" in running.log() and "run_reactor" in running.log()
+    assert "Fatal Python error: Segmentation fault" in running.log() and "in _reactor_main" in running.log()
 
 
 def test_access_log_that_cannot_be_opened(gateway, upstream, tmp_path):

@@ -83,7 +83,7 @@ def test_no_request_is_lost(gateway):
     upstreams = [HeldUpstream(f"answer {n}") for n in range(2)]
     try:
         running = gateway(to(upstreams[0].url), workers=2)
-        wrong, done, ends = [], [0], threading.Event()
+        wrong, answered, ends = [], threading.Semaphore(0), threading.Event()
 
         def ask():
             with requests.Session() as session:
@@ -94,17 +94,19 @@ def test_no_request_is_lost(gateway):
                             wrong.append(answer.status_code)
                     except requests.RequestException as error:
                         wrong.append(error)
-                    done[0] += 1
+                    answered.release()
 
         threads = [threading.Thread(target=ask) for _ in range(4)]
         for thread in threads:
             thread.start()
         for number in range(30):
+            for _ in range(4):
+                assert answered.acquire(timeout=20)
             assert running.reload(to(upstreams[number % 2].url))["ok"]
         ends.set()
         for thread in threads:
             thread.join()
-        assert not wrong and done[0] > 30
+        assert not wrong
         assert requests.get(running.url).text == "answer 1"
     finally:
         for upstream in upstreams:
