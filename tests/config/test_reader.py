@@ -1,8 +1,8 @@
 """Texts that are not configurations: unreadable files, broken YAML and JSON, YAML's traps."""
 
 import pytest
-from fastgate.config import ConfigErrors, load
-from fastgate.config import reader
+import yaml
+from fastgate.config import ConfigErrors, load, reader, yaml_tree
 
 from .support import HEAD, errors_of, loaded, the_error
 
@@ -65,7 +65,7 @@ def test_text_without_mapping_is_refused(text):
 @pytest.mark.parametrize("text, line, part", [
     ("a: [1\nb: 2\n", 2, "not valid YAML"),
     ("a: 1\n\tb: 2\n", 2, "not valid YAML"),
-    ("a: 'x\n", 2, "not valid YAML"),
+    ("a: 'x\n", 1, "not valid YAML"),
     ("a: \x01\n", 0, "not valid YAML"),
     ("a: 1\n---\nb: 2\n", 2, "second document"),
     ("a: !!python/object:os.system x\n", 1, "tag"),
@@ -83,7 +83,7 @@ def test_yaml_is_refused_with_its_line(text, line, part):
 
 
 @pytest.mark.parametrize("text, line, part", [
-    ('{"a": 1,\n}', 2, "not valid JSON"),
+    ('{"a": 1,\n5}', 2, "not valid JSON"),
     ("{'a': 1}", 1, "not valid JSON"),
     ('{"a": NaN}', 0, "NaN"),
     ('{"a": 1} x', 1, "not valid JSON"),
@@ -156,3 +156,13 @@ def test_scalars_read_as_yaml_users_expect(text, message):
         assert loaded(text).services
     else:
         assert message in the_error(text).message
+
+
+def test_yaml_without_its_c_library_reads_the_same(monkeypatch):
+    text = HEAD + "a: &x {b: [1, yes, 'c', \"d\\n\", !!str 5, ~], <<: {e: f}}\ng: *x\n"
+    tree = yaml_tree.TreeBuilder(text).build()
+    monkeypatch.setattr(yaml_tree, "_Loader", yaml.SafeLoader)
+    assert yaml_tree.TreeBuilder(text).build() == tree == {
+        "_format_version": "3.0", "a": {"b": [1, True, "c", "d\n", "5", None], "e": "f"}, "g": tree["a"]}
+    for broken in ("a: [1", "a: 1\n---\n", "a: \x01", "a: !x 1", "a: 'x"):
+        assert len(errors_of(broken)) == 1

@@ -123,6 +123,14 @@ plugins:
     assert all(error.file == "gw.yaml" and error.message for error in errors)
 
 
+def test_a_file_full_of_errors_is_still_answered():
+    many = 20_000
+    errors = errors_of({"_format_version": "3.0", "services": [{"name": f"s{n}", "host": "a"} for n in range(1000)],
+                        "routes": [{"paths": ["/"], "service": f"x{n}", "pths": 1} for n in range(many)],
+                        "targets": [{}] * many})
+    assert len(errors) == 4 * many
+
+
 def test_lists_are_in_the_order_of_the_file():
     model = loaded(HEAD + """
 routes: [{name: r1, paths: [/]}]

@@ -91,7 +91,7 @@ def test_path_is_refused(path, part):
 @pytest.mark.parametrize("fields, path, part", [
     ({"methods": ["get"]}, "methods[0]", 'like "GET"'),
     ({"methods": ["GE T"]}, "methods[0]", "not a method"),
-    ({"methods": "GET"}, "methods", "write it as [GET]"),
+    ({"methods": "GET"}, "methods", 'write it as ["GET"]'),
     ({"protocols": []}, "protocols", "at least one"),
     ({"protocols": ["http", "grpc"]}, "protocols[1]", "not in this version"),
     ({"snis": ["a"]}, "snis", "TLS"),
@@ -105,7 +105,7 @@ def test_path_is_refused(path, part):
     ({"path": "/a"}, "path", 'did you mean "paths"'),
     ({"headers": {"Host": ["a"]}}, "headers.Host", "hosts"),
     ({"headers": {"x y": ["a"]}}, 'headers["x y"]', "not a valid name"),
-    ({"headers": {"x-a": "1"}}, "headers.x-a", "write it as [1]"),
+    ({"headers": {"x-a": "1"}}, "headers.x-a", 'write it as ["1"]'),
     ({"headers": {"x-a": []}}, "headers.x-a", "at least one"),
     ({"headers": {"x-a": ["~*a", "b"]}}, "headers.x-a[0]", "only value"),
     ({"headers": {"x-a": ["~*(a"]}}, "headers.x-a[0]", 'without its ")"'),

@@ -83,7 +83,7 @@ def test_url_agrees_with_the_fields_beside_it():
     ("name", 5, "put it in quotes"),
     ("name", ["a"], "not a list"),
     ("tags", ["a,b"], "may not hold"),
-    ("tags", "a", "write it as [a]"),
+    ("tags", "a", 'write it as ["a"]'),
     ("id", "7", "not a UUID"),
     ("enabled", "maybe", "true or false"),
     ("created_at", -5, "an integer from 0"),

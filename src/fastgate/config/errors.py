@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import namedtuple
+from collections.abc import Collection
 
 # One finding before its line is known: (path in the parsed tree, message).
 # A path is a tuple of mapping keys and list indexes from the top of the file.
@@ -63,9 +64,13 @@ def shown(value: object) -> str:
     return str(value)
 
 
-def did_you_mean(word: str, known: object) -> str:
-    """`; did you mean "paths"?`, or nothing when no known word is near."""
+def did_you_mean(word: str, known: Collection[object], before: int = 0) -> str:
+    """`; did you mean "paths"?`, or nothing when no known word is near. `before`:
+    how many problems there are already; a file with very many gets no more
+    suggestions, each of which costs a comparison with every known word."""
+    if before > 100 or len(known) > 2000:
+        return ""
     import difflib
 
-    near = difflib.get_close_matches(word[:64], [str(one) for one in known], 1, 0.7)  # type: ignore[attr-defined]
+    near = difflib.get_close_matches(word[:64], [str(one) for one in known], 1, 0.7)
     return f"; did you mean {shown(near[0])}?" if near else ""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from . import overrides, patterns, reader, references, substitution
+from .consumers import CREDENTIALS
 from .errors import ConfigError, ConfigErrors, path_text, shown
 from .gateway import GATEWAY
 from .model import Model
@@ -131,8 +132,8 @@ def _leave_out_plugins(rows: references.Rows, allow: bool, problems: Problems) -
         if allow:
             left_out.append(f"{name} ({path_text(path)})")
         else:
-            problems.append(((*path, "name"), f"the plugin {shown(name)} is not in this version; remove it, or load the "
-                                              "rest with --allow-unknown-plugins"))
+            problems.append(((*path, "name"), f"the plugin {shown(name)} is not in this version; remove it, or load "
+                                              "the rest with --allow-unknown-plugins"))
     return left_out
 
 
@@ -196,8 +197,7 @@ def _warnings(rows: references.Rows, gateway: dict[str, Any]) -> list[str]:
         if not service["enabled"]:
             warnings.append(f"{path_text(path)}: the service {shown(default_name(service))} is disabled: it and its "
                             "routes are left out")
-    unused = [name for name in rows if name == "consumers" or name.endswith(("credentials", "_secrets")) or name == "acls"]
-    present = [f"{len(rows[name])} {name}" for name in unused if rows[name]]
+    present = [f"{len(rows[name])} {name}" for name in ("consumers", *CREDENTIALS) if rows[name]]
     if present:
         warnings.append(f"{', '.join(present)}: read and checked, but nothing in this version uses them")
     if "h2c" in gateway["allowed_upgrades"]:

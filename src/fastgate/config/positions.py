@@ -104,10 +104,12 @@ def json_nodes(text: str, needed: set[Path] | None) -> Iterator[tuple[Path, int,
 
 
 def _yaml_nodes(text: str, needed: set[Path]) -> Iterator[tuple[Path, int, bool]]:
-    from . import yaml_tree
-    from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, NodeEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent, StreamEndEvent
+    from yaml.events import AliasEvent, MappingEndEvent, MappingStartEvent, NodeEvent, ScalarEvent, \
+        SequenceEndEvent, SequenceStartEvent, StreamEndEvent
 
-    get_event, close = yaml_tree.events(text)
+    from .yaml_tree import events
+
+    get_event, close = events(text)
     walk = _Walk(needed)
     try:
         while True:

@@ -47,7 +47,8 @@ def parse(text: str, name: str, form: str) -> tuple[Any, Findings]:
         tree = builder.build()
     except YamlProblem as problem:
         errors = [ConfigError(name, line, path_text(path), message) for path, line, message in builder.findings]
-        raise ConfigErrors([*errors, ConfigError(name, problem.line, "", problem.message)]) from None
+        line = min(problem.line, len(text.splitlines()))  # the parser may point behind the end
+        raise ConfigErrors([*errors, ConfigError(name, line, "", problem.message)]) from None
     return tree, builder.findings
 
 

@@ -28,8 +28,8 @@ def flatten(tree: dict[str, Any], problems: Problems) -> Rows:
             if value:
                 problems.append(((key,), REFUSED[key]))
         elif key not in _OWN_KEYS:
-            message = FOREIGN_KEYS.get(key) or f"unknown key {shown(key)}{did_you_mean(key, (*KINDS, *_OWN_KEYS))}"
-            problems.append(((key,), message))
+            near = did_you_mean(key, (*KINDS, *_OWN_KEYS), len(problems))
+            problems.append(((key,), FOREIGN_KEYS.get(key) or f"unknown key {shown(key)}{near}"))
     return rows
 
 
@@ -70,23 +70,20 @@ def _read_list(name: str, items: Any, path: tuple[str | int, ...], parent_name: 
 def resolve(rows: Rows, problems: Problems) -> None:
     """Replaces names and ids in foreign fields by the entities they mean."""
     indexes: dict[str, dict[str, dict[str, Any]]] = {}
+    # A field with a problem of its own is None like an absent one.
+    failed = {path for path, _ in problems} | {path[:-1] for path, _ in problems}
     for name, kind in KINDS.items():
         for back, target in kind.foreign.items():
             for entity, path in rows[name]:
                 wanted = entity[back]
                 if wanted is None:
-                    # With a problem of its own it is None as well: resolve runs on files with errors too.
-                    if back == kind.owner and not _has_problem(problems, (*path, back)):
+                    if back == kind.owner and (*path, back) not in failed:
                         problems.append((path, f"{kind.record.name} outside its {back} needs {back}, "
                                                f"the {back}'s name or id"))
                 elif type(wanted) is not dict:
                     if target not in indexes:
                         indexes[target] = _index(target, rows)
                     entity[back] = _found(indexes[target], wanted, target, (*path, back), problems)
-
-
-def _has_problem(problems: Problems, path: tuple[str | int, ...]) -> bool:
-    return any(wrong[:len(path)] == path for wrong, _ in problems)
 
 
 def _index(target: str, rows: Rows) -> dict[str, dict[str, Any]]:
@@ -106,7 +103,7 @@ def _found(index: dict[str, dict[str, Any]], wanted: str, target: str, path: tup
             found = None  # only ids are compared without case
     if found is None:
         problems.append((path, f"no {singular(target)} in this file has the name or id {shown(wanted)}"
-                               f"{did_you_mean(wanted, index)}"))
+                               f"{did_you_mean(wanted, index, len(problems))}"))
     return found
 
 

@@ -125,7 +125,8 @@ def one_of(*choices: Any, not_yet: tuple[str, ...] = ()) -> Check:
             if value in not_yet:
                 problems.append(((), f"{shown(value)} is not in this version; use one of {listed}"))
                 return None
-            problems.append(((), f"expected one of {listed}, not {shown(value)}{did_you_mean(value, choices)}"))
+            near = did_you_mean(value, choices, len(problems))
+            problems.append(((), f"expected one of {listed}, not {shown(value)}{near}"))
         elif are_numbers and type(value) is int and value in choices:
             return value
         else:
@@ -142,7 +143,7 @@ def array(of: Check, *, is_set: bool = False, needs_one: bool = False, keeps_emp
 
     def read(value: Any, problems: Problems) -> Any:
         if type(value) is not list:
-            hint = f": write it as [{value}]" if isinstance(value, str) and len(value) < 80 else ""
+            hint = f": write it as [{shown(value)}]" if isinstance(value, str) else ""
             problems.append(((), type_problem("a list", value) + hint))
             return None
         if not value:
@@ -184,10 +185,6 @@ def mapping(key_check: Callable[[str], str | None], of: Check) -> Check:
         return kept or None
 
     return read
-
-
-def anything(value: Any, problems: Problems) -> Any:
-    return value
 
 
 def any_mapping(value: Any, problems: Problems) -> Any:
@@ -247,7 +244,7 @@ class Record:
             check = checks.get(key)
             if check is None:
                 if key not in self._skipped:
-                    problems.append(((key,), self._unknown(key)))
+                    problems.append(((key,), self._unknown(key, len(problems))))
                 elif key[0] == "_":
                     _read_remark(key, value, problems)
                 continue
@@ -266,10 +263,11 @@ class Record:
                 rule.apply(entity, raw, problems)
         return entity
 
-    def _unknown(self, key: str) -> str:
+    def _unknown(self, key: str, before: int) -> str:
         if key in self._hints:
             return self._hints[key]
-        return f"unknown key {shown(key)} for {self.name}{did_you_mean(key, (*self._checks, *self.nested))}"
+        near = did_you_mean(key, (*self._checks, *self.nested), before)
+        return f"unknown key {shown(key)} for {self.name}{near}"
 
 
 def _read_remark(key: str, value: Any, problems: Problems) -> None:

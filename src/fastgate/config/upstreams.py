@@ -46,7 +46,8 @@ def _check_sources(upstream: dict[str, Any], raw: dict[str, Any], problems: Prob
         elif source in _NAMED_SOURCES and upstream[f"{role}_{source}"] is None:
             problems.append(((), f"{role}: {source} needs {role}_{source}"))
     if on == "none" and fallback != "none":
-        problems.append((("hash_fallback",), f"hash_fallback: {fallback} needs a hash_on; without one nothing is hashed"))
+        problems.append((("hash_fallback",), f"hash_fallback: {fallback} needs a hash_on: without one nothing is "
+                                             "hashed"))
     elif on == "cookie" and fallback != "none":
         problems.append((("hash_fallback",), "hash_on: cookie takes no hash_fallback: a missing cookie is made"))
     elif on != "none" and on == fallback:

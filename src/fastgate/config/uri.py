@@ -130,7 +130,8 @@ def migrated(path: str) -> str:
         return path
     if _PLAIN_BEFORE_3.match(path):
         return path if _BAD_ESCAPE.search(path) or "//" in path else normalized(path)
-    return "~" + _ESCAPE.sub(_decode_for_regex, path.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogateescape")
+    decoded = _ESCAPE.sub(_decode_for_regex, path.encode("utf-8", "surrogatepass"))
+    return "~" + decoded.decode("utf-8", "surrogatepass")
 
 
 def _decode_for_regex(escape: re.Match[bytes]) -> bytes:

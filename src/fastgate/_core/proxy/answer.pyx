@@ -30,7 +30,7 @@ from fastgate._core.http.parser cimport (
     FRAMING_NONE,
     FRAMING_UNTIL_CLOSE,
 )
-from fastgate._core.proxy.exchange cimport REQUEST_ID_BYTES, exchange_t, lane_date
+from fastgate._core.proxy.exchange cimport REQUEST_ID_BYTES, exchange_t, gate_is_draining, lane_date
 from fastgate._core.proxy.own_fields cimport SERVER, VIA, is_own_field
 from fastgate._core.snapshot.snapshot cimport settings_t
 
@@ -99,7 +99,7 @@ cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:
 
 
 cdef void _put_persistence(exchange_t *exchange, writer_t *writer) noexcept nogil:
-    if not exchange.parser.keeps_alive or not exchange.parser.is_complete:
+    if not exchange.parser.keeps_alive or not exchange.parser.is_complete or gate_is_draining(exchange.lane.gate):
         # An answer before the request's end: the rest of it will not be waited for.
         exchange.client.is_closing = True
     if exchange.client.is_closing:

@@ -38,6 +38,7 @@ from fastgate._core.proxy.reply cimport (
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.reactor.timer cimport timer_arm, timer_disarm
 from fastgate._core.snapshot.snapshot cimport service_t
+from fastgate._core.upstream.balancer.ewma cimport ewma_observe
 from fastgate._core.upstream.balancer.policy cimport PICK_MAX_TRIED, peer_set_t
 from fastgate._core.upstream.connection cimport (
     connection_close,
@@ -221,6 +222,7 @@ cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil:
     cdef connection_t *connection = exchange.connection
     cdef failed_try_t failed
     cdef retry_t verdict
+    cdef uint64_t now_ns = exchange.lane.reactor.now_ns
     failed.fault = fault
     failed.is_reused = connection.is_reused
     failed.is_idempotent = _is_idempotent(exchange.request.method)
@@ -231,6 +233,9 @@ cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil:
     failed.keeps_body = exchange.keeps_body
     failed.has_retries_left = exchange.tries <= exchange.route.service.retries
     verdict = retry_decide(&failed)
+    if verdict != RETRY_FRESH:
+        # A target that fails fast must not look fast.
+        ewma_observe(connection.peer, now_ns - exchange.forwarded_ns, now_ns)
     if verdict != RETRY_NO:
         own_add_u64(&exchange.lane.reactor.counters.retries, 1)
         if verdict == RETRY_FRESH:

@@ -9,4 +9,4 @@ cdef bint downstream_accept(listener_t *listener, int fd, const address_t *peer)
 cdef bint downstream_may_accept(listener_t *listener) noexcept nogil        # listener.may_accept
 cdef void downstream_over(exchange_t *exchange) noexcept nogil              # lane.on_over
 cdef void downstream_close(downstream_t *client) noexcept nogil             # at once, whatever it does
-cdef void downstream_close_idle(lane_t *lane) noexcept nogil                # draining: those that wait for a request
+cdef void downstream_drain(lane_t *lane) noexcept nogil                     # close those that wait for a request

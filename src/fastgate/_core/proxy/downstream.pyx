@@ -39,6 +39,7 @@ from fastgate._core.net.stream cimport (
 from fastgate._core.observe.access_record cimport SOURCE_GATEWAY
 from fastgate._core.proxy.attempt cimport attempt_arm, attempt_drop, attempt_failed, attempt_start
 from fastgate._core.proxy.body cimport body_end_chunks, body_put
+from fastgate._core.proxy.deadline cimport deadline_arm, deadline_waits_for_body
 from fastgate._core.proxy.exchange cimport (
     LANE_INPUT_BYTES,
     LANE_OUTPUT_BYTES,
@@ -46,10 +47,11 @@ from fastgate._core.proxy.exchange cimport (
     exchange_grow_input,
     exchange_open,
     exchange_target,
+    gate_is_draining,
     lane_t,
 )
 from fastgate._core.proxy.log cimport log_exchange
-from fastgate._core.proxy.pace cimport pace_deadline_ns, pace_pause, pace_reset, pace_wait
+from fastgate._core.proxy.pace cimport pace_reset
 from fastgate._core.proxy.receive cimport receive_resume
 from fastgate._core.proxy.reply cimport (
     TEXT_BAD_REQUEST,
@@ -64,13 +66,14 @@ from fastgate._core.proxy.reply cimport (
 from fastgate._core.proxy.request cimport request_on_head
 from fastgate._core.proxy.tunnel cimport tunnel_pump
 from fastgate._core.reactor.reactor cimport grave_t, reactor_bury, reactor_defer, source_t
-from fastgate._core.reactor.timer cimport TIMER_NEVER, timer_arm, timer_disarm, timer_init, timer_remove, timer_t
+from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_remove, timer_t
 from fastgate._core.snapshot.snapshot cimport settings_t
 
 
 cdef enum:
     READS_PER_EVENT = 8             # then the others' turn
     LINGER_BYTES = 1048576          # discarded after an early answer, then the connection is cut
+    FIRST_REQUEST_NS = 1000000000   # what a new connection gets to send a request when draining begins
 
 
 # --- open and close
@@ -135,63 +138,25 @@ cdef void downstream_close(downstream_t *client) noexcept nogil:
     reactor_bury(&lane.reactor, &client.grave, _free)
 
 
-cdef void downstream_close_idle(lane_t *lane) noexcept nogil:
+cdef void downstream_drain(lane_t *lane) noexcept nogil:
     cdef downstream_t *client = lane.downstreams
     cdef downstream_t *next
     while client != NULL:
         next = client.next
         if client.exchange == NULL and not client.is_lingering:
-            downstream_close(client)
+            # A request may have come that epoll has not told of yet: it is served.
+            client.stream.is_readable = True
+            _read(client)
+            if client.exchange == NULL and stream_is_open(&client.stream) and not client.is_lingering:
+                if client.received:
+                    downstream_close(client)
+                else:
+                    # Just accepted: its request is on the way.
+                    timer_arm(&lane.reactor.wheel, &client.timer, lane.reactor.now_ns + FIRST_REQUEST_NS)
         client = next
 
 
 # --- deadlines
-
-cdef bint _waits_for_body(const exchange_t *exchange) noexcept nogil:
-    return (
-        exchange.is_forwarding and not exchange.parser.is_complete
-        and exchange.connection != NULL and stream_pending(&exchange.connection.stream) == 0
-    )
-
-
-cdef void _arm(downstream_t *client) noexcept nogil:
-    """The next deadline of whatever the client is being waited for."""
-    cdef lane_t *lane = client.lane
-    cdef exchange_t *exchange = client.exchange
-    cdef uint64_t now_ns = lane.reactor.now_ns
-    cdef const settings_t *settings = &lane.snapshot.settings
-    cdef uint64_t deadline_ns = TIMER_NEVER
-    cdef uint64_t other_ns
-    if client.is_lingering:
-        return                      # armed once, when lingering began
-    if exchange == NULL:
-        timer_arm(&lane.reactor.wheel, &client.timer, now_ns + settings.timeouts.keep_alive)
-        return
-    if exchange.is_tunnel and not exchange.is_answered:
-        return                      # tunnel_pump arms
-    settings = &exchange.snapshot.settings
-    if not exchange.parser.is_head_done:
-        deadline_ns = exchange.opened_ns + settings.timeouts.client_header
-    elif _waits_for_body(exchange):
-        pace_wait(&client.reading, now_ns, client.received)
-        deadline_ns = pace_deadline_ns(
-            &client.reading, settings.timeouts.client_body, settings.min_rate, client.received
-        )
-    else:
-        pace_pause(&client.reading, now_ns)
-    if stream_pending(&client.stream):
-        pace_wait(&client.writing, now_ns, client.stream.sent)
-        other_ns = pace_deadline_ns(
-            &client.writing, settings.timeouts.client_write, settings.min_rate, client.stream.sent
-        )
-        deadline_ns = other_ns if other_ns < deadline_ns else deadline_ns
-    else:
-        pace_pause(&client.writing, now_ns)
-    if deadline_ns == TIMER_NEVER:
-        timer_disarm(&client.timer)
-    else:
-        timer_arm(&lane.reactor.wheel, &client.timer, deadline_ns)
-
 
 cdef void _on_timer(timer_t *timer) noexcept nogil:
     cdef downstream_t *client = <downstream_t *>(<char *>timer - <size_t>&(<downstream_t *>NULL).timer)
@@ -279,7 +244,7 @@ cdef void _next(downstream_t *client) noexcept nogil:
     cdef exchange_t *exchange = client.exchange
     cdef bint is_whole = exchange.parser.is_complete
     log_exchange(exchange)
-    if client.is_closing or not is_whole:
+    if client.is_closing or not is_whole or gate_is_draining(client.lane.gate):
         client.exchange = NULL
         exchange_close(exchange)
         if client.stream.is_readable or not is_whole:
@@ -295,7 +260,7 @@ cdef void _next(downstream_t *client) noexcept nogil:
     exchange_close(exchange)
     pace_reset(&client.reading)
     pace_reset(&client.writing)
-    _arm(client)
+    deadline_arm(client)
     if client.exchange != NULL or client.stream.is_readable:
         reactor_defer(&client.lane.reactor, &client.stream.source)
 
@@ -305,7 +270,7 @@ cdef void downstream_over(exchange_t *exchange) noexcept nogil:
     if exchange.is_aborted:
         downstream_close(client)
     elif stream_pending(&client.stream):
-        _arm(client)                # _next when the client has taken it
+        deadline_arm(client)                # _next when the client has taken it
     else:
         _next(client)
 
@@ -457,7 +422,7 @@ cdef bint _may_read(const downstream_t *client) noexcept nogil:
     cdef exchange_t *exchange = client.exchange
     if exchange == NULL or not exchange.parser.is_head_done:
         return True
-    return _waits_for_body(exchange)
+    return deadline_waits_for_body(exchange)
 
 
 cdef void _on_read_failed(downstream_t *client, ssize_t outcome) noexcept nogil:
@@ -506,7 +471,7 @@ cdef void _read(downstream_t *client) noexcept nogil:
     if not stream_is_open(&client.stream):
         return
     if client.exchange != NULL:
-        _arm(client)
+        deadline_arm(client)
     if reads == READS_PER_EVENT - 1 and client.stream.is_readable and _may_read(client):
         reactor_defer(&client.lane.reactor, &client.stream.source)
 
@@ -566,4 +531,4 @@ cdef void _on_event(source_t *source, uint32_t events) noexcept nogil:
     if client.stream.is_readable:
         _read(client)
     elif stream_is_open(&client.stream) and client.exchange != NULL:
-        _arm(client)
+        deadline_arm(client)

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgate._core.base.atomics cimport atomic_load_u32
 from fastgate._core.base.buffer cimport buffer_t
 from fastgate._core.base.span cimport span_t
 from fastgate._core.http.message cimport header_t, message_t
@@ -183,3 +184,7 @@ cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil
 cdef span_t exchange_target(const exchange_t *exchange) noexcept nogil      # as the client sent it
 cdef span_t lane_date(lane_t *lane) noexcept nogil                          # HTTP-date of now
 cdef uint64_t gate_wall_ns(gate_t *gate, uint64_t mono_ns) noexcept nogil
+
+
+cdef inline bint gate_is_draining(gate_t *gate) noexcept nogil:
+    return atomic_load_u32(&gate.is_draining)

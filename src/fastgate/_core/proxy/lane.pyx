@@ -8,7 +8,7 @@ from fastgate._core.net.listener cimport listener_close, listener_open, listener
 from fastgate._core.proxy.downstream cimport (
     downstream_accept,
     downstream_close,
-    downstream_close_idle,
+    downstream_drain,
     downstream_may_accept,
     downstream_over,
 )
@@ -83,7 +83,7 @@ cdef void _on_drain(reactor_t *reactor, mail_t *mail) noexcept nogil:
     cdef unsigned i
     for i in range(lane.n_listeners):
         listener_close(&lane.listeners[i])
-    downstream_close_idle(lane)
+    downstream_drain(lane)
     free(mail)
 
 

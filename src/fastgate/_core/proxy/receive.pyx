@@ -2,7 +2,14 @@
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
-from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put, buffer_reserve
+from fastgate._core.base.buffer cimport (
+    buffer_clear,
+    buffer_len,
+    buffer_put,
+    buffer_reserve,
+    buffer_t,
+    buffer_take,
+)
 from fastgate._core.base.fault cimport FAULT_CLOSED, FAULT_MALFORMED, FAULT_RESET, fault_t
 from fastgate._core.base.span cimport span_ieq
 from fastgate._core.base.status cimport CLOSED, DONE, FAILED, OK, status_t
@@ -24,6 +31,7 @@ from fastgate._core.observe.access_record cimport SOURCE_UPSTREAM
 from fastgate._core.proxy.answer cimport answer_head, answer_interim_head
 from fastgate._core.proxy.attempt cimport attempt_arm, attempt_connected, attempt_drop, attempt_failed
 from fastgate._core.proxy.body cimport body_end_chunks, body_put
+from fastgate._core.proxy.deadline cimport deadline_arm
 from fastgate._core.proxy.exchange cimport (
     LANE_INPUT_BYTES,
     LANE_OUTPUT_BYTES,
@@ -178,30 +186,36 @@ cdef status_t _feed(exchange_t *exchange, char *data, size_t len) noexcept nogil
 cdef ssize_t _read(exchange_t *exchange, char **data_out) noexcept nogil:
     """Into the lane's room; behind what is there already of a head that came in pieces."""
     cdef lane_t *lane = exchange.lane
+    cdef buffer_t *held = &exchange.answer_input
     cdef ssize_t n
-    if buffer_len(&exchange.answer_input) == 0 or exchange.answer_parser.is_head_done:
+    if buffer_len(held) == 0 or exchange.answer_parser.is_head_done:
         n = stream_read(&exchange.connection.stream, lane.input, LANE_INPUT_BYTES)
         exchange.answer.base = lane.input
         data_out[0] = lane.input
         return n
-    if not buffer_reserve(&exchange.answer_input, LANE_INPUT_BYTES // 4):
+    if not buffer_reserve(held, LANE_INPUT_BYTES // 4):
         return READ_FAILED
-    data_out[0] = exchange.answer_input.data + exchange.answer_input.end
-    exchange.answer.base = exchange.answer_input.data
+    exchange.answer.base = held.data + held.start
+    data_out[0] = held.data + held.end
     n = stream_read(&exchange.connection.stream, data_out[0], LANE_INPUT_BYTES // 4)
     if n > 0:
-        exchange.answer_input.end += <uint32_t>n
+        held.end += <uint32_t>n
     return n
 
 
-cdef bint _keep_open_head(exchange_t *exchange, const char *data, size_t len) noexcept nogil:
-    """A head that is not whole yet must outlive the lane's room."""
+cdef bint _keep_open_head(exchange_t *exchange, const char *end) noexcept nogil:
+    """A head that is not whole yet (answer.base up to `end`) must outlive the lane's room."""
+    cdef lane_t *lane = exchange.lane
+    cdef buffer_t *held = &exchange.answer_input
+    cdef const char *base = exchange.answer.base
     if exchange.answer_parser.is_head_done:
-        buffer_clear(&exchange.answer_input)
+        buffer_clear(held)
         return True
-    if exchange.answer.base != exchange.lane.input:
-        return True
-    return buffer_put(&exchange.answer_input, data, len)
+    if lane.input <= base <= lane.input + LANE_INPUT_BYTES:
+        buffer_clear(held)
+        return buffer_put(held, base, <size_t>(end - base))
+    buffer_take(held, <uint32_t>(base - held.data) - held.start)    # what a 1xx before it took
+    return True
 
 
 cdef void receive_resume(exchange_t *exchange) noexcept nogil:
@@ -214,12 +228,10 @@ cdef void receive_resume(exchange_t *exchange) noexcept nogil:
     for reads in range(READS_PER_EVENT):
         stream = &exchange.connection.stream
         if not stream.is_readable or stream_pending(&exchange.client.stream):
-            attempt_arm(exchange)
-            return
+            break
         n = _read(exchange, &data)
         if n == READ_AGAIN:
-            attempt_arm(exchange)
-            return
+            break
         if n <= 0:
             gather_open(&exchange.lane.gather, &exchange.client.stream, exchange.lane.output, LANE_OUTPUT_BYTES)
             if n == READ_END and parser_end(&exchange.answer_parser) == DONE:
@@ -232,11 +244,14 @@ cdef void receive_resume(exchange_t *exchange) noexcept nogil:
             return
         if _feed(exchange, data, <size_t>n) == DONE:
             return
-        if not _keep_open_head(exchange, data, <size_t>n):
+        if not _keep_open_head(exchange, data + n):
             attempt_failed(exchange, FAULT_MALFORMED)
             return
+    else:
+        reactor_defer(&exchange.lane.reactor, &exchange.connection.stream.source)
     attempt_arm(exchange)
-    reactor_defer(&exchange.lane.reactor, &exchange.connection.stream.source)
+    if stream_pending(&exchange.client.stream):
+        deadline_arm(exchange.client)
 
 
 cdef void receive_on_event(connection_t *connection) noexcept nogil:

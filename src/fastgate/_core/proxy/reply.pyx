@@ -23,6 +23,7 @@ from fastgate._core.proxy.exchange cimport (
     LANE_OUTPUT_BYTES,
     REQUEST_ID_BYTES,
     exchange_t,
+    gate_is_draining,
     lane_date,
     lane_t,
 )
@@ -119,6 +120,7 @@ cdef void reply_send(exchange_t *exchange, unsigned status, const char *text, sp
     cdef span_t request_id = span_of(exchange.request_id, REQUEST_ID_BYTES)
     cdef bint keeps_alive = (
         exchange.parser.is_complete and exchange.parser.keeps_alive and not exchange.client.is_closing
+        and not gate_is_draining(lane.gate)
     )
     writer_open(&body, body_room, BODY_BYTES)
     _put_body(&body, form, text, request_id)

@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy
 
-from fastgate._core.base.atomics cimport atomic_load_u32, own_add_u64
+from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_trim
 from fastgate._core.base.status cimport OK, status_t
@@ -318,8 +318,6 @@ cdef status_t request_on_head(parser_t *parser) noexcept nogil:
     cdef const settings_t *settings = &exchange.snapshot.settings
     exchange.head_ns = exchange.lane.reactor.now_ns
     own_add_u64(&exchange.lane.reactor.counters.requests, 1)
-    if atomic_load_u32(&exchange.lane.gate.is_draining):
-        exchange.client.is_closing = True
     _read_client(exchange)
     if method == METHOD_CONNECT or method == METHOD_TRACE:
         return _refuse(exchange, 405, TEXT_METHOD)

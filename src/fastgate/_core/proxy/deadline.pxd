@@ -1,0 +1,7 @@
+"""How long a client is waited for: its head, its body's pace, its pace in taking the answer, its next request."""
+
+from fastgate._core.proxy.exchange cimport downstream_t, exchange_t
+
+
+cdef void deadline_arm(downstream_t *client) noexcept nogil     # whenever what is waited for may have changed
+cdef bint deadline_waits_for_body(const exchange_t *exchange) noexcept nogil    # the upstream takes more, the client has to send it
