@@ -79,6 +79,17 @@ def test_settings_a_restart_applies(gateway, upstream):
                                                    "gateway.watch has changed: a restart applies it"]
 
 
+def test_a_new_name_is_known_at_the_first_request(gateway, upstream):
+    """localhost is in the hosts file: known at once, here and after a reload."""
+    by_name = upstream.url.replace("127.0.0.1", "localhost")
+    running = gateway(to(by_name, "/start"))
+    assert requests.get(running.url + "/start").text == "answer"
+    assert running.reload(to(upstream.url))["ok"]
+    for number in range(3):
+        assert running.reload(to(by_name, f"/{number}"))["ok"]
+        assert requests.get(f"{running.url}/{number}").text == "answer"
+
+
 def test_no_request_is_lost(gateway):
     upstreams = [HeldUpstream(f"answer {n}") for n in range(2)]
     try:

@@ -2,9 +2,6 @@
 
 import argparse
 import os
-import shutil
-import socket
-import tempfile
 from typing import TYPE_CHECKING
 
 from fastgate.cli import options
@@ -81,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import shutil
+    import tempfile
+
     from fastgate.cli.demo_upstream import DemoUpstream
     from fastgate.control.run import run_gateway
     from fastgate.control.source import file_source
@@ -103,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
 
 def free_port(usual: int) -> int:
     """The usual port if nobody has it, otherwise any free one of the loopback."""
+    import socket
+
     for port in (usual, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
