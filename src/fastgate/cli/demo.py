@@ -120,8 +120,8 @@ async def _begin(lifecycle: "Lifecycle", upstreams: "list[DemoUpstream]", status
     for upstream in upstreams:
         await upstream.start()
     url = f"http://{lifecycle.listeners[0].address}"
-    print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"), config=config),
-          flush=True)
+    print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"),
+                       config=config), flush=True)
 
 
 def _end(upstreams: "list[DemoUpstream]") -> None:

@@ -30,7 +30,8 @@ def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Flags that win over the variables of the same name, which win over the file's `gateway:` section."""
     group = parser.add_argument_group("overrides of the gateway: section (each also as a variable)")
     group.add_argument("--listen", metavar="ADDR", action="append",
-                       help="host:port, [v6]:port or unix:/path; may be repeated ($FASTGATE_PROXY_LISTEN, commas between)")
+                       help="host:port, [v6]:port or unix:/path; may be repeated "
+                            "($FASTGATE_PROXY_LISTEN, commas between)")
     group.add_argument("--status-listen", metavar="ADDR", help="host:port or off ($FASTGATE_STATUS_LISTEN)")
     group.add_argument("--workers", metavar="N", type=workers, help="reactors, 1 to 64, or auto ($FASTGATE_WORKERS)")
     group.add_argument("--log-level", choices=("debug", "info", "notice", "warn", "error"),
