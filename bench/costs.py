@@ -25,7 +25,7 @@ from process import Program, free_port, required
 from sample import Load, Origin, gateway
 from scenarios import SCENARIOS, Scenario
 
-LOAD_S = 3.0
+LOAD_S = 60.0           # at most: it is ended when enough was seen
 WATCH_S = 2.0
 FREQUENCY = 4999        # samples a second; a prime keeps it out of step with timers
 FUNCTIONS = 40
