@@ -19,15 +19,17 @@ from sample import Load, Origin
 from scenarios import Scenario
 
 LOAD_S = 4.0
-OURS = re.compile(r"^__pyx_f_\d+fastgate_\d+_core_\d+")   # how Cython names a function of the core
-
 Costs = Counter[tuple[str, str]]    # (object, function): instructions
 
 
 def plain_name(symbol: str) -> str:
     """room.file.function of a function of the core; others as they are."""
-    rest, ours = OURS.subn("", symbol)
-    return re.sub(r"_\d+", ".", rest) if ours else symbol
+    rest, names = symbol.removeprefix("__pyx_f"), []
+    while rest != symbol and (found := re.match(r"_(\d+)", rest)):    # each name after its length
+        end = found.end() + int(found.group(1))
+        names.append(rest[found.end():end])
+        rest = rest[end:]
+    return ".".join([*names[2:], rest[1:]]) if names[:2] == ["fastgate", "_core"] else symbol
 
 
 def self_costs(file: Path) -> Costs:
