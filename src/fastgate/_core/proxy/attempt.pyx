@@ -35,7 +35,7 @@ from fastgate._core.proxy.reply cimport (
     TEXT_UPSTREAM_TIMEOUT,
     reply_send,
 )
-from fastgate._core.reactor.reactor cimport reactor_random
+from fastgate._core.reactor.reactor cimport reactor_defer, reactor_random
 from fastgate._core.reactor.timer cimport timer_arm, timer_disarm
 from fastgate._core.snapshot.snapshot cimport service_t
 from fastgate._core.upstream.balancer.ewma cimport ewma_observe
@@ -117,6 +117,9 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
     if kept > exchange.snapshot.settings.retry_buffer_bytes:
         exchange.keeps_body = False
         buffer_clear(&exchange.kept)
+    if exchange.is_forwarding and exchange.client.stream.is_readable:
+        # Not read while there was no connection; no event would tell again.
+        reactor_defer(&lane.reactor, &exchange.client.stream.source)
     attempt_arm(exchange)
 
 
