@@ -1,12 +1,12 @@
-"""Where a gateway's time goes: system calls per request, then functions.
+"""Where a gateway's time goes: system calls and instructions per request, then time by function.
 
     python bench/costs.py                                   fastgate, scenario small
     python bench/costs.py --peer nginx --scenario routes
 
-Needs strace and perf (linux-perf). Under strace the gateway is many times slower, so that
+Needs strace, valgrind and perf (linux-perf). Under strace the gateway is many times slower, so that
 more is ready whenever it looks: calls per wake-up (epoll_wait) come out lower than they are,
-calls per request are right. Functions of the core have names in a build that keeps
-symbols; others are shown as addresses.
+calls per request are right. Instructions are those of the gateway's own code, the kernel's
+share shows in the time. Functions of the core have names in a build that keeps symbols.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from peers import OURS, Setup, choose
+import callgrind
+from peers import OURS, Peer, Setup, choose
 from process import Program, free_port, required
 from sample import Load, Origin, gateway
 from scenarios import SCENARIOS, Scenario
 
-LOAD_S = 3.0
+LOAD_S = 60.0           # at most: it is ended when enough was seen
 WATCH_S = 2.0
 FREQUENCY = 4999        # samples a second; a prime keeps it out of step with timers
 FUNCTIONS = 40
@@ -72,12 +73,17 @@ def load(setup: Setup, scenario: Scenario) -> Load:
     return started
 
 
-def watch(running: Program, setup: Setup, origin: Origin, scenario: Scenario) -> None:
+def watch(peer: Peer, running: Program, setup: Setup, origin: Origin, scenario: Scenario) -> None:
     with load(setup, scenario):
         print("system calls per request")
         for name, per_request in strace(running.pids(), origin, WATCH_S):
             if per_request >= 0.001:
                 print(f"  {per_request:8.3f}  {name}")
+    print("\ninstructions per request")
+    instructions = callgrind.per_request(peer, scenario)
+    print(f"  {sum(instructions.values()):8.0f}  in all")
+    for (where, function), number in sorted(instructions.items(), key=lambda item: -item[1])[:FUNCTIONS]:
+        print(f"  {number:8.0f}  {where:<20} {function}")
     with load(setup, scenario):
         lines = perf(running.pids(), WATCH_S, setup.folder)
     print("\nCPU time by object")
@@ -93,7 +99,7 @@ def main() -> int:
     parser.add_argument("--peer", default=OURS)
     parser.add_argument("--scenario", default="small", choices=[scenario.name for scenario in SCENARIOS])
     given = parser.parse_args()
-    required("gcc", "taskset", "chrt", "strace", "perf")
+    required("gcc", "taskset", "chrt", "strace", "valgrind", "perf")
     try:
         [peer] = choose([given.peer])
     except ValueError as error:
@@ -104,7 +110,7 @@ def main() -> int:
                       body_bytes=max(scenario.request_bytes, scenario.response_bytes))
         with gateway(peer, setup) as running:
             running.wait_ready(setup.port, scenario.first_path())
-            watch(running, setup, origin, scenario)
+            watch(peer, running, setup, origin, scenario)
     return 0
 
 

@@ -7,7 +7,8 @@
 
 Unlike time, the count is the same on a busy machine. Each operation is run 1,000 and
 11,000 times in a process of its own and the difference divided by 10,000, so that start-up
-cancels out. The count does depend on the compiler, Cython, the C library (whose string
+cancels out. `request` is the gateway as a whole, all its own code for one proxied request
+(`callgrind.py`); `costs.py` shows it by function. The count does depend on the compiler, Cython, the C library (whose string
 functions are chosen by CPU) and Python: they are recorded beside the counts. Where they
 are the same, an operation that takes over 3 % more fails (exit code 1); where they differ,
 over 25 % does, which still catches an algorithm that got worse.
@@ -26,8 +27,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import callgrind
+import peers
 from instruction_workloads import WORKLOADS
 from peers.peer import first_line
+from scenarios import SCENARIOS
 
 HERE = Path(__file__).resolve().parent
 FILE = HERE / "instructions.json"
@@ -35,12 +39,14 @@ FEW, MANY = 1_000, 11_000
 TOLERANCE, TOLERANCE_ELSEWHERE = 0.03, 0.25
 SLACK = 1.0             # instructions: 3 % of a short operation is less than one
 TIMEOUT_S = 300
+REQUEST = "request"
+NAMES = [*WORKLOADS, REQUEST]
 
 
 def toolchain() -> dict[str, str]:
     from Cython import __version__ as cython
 
-    flags = set(re.findall(r"\b(?:avx2|avx512bw|erms|fsrm|neon|asimd)\b", Path("/proc/cpuinfo").read_text()))
+    flags = set(re.findall(r"\b(?:avx2|erms|fsrm|neon|asimd)\b", Path("/proc/cpuinfo").read_text()))
     return {
         "architecture": platform.machine(),
         "cpu_flags": " ".join(sorted(flags)),
@@ -74,6 +80,8 @@ def total(name: str, times: int) -> int:
 
 
 def count(name: str) -> float:
+    if name == REQUEST:
+        return round(sum(callgrind.per_request(peers.choose([peers.OURS])[0], SCENARIOS[0]).values()), 1)
     return round((total(name, MANY) - total(name, FEW)) / (MANY - FEW), 1)
 
 
@@ -88,14 +96,14 @@ def verdict(now: float, before: float | None, tolerance: float) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Count instructions of the core's inner operations.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(WORKLOADS)} (default: all)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--update", action="store_true", help=f"write {FILE.name}")
     parser.add_argument("--child", nargs=2, metavar=("NAME", "TIMES"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
         child(given.child[0], int(given.child[1]))
         return 0
-    unknown = set(given.names) - set(WORKLOADS)
+    unknown = set(given.names) - set(NAMES)
     if unknown:
         parser.error(f"no such operation: {', '.join(sorted(unknown))}")
     if not shutil.which("valgrind"):
@@ -108,7 +116,7 @@ def main() -> int:
         print(f"recorded with another {', '.join(differs)}: tolerance {tolerance:.0%}")
     counts = dict(recorded["instructions"])
     is_worse = False
-    names = given.names or list(WORKLOADS)
+    names = given.names or NAMES
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:      # a busy machine changes no count
         taken = dict(zip(names, pool.map(count, names), strict=True))
     for name, now in taken.items():

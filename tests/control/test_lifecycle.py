@@ -39,11 +39,16 @@ def is_refused(port):
     return False
 
 
-def wait_until_refused(port):
+def wait_until(holds):
+    """For what has no event others could wait for: a socket's end, another process's file."""
     deadline = time.monotonic() + 10
-    while not is_refused(port):
-        assert time.monotonic() < deadline, "still accepting"
-        time.sleep(0.01)        # nothing to wait for: a socket's end has no event for others
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def wait_until_refused(port):
+    wait_until(lambda: is_refused(port))
 
 
 def test_serves_and_ends(gateway, upstream):
@@ -98,6 +103,17 @@ def test_a_second_signal_quits(gateway, upstream):
     assert held.error is not None and "told to quit" in running.log()
 
 
+def test_stop_said_twice_waits_for_the_end(gateway, upstream):
+    running = gateway(to(upstream.url))
+    held = Held(running, upstream)
+    assert running.command("stop")["active"] == 1
+    wait_until_refused(running.port)
+    assert running.command("stop")["ok"]
+    upstream.release()
+    held.join(10)
+    assert held.answer.text == "answer" and running.wait() == 0
+
+
 def test_status_while_draining(gateway, upstream):
     running = gateway(to(upstream.url))
     assert requests.get(running.status_url + "/status/ready").status_code == 200
@@ -147,14 +163,6 @@ def test_status_address_in_use(gateway, upstream):
     assert "Traceback" not in failed.value.log
 
 
-def test_access_log_that_cannot_be_opened(gateway, upstream, tmp_path):
-    path = f"{tmp_path}/no-directory/access.log"
-    with pytest.raises(GatewayFailed) as failed:
-        gateway(to(upstream.url), access_log=path)
-    assert failed.value.returncode == 1 and f"cannot open the access log {path}: " in failed.value.log
-    assert "Traceback" not in failed.value.log
-
-
 def test_one_gateway_for_one_configuration(gateway, upstream):
     first = gateway(to(upstream.url))
     second = subprocess.run([sys.executable, "-m", "fastgate", "run", "-c", first.config_path, "--listen", "127.0.0.1:0"],
@@ -198,7 +206,14 @@ def test_a_fatal_signal_leaves_last_words(gateway, upstream):
     running = gateway(to(upstream.url))
     running.signal(signal.SIGSEGV)
     assert running.wait() == -signal.SIGSEGV
-    assert "Fatal Python error: Segmentation fault" in running.log() and "run_reactor" in running.log()
+    assert "Fatal Python error: Segmentation fault" in running.log() and "in _reactor_main" in running.log()
+
+
+def test_access_log_that_cannot_be_opened(gateway, upstream, tmp_path):
+    with pytest.raises(GatewayFailed) as failed:
+        gateway(to(upstream.url), access_log=str(tmp_path / "none" / "access.log"))
+    assert failed.value.returncode == 1 and "Traceback" not in failed.value.log
+    assert f"gateway.access_log: {tmp_path}/none/access.log: No such file or directory" in failed.value.log
 
 
 def test_access_log_is_reopened(gateway, upstream, tmp_path):
@@ -207,7 +222,7 @@ def test_access_log_is_reopened(gateway, upstream, tmp_path):
     requests.get(running.url + "/before")
     path.rename(tmp_path / "access.log.1")
     running.signal(signal.SIGUSR1)
-    running.wait_for_log("reopened")
+    wait_until(path.exists)
     requests.get(running.url + "/after")
     assert running.stop() == 0
     assert "/before" in (tmp_path / "access.log.1").read_text()

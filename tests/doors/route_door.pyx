@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 from fastgate._core.base.arena cimport arena_close, arena_open, arena_t
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport OK
-from fastgate._core.http.message cimport MESSAGE_MAX_HEADERS, message_t
+from fastgate._core.http.message cimport MESSAGE_MAX_HEADERS, header_t, message_t
 from fastgate._core.route.pattern cimport (
     pattern_close, pattern_compile, pattern_error_t, pattern_library_open, pattern_library_problem, pattern_limit_hits,
     pattern_literal, pattern_match, pattern_scratch_free, pattern_scratch_new, pattern_scratch_t, pattern_t,
@@ -87,7 +87,9 @@ cdef class Request:
     def __cinit__(self, bytes host=b"", bytes path=b"/", str method="GET", int port=80, bint is_https=False, headers=()):
         cdef uint32_t at = 0
         cdef int i
-        self.message = <message_t *>calloc(1, sizeof(message_t))
+        self.message = <message_t *>calloc(1, sizeof(message_t) + MESSAGE_MAX_HEADERS * sizeof(header_t))
+        self.message.headers = <header_t *>(self.message + 1)
+        self.message.capacity = MESSAGE_MAX_HEADERS
         self.head = b"".join([name + value for name, value in headers])
         self.message.base = self.head
         assert len(headers) <= MESSAGE_MAX_HEADERS

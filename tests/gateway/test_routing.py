@@ -131,7 +131,7 @@ PATHS = [
     ("/base", "/api", True, "/api/", "/base/"),
     ("/base", "/api", True, "/api/x", "/base/x"),
     ("/base/", "/api", True, "/api/x", "/base/x"),
-    ("/base/", "/api", True, "/api", "/base/"),
+    ("/base/", "/api", True, "/api", "/base"),
     ("/base/", "/api/", True, "/api/x", "/base/x"),
     ("/base", "/api/", True, "/api/x", "/base/x"),
     ("/base", "/api", False, "/api/x", "/base/api/x"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 
@@ -66,7 +67,7 @@ BROKEN_BODIES = {
 
 
 @pytest.mark.parametrize("name", BROKEN_BODIES)
-def test_body_that_turns_out_malformed_ends_both(site, name):
+def test_body_malformed_from_the_start_is_502_or_cut(site, name):
     def script(connection):
         connection.read()
         connection.send(b"HTTP/1.1 200 OK\r\n" + BROKEN_BODIES[name])
@@ -74,9 +75,30 @@ def test_body_that_turns_out_malformed_ends_both(site, name):
 
     site.origin.script = script
     client = site.connect()
-    client.send(get())
+    client.send(get("/", "Connection: close"))
     rest = client.to_end()
-    assert not rest.endswith(b"0\r\n\r\n"), "the client must not believe that the body was whole"
+    assert rest.startswith(b"HTTP/1.1 502 ") or not rest.endswith(b"0\r\n\r\n"), "it must not look whole"
+    assert site.origin.last.ended.wait(20)
+
+
+@pytest.mark.parametrize("name", BROKEN_BODIES)
+def test_body_that_turns_out_malformed_ends_both(site, name):
+    gate = threading.Event()
+    good, _, bad = BROKEN_BODIES[name].partition(b"hello")
+
+    def script(connection):
+        connection.read()
+        connection.send(b"HTTP/1.1 200 OK\r\n" + good + b"hello")
+        assert gate.wait(20)
+        connection.send(bad)
+        connection.wait_end()
+
+    site.origin.script = script
+    client = site.connect()
+    client.send(get())
+    client.until(b"hello")
+    gate.set()
+    assert not client.to_end().endswith(b"0\r\n\r\n"), "the client must not believe that the body was whole"
     assert site.origin.last.ended.wait(20)
 
 

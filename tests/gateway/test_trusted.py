@@ -42,7 +42,7 @@ def test_real_ip_from_a_trusted_peer_is_the_client(trusting):
 
 def test_real_ip_that_is_no_address_is_ignored(trusting):
     site = trusting()
-    for value in ("nonsense", "", "203.0.113.7.8", "203.0.113.7, 1.2.3.4", "::g"):
+    for value in ("nonsense", "", "203.0.113.7.8", "203.0.113.7 1.2.3.4", "::g"):
         assert fields(site.echo(get("/", f"X-Real-IP: {value}")), "x-real-ip") == ["127.0.0.1"]
 
 

@@ -44,12 +44,16 @@ ALLOCATES = {
     "base/*": "arenas, slabs, rings and buffers are made of it",
     "bridge/*": "builders, with the GIL",
     "route/pattern.pyx": "a reactor's scratch space for PCRE2, once",
-    "snapshot/*": "builders, with the GIL",
+    "proxy/downstream.pyx": "a client connection: one block, from accept to close",
+    "proxy/exchange.pyx": "a request: blocks kept on the lane's free list, and heads larger than usual",
+    "proxy/lane.pyx": "a reactor's buffers, once; and mail to it",
+    "proxy/request.pyx": "a path that normalising makes larger than its room",
     "http/parser.pyx": "the field table of a head larger than usual, at most MESSAGE_MAX_HEADERS of them",
     "observe/access_log.pyx": "the log and its rings, once, before any reactor runs",
     "observe/log_ring.pyx": "the log and its rings, once, before any reactor runs",
     "observe/series.pyx": "a series outlives the snapshots that name it; its parts grow at a reactor's first use",
     "reactor/reactor.pyx": "the deferred list, which grows to its high-water mark and stays",
+    "upstream/connection.pyx": "an upstream connection: one block, from connect to close",
     "upstream/peer.pyx": "reference counted: outlives the snapshot that made it",
 }
 ALLOCATION = re.compile(r"(?:(?P<to>[\w.\[\]]+)\s*=\s*)?(?:<[^<>]+>\s*)?\b(?:malloc|calloc|realloc|aligned_alloc)\s*\(")

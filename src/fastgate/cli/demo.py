@@ -2,9 +2,6 @@
 
 import argparse
 import os
-import shutil
-import socket
-import tempfile
 from typing import TYPE_CHECKING
 
 from fastgate.cli import options
@@ -81,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    import shutil
+    import tempfile
+
     from fastgate.cli.demo_upstream import DemoUpstream
     from fastgate.control.run import run_gateway
     from fastgate.control.source import file_source
@@ -103,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
 
 def free_port(usual: int) -> int:
     """The usual port if nobody has it, otherwise any free one of the loopback."""
+    import socket
+
     for port in (usual, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -118,8 +120,8 @@ async def _begin(lifecycle: "Lifecycle", upstreams: "list[DemoUpstream]", status
     for upstream in upstreams:
         await upstream.start()
     url = f"http://{lifecycle.listeners[0].address}"
-    print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"), config=config),
-          flush=True)
+    print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"),
+                       config=config), flush=True)
 
 
 def _end(upstreams: "list[DemoUpstream]") -> None:

@@ -49,16 +49,18 @@ class Names:
         self._in_use: set[Name] = set()
 
     async def prepare(self, model: "Model") -> None:
-        """Before `model` is published: looks up its new names, for as long as a look-up may take."""
+        """Before `model` is published: looks up its new names, for as long as a look-up may take, and
+        tells the gateway, so that the new snapshot has their addresses from its first request on."""
         wanted = names_of(model)
         if not wanted and self._resolver is None:
             return
         if self._resolver is None:
             from fastgate.control.resolver import Resolver
 
-            self._resolver = Resolver(self._settings, self._on_change, asyncio.get_running_loop())
+            self._resolver = Resolver(self._settings, self._gateway.set_addresses, asyncio.get_running_loop())
         for host, port in await self._resolver.watch(self._in_use | wanted):
             log.warning("%s:%d has no address yet: its requests are answered with 503 until it has", host, port)
+        self._tell(wanted)      # once more: meanwhile the gateway may have forgotten what no snapshot used
 
     def settle(self) -> None:
         """After a publish, or its refusal: follows exactly what the running snapshot uses."""
@@ -66,9 +68,7 @@ class Names:
             return
         self._in_use = set(self._gateway.upstream_names())
         self._resolver.watch(self._in_use)
-        for host, port in self._in_use:
-            if addresses := self._resolver.addresses(host):
-                self._gateway.set_addresses(host, port, addresses)
+        self._tell(self._in_use)
 
     def figures(self) -> dict[str, int] | None:
         """For `/status` and `/metrics`; None: there is no name to resolve."""
@@ -84,6 +84,6 @@ class Names:
             await self._resolver.close()
             self._resolver = None
 
-    def _on_change(self, host: str, port: int, addresses: list[str]) -> None:
-        if (host, port) in self._in_use:
-            self._gateway.set_addresses(host, port, addresses)
+    def _tell(self, names: set[Name]) -> None:
+        for host, port in sorted(names):
+            self._gateway.set_addresses(host, port, self._resolver.addresses(host))

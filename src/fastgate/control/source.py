@@ -36,7 +36,7 @@ def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> 
 
 
 def check(source: Source) -> CheckReport:
-    """Loads and compiles as a start does, with no socket opened."""
+    """Loads and compiles as a start does, with no socket and no log opened."""
     from fastgate._core.bridge.errors import SnapshotError
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import ConfigErrors
@@ -47,8 +47,7 @@ def check(source: Source) -> CheckReport:
         return CheckReport(str(error).splitlines())
     warnings = model_warnings(model)
     try:
-        # Its own settings but for the log: a check makes no file.
-        Gateway(1, {**model.gateway, "access_log": {"path": "off", "format": "json"}}).publish(model)
+        Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}).publish(model)
     except SnapshotError as error:
         return CheckReport([f"{source.path}: {error}"], warnings)
     return CheckReport([], warnings, {name: len(getattr(model, name)) for name in COUNTED})

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fastgate_doors import base_door as door
 
-CHUNK = 16384
+CHUNK = 16384       # the largest; the first has half a KiB with its header
 
 
 @given(st.lists(st.integers(0, 3 * CHUNK), max_size=40))
@@ -21,15 +21,25 @@ def test_blocks_are_zeroed_aligned_and_apart(sizes):
     assert after == 0
 
 
-def test_small_blocks_share_one_chunk():
-    *_, total, _ = door.take_all([16] * 1024)
-    assert CHUNK <= total < CHUNK + 256
+def cost(sizes) -> int:
+    return door.take_all(sizes)[3]
+
+
+def test_a_small_arena_stays_small():
+    assert cost([16]) == cost([16] * 20) == 512
+
+
+def test_chunks_double_up_to_the_largest():
+    totals = sorted({cost([16] * n) for n in range(1, 4096, 4)})
+    steps = [(before, after - before) for before, after in zip(totals, totals[1:], strict=False)]
+    assert all(min(before, CHUNK) <= step <= min(before, CHUNK) + 64 for before, step in steps)
+    assert len(steps) == 8
 
 
 def test_a_large_block_leaves_the_open_chunk_in_use():
-    alone = door.take_all([16])[3]
-    large = door.take_all([16, 10 * CHUNK])[3] - alone
-    assert door.take_all([16, 10 * CHUNK] + [16] * 100)[3] == alone + large
+    alone = cost([16])
+    assert cost([16, 10 * CHUNK] + [16] * 20) - cost([16, 10 * CHUNK]) == 0
+    assert alone + 10 * CHUNK < cost([16, 10 * CHUNK]) < alone + 10 * CHUNK + 64
 
 
 def test_impossible_sizes_are_refused():

@@ -185,7 +185,7 @@ cdef class Gateway:
         self._wake()
         return 0
 
-    cdef void _retire(self, peer_t *peer):
+    cdef void _retire(self, peer_t *peer) noexcept:
         """Close its idle connections and drop our reference; those in use end by themselves."""
         cdef uint32_t i
         for i in range(self.n_lanes):
@@ -232,7 +232,7 @@ cdef class Gateway:
             self.known.discard(upstream)
         return 0
 
-    cdef bint _is_unused(self, snapshot_t *snapshot):
+    cdef bint _is_unused(self, snapshot_t *snapshot) except -1:
         cdef uint32_t i
         for i in range(self.n_lanes):
             if self.running[i] and atomic_load_u64_acquire(&self.lanes[i].adopted) <= snapshot.number:
@@ -241,14 +241,14 @@ cdef class Gateway:
                 return False
         return True
 
-    cdef bint _is_passed(self, RetiredPeers peers):
+    cdef bint _is_passed(self, RetiredPeers peers) except -1:
         cdef uint32_t i
         for i in range(self.n_lanes):
             if self.running[i] and atomic_load_u64_acquire(&self.lanes[i].reactor.loops_done) <= peers.loops[i]:
                 return False
         return True
 
-    cdef void _wake(self):
+    cdef void _wake(self) noexcept:
         cdef uint32_t i
         for i in range(self.n_lanes):
             reactor_wake(&self.lanes[i].reactor)

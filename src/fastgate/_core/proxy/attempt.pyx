@@ -35,7 +35,7 @@ from fastgate._core.proxy.reply cimport (
     TEXT_UPSTREAM_TIMEOUT,
     reply_send,
 )
-from fastgate._core.reactor.reactor cimport reactor_random
+from fastgate._core.reactor.reactor cimport reactor_defer, reactor_random
 from fastgate._core.reactor.timer cimport timer_arm, timer_disarm
 from fastgate._core.snapshot.snapshot cimport service_t
 from fastgate._core.upstream.balancer.ewma cimport ewma_observe
@@ -96,7 +96,7 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
         lane.on_over(exchange)
         return
     if exchange.parser.framing == FRAMING_CHUNKED and kept:
-        writer_hex(&gather.text, kept, 1)
+        writer_hex(&gather.text, kept)
         writer_text(&gather.text, b"\r\n")
     if kept:
         gather_refer(gather, exchange.kept.data + exchange.kept.start, kept)
@@ -117,6 +117,9 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
     if kept > exchange.snapshot.settings.retry_buffer_bytes:
         exchange.keeps_body = False
         buffer_clear(&exchange.kept)
+    if exchange.is_forwarding and exchange.client.stream.is_readable:
+        # Not read while there was no connection; no event would tell again.
+        reactor_defer(&lane.reactor, &exchange.client.stream.source)
     attempt_arm(exchange)
 
 
@@ -251,11 +254,12 @@ cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil:
     _give_up(exchange, fault)
 
 
-cdef void attempt_connected(exchange_t *exchange) noexcept nogil:
+cdef bint attempt_connected(exchange_t *exchange) noexcept nogil:
     cdef connection_t *connection = exchange.connection
     if stream_error(&connection.stream) != 0:
         own_add_u64(&exchange.lane.reactor.counters.upstream_failed, 1)
         attempt_failed(exchange, FAULT_CONNECT)
-        return
+        return False
     connection.stream.is_connecting = False
     timer_disarm(&connection.timer)
+    return True

@@ -121,17 +121,12 @@ cdef struct exchange_t:
     uint8_t has_query
     buffer_t next_input             # what came behind this request's body: the next request's
     buffer_t kept                   # request body so far, for another try; given up past retry_buffer_bytes
-    char host[HOST_MAX_BYTES + 1]   # lower case, without port
     uint16_t host_len
     uint16_t host_port              # 0: none was given
-    char client_ip[ADDRESS_TEXT_BYTES]
     uint8_t client_ip_len
-    char request_id[REQUEST_ID_BYTES]
     # tries
-    pick_t pick
     uint32_t tries                  # times a target was used
     uint32_t target_len
-    char target[PEER_NAME_BYTES]    # the last one's address, for the log
     uint64_t sent_before            # connection.stream.sent when this request began on it
     # the answer
     message_t answer
@@ -143,7 +138,6 @@ cdef struct exchange_t:
     uint16_t https_status           # the refusal that sends the client to https; 0: none
     uint16_t interim                # 1xx answers passed on
     const char *refusal_text
-    char cookie_value[REQUEST_ID_BYTES]
     uint64_t body_bytes_out
     uint64_t queued_before          # bytes ever given to client.stream when the current read began
     uint64_t sent_at_open           # client.stream.sent when the exchange began
@@ -171,6 +165,13 @@ cdef struct exchange_t:
     uint8_t wants_fresh             # a pooled connection was stale: open a new one
     uint8_t is_write_dead           # the connection takes no more, but may still answer
     uint8_t is_aborted              # the client's connection ends without a whole answer
+    # from here on not cleared: read only as far as they were written
+    char host[HOST_MAX_BYTES + 1]   # lower case, without port
+    char client_ip[ADDRESS_TEXT_BYTES]
+    char request_id[REQUEST_ID_BYTES]
+    char target[PEER_NAME_BYTES]    # the last one's address, for the log
+    char cookie_value[REQUEST_ID_BYTES]     # balancing by a cookie the client has yet to get; [0] is 0: none
+    pick_t pick
     header_t headers[EXCHANGE_HEADERS]
     header_t answer_headers[EXCHANGE_HEADERS]
     char room[8]                    # the rest of EXCHANGE_BYTES

@@ -7,7 +7,7 @@ from libc.string cimport memcpy, memset
 from fastgate._core.base.atomics cimport atomic_load_u64, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear
 from fastgate._core.base.span cimport span_of, span_t
-from fastgate._core.base.writer cimport writer_hex, writer_open, writer_t
+from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.parser cimport parser_close, parser_open_request
 from fastgate._core.reactor.reactor cimport reactor_random
 
@@ -24,10 +24,18 @@ cdef uint64_t gate_wall_ns(gate_t *gate, uint64_t mono_ns) noexcept nogil:
     return mono_ns + atomic_load_u64(&gate.wall_offset_ns)
 
 
+cdef void _put_id(char *room, uint64_t random) noexcept nogil:
+    """Sixteen hex digits, two at a time."""
+    cdef unsigned i
+    for i in range(0, REQUEST_ID_BYTES // 2, 2):
+        room[i] = hex_digit(random & 15)
+        room[i + 1] = hex_digit(random >> 4 & 15)
+        random >>= 8
+
+
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
     cdef lane_t *lane = client.lane
     cdef exchange_t *exchange = lane.spare
-    cdef writer_t writer
     if exchange != NULL:
         lane.spare = exchange.next_spare
         lane.n_spare -= 1
@@ -35,8 +43,7 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
         exchange = <exchange_t *>malloc(EXCHANGE_BYTES)
         if exchange == NULL:
             return NULL
-    # The headers and the room need no clearing: they are read only as far as they were written.
-    memset(exchange, 0, <size_t>&(<exchange_t *>NULL).headers)
+    memset(exchange, 0, <size_t>&(<exchange_t *>NULL).host)
     exchange.lane = lane
     exchange.client = client
     exchange.snapshot = lane.snapshot
@@ -54,9 +61,11 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
     exchange.opened_ns = lane.reactor.now_ns
     exchange.sent_at_open = client.stream.sent
     exchange.received_at_open = client.received
-    writer_open(&writer, exchange.request_id, REQUEST_ID_BYTES)
-    writer_hex(&writer, reactor_random(&lane.reactor), 16)
-    writer_hex(&writer, reactor_random(&lane.reactor), 16)
+    exchange.pick.n_tried = 0
+    exchange.pick.has_hash = False
+    exchange.cookie_value[0] = 0
+    _put_id(exchange.request_id, reactor_random(&lane.reactor))
+    _put_id(exchange.request_id + REQUEST_ID_BYTES // 2, reactor_random(&lane.reactor))
     return exchange
 
 

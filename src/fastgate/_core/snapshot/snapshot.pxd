@@ -30,7 +30,7 @@ cdef enum hash_source_t:
 
 
 cdef struct hash_key_t:
-    # Read-only after build; the arena's.
+    # Owner: the snapshot's arena. Read-only after build.
     hash_source_t source
     span_t name                 # header, cookie, argument or capture
 
@@ -60,7 +60,7 @@ cdef struct route_t:
 
 
 cdef struct timeouts_t:
-    # Read-only after build. Nanoseconds.
+    # Part of settings_t. Read-only after build. Nanoseconds.
     uint64_t client_header
     uint64_t client_body
     uint64_t client_write
@@ -92,7 +92,7 @@ cdef struct settings_t:
 
 
 cdef struct live_t:
-    # Exchanges of one reactor that use the snapshot: written by it, read by control.
+    # Part of snapshot_t. Exchanges of one reactor that use it: written by it, read by control.
     uint64_t exchanges
     uint64_t padding[7]         # a cache line each
 

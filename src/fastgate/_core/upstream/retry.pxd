@@ -10,7 +10,7 @@ cdef enum retry_t:
 
 
 cdef struct failed_try_t:
-    # The caller's, on its stack.
+    # Owner: the caller, on its stack.
     fault_t fault
     bint is_reused              # on a pooled connection
     bint is_idempotent          # RFC 9110 section 9.2.2
