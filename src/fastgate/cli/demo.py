@@ -58,7 +58,7 @@ HINTS = """
 fastgate demo is running. Try, in another terminal:
 
   curl {url}/get                              # answered by two targets in turn
-  curl {url}/api/users?page=2                 # the upstream sees /users
+  curl '{url}/api/users?page=2'               # the upstream sees /users
   curl -H 'X-Version: beta' {url}/get         # this header has a route of its own
   curl -d 'hello' {url}/post
   curl -N {url}/stream                        # server-sent events, as they come
