@@ -165,6 +165,9 @@ cdef void _on_timer(timer_t *timer) noexcept nogil:
     if exchange == NULL or client.is_lingering or exchange.is_tunnel:
         downstream_close(client)
         return
+    deadline_arm(client)
+    if client.timer.deadline_ns > lane.reactor.now_ns:
+        return                          # it took some of its answer, which no event told
     own_add_u64(&lane.reactor.counters.timeouts_client, 1)
     if exchange.is_head_sent:
         # Too slow to take its answer, or to finish its request while being answered.
