@@ -488,8 +488,8 @@ cdef void _on_flushed(downstream_t *client) noexcept nogil:
         return
     if exchange.is_answered:
         _next(client)
-    elif exchange.connection != NULL and exchange.is_head_sent:
-        receive_resume(exchange)
+    elif exchange.connection != NULL:
+        receive_resume(exchange)        # held back by what was pending: an answer's part, or 1xx
 
 
 cdef bint _begin_carried(downstream_t *client) noexcept nogil:
