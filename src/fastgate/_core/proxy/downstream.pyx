@@ -122,8 +122,6 @@ cdef void downstream_close(downstream_t *client) noexcept nogil:
         return
     if exchange != NULL:
         client.exchange = NULL
-        if exchange.is_tunnel and not exchange.is_answered:
-            own_add_u64(&lane.reactor.counters.tunnels, <uint64_t>-1)
         attempt_drop(exchange, False)
         if exchange.input_len:
             log_exchange(exchange)
