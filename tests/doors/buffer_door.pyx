@@ -90,7 +90,7 @@ def write(list steps, size_t size):
             writer_number(&writer, <uint64_t>values[0])
             continue
         if kind == "hex":
-            writer_hex(&writer, <uint64_t>values[0], <unsigned>values[1])
+            writer_hex(&writer, <uint64_t>values[0])
             continue
         a = values[0]
         if kind == "put":
