@@ -337,6 +337,17 @@ def test_allowed_upgrade_token_is_tunnelled(open_site, open_origin):
 
 
 @pytest.mark.core
+def test_allowed_upgrade_token_that_connection_does_not_name_is_not_forwarded(open_site, open_origin):
+    """Without the option it is not meant for this hop (RFC 9110, 7.8)."""
+    origin = open_origin()
+    site = open_site(config_of(service(origin), gateway={"allowed_upgrades": ["foo/1"]}), origin)
+    for lines in (["Upgrade: foo/1"], ["Upgrade: foo/1", "Connection: keep-alive"]):
+        assert site.ask(get("/", *lines)).status == 200
+    assert site.ask(get("/", "Upgrade: foo/1", "Connection: upgrade")).status == 200
+    assert [request.get("upgrade") for request in origin.requests] == [None, None, "foo/1"]
+
+
+@pytest.mark.core
 def test_tunnel_that_idles_is_ended(open_site, open_origin):
     origin = open_origin(switching(lambda connection: connection.wait_end()))
     site = open_site(config_of(service(origin), gateway={"timeouts": {"tunnel": 300}}), origin)
