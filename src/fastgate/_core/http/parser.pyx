@@ -7,6 +7,7 @@ from libc.string cimport memcmp, memcpy, memset, strlen
 from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_t
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_trim
 from fastgate._core.base.status cimport DONE, FAILED, MALFORMED, NO_MEMORY, OK, TOO_LARGE, status_t
+from fastgate._core.http.connection_options cimport connection_is_bounded
 from fastgate._core.http.fields cimport field_id
 from fastgate._core.http.llhttp cimport llhttp_execute, llhttp_init, llhttp_method_name
 from fastgate._core.http.message cimport (
@@ -254,6 +255,8 @@ cdef int _tell_head(parser_t *parser) noexcept nogil:
         last = &message.headers[message.n_headers - 1]
         if last.name + last.name_len + last.value_len > parser.limits.header_bytes:
             return _fail(parser, PARSER_HEAD_TOO_LARGE)
+    if not connection_is_bounded(message):
+        return _fail(parser, PARSER_HEAD_TOO_LARGE)
     if parser.on_head(parser) < 0:
         return _fail(parser, PARSER_REFUSED_ABOVE)
     return 0
