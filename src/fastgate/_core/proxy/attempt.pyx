@@ -76,7 +76,7 @@ cdef void attempt_arm(exchange_t *exchange) noexcept nogil:
         return                      # armed once, when the connect began
     if stream_pending(&connection.stream):
         wait_ns = service.write_timeout_ns
-    elif exchange.parser.is_complete and stream_pending(&exchange.client.stream) == 0:
+    elif stream_pending(&exchange.client.stream) == 0 and (exchange.parser.is_complete or exchange.is_write_dead):
         wait_ns = service.read_timeout_ns
     else:
         timer_disarm(&connection.timer)     # the client's pace governs
