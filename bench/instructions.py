@@ -46,7 +46,7 @@ NAMES = [*WORKLOADS, REQUEST]
 def toolchain() -> dict[str, str]:
     from Cython import __version__ as cython
 
-    flags = set(re.findall(r"\b(?:avx2|avx512bw|erms|fsrm|neon|asimd)\b", Path("/proc/cpuinfo").read_text()))
+    flags = set(re.findall(r"\b(?:avx2|erms|fsrm|neon|asimd)\b", Path("/proc/cpuinfo").read_text()))
     return {
         "architecture": platform.machine(),
         "cpu_flags": " ".join(sorted(flags)),

@@ -72,14 +72,20 @@ FIGURES = {
 }
 
 
+# One more column: (heading, from the samples of one peer)
+MORE = {
+    "publish": ("sent again", lambda taken: f"{sum(sample['again'] for sample in taken)}"),
+    "start": ("ms of CPU", lambda taken: f"{statistics.median(sample['cpu_ms'] for sample in taken):.0f}"),
+    "idle": ("MB in all", lambda taken: f"{statistics.median(sample['after']['rss'] for sample in taken) / 2**20:.1f}"),
+    "rest": ("PSS", lambda taken: f"{statistics.median(sample['pss'] for sample in taken) / 2**20:.1f}"),
+}
+
+
 def figure_table(figure: str, samples: dict[str, list[dict]]) -> str:
     title, key, unit, divisor, decimals = FIGURES[figure]
-    lines = [f"### {title}", "", f"| | {unit} | least – most |" + (" sent again |" if figure == "publish" else ""),
-             "|---|---|---|" + ("---|" if figure == "publish" else "")]
+    heading, column = MORE[figure]
+    lines = [f"### {title}", "", f"| | {unit} | least – most | {heading} |", "|---|---|---|---|"]
     for name, values in figure_summary(samples, key).items():
-        cells = [f"{values[column] / divisor:,.{decimals}f}" for column in ("median", "min", "max")]
-        line = f"| {name} | {cells[0]} | {cells[1]} – {cells[2]} |"
-        if figure == "publish":
-            line += f" {sum(sample['again'] for sample in samples[name])} |"
-        lines.append(line)
+        median, least, most = (f"{values[which] / divisor:,.{decimals}f}" for which in ("median", "min", "max"))
+        lines.append(f"| {name} | {median} | {least} – {most} | {column(samples[name])} |")
     return "\n".join(lines)

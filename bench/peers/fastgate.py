@@ -4,6 +4,7 @@ It adds forwarding headers, a request id and latency headers, and counts by serv
 route: that is what it does out of the box, and it is measured so.
 """
 
+import compileall
 import json
 import os
 import signal
@@ -62,6 +63,8 @@ def configure(setup: Setup) -> list[str]:
 def peer(name: str = "fastgate", tree: Path = HERE) -> Peer:
     """From the tree given if it was built in place there, otherwise as installed."""
     is_built = any((tree / "src/fastgate/_core").rglob("*.so"))
+    if is_built:        # as an installation does: otherwise each start would compile its Python again
+        compileall.compile_dir(tree / "src/fastgate", quiet=2)
     environment = {"PYTHONPATH": str(tree / "src")} if is_built else {}
 
     def version() -> str | None:

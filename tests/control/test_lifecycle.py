@@ -39,11 +39,16 @@ def is_refused(port):
     return False
 
 
-def wait_until_refused(port):
+def wait_until(holds):
+    """For what has no event others could wait for: a socket's end, another process's file."""
     deadline = time.monotonic() + 10
-    while not is_refused(port):
-        assert time.monotonic() < deadline, "still accepting"
-        time.sleep(0.01)        # nothing to wait for: a socket's end has no event for others
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def wait_until_refused(port):
+    wait_until(lambda: is_refused(port))
 
 
 def test_serves_and_ends(gateway, upstream):
@@ -96,6 +101,17 @@ def test_a_second_signal_quits(gateway, upstream):
     assert running.wait() == 1
     held.join(10)
     assert held.error is not None and "told to quit" in running.log()
+
+
+def test_stop_said_twice_waits_for_the_end(gateway, upstream):
+    running = gateway(to(upstream.url))
+    held = Held(running, upstream)
+    assert running.command("stop")["active"] == 1
+    wait_until_refused(running.port)
+    assert running.command("stop")["ok"]
+    upstream.release()
+    held.join(10)
+    assert held.answer.text == "answer" and running.wait() == 0
 
 
 def test_status_while_draining(gateway, upstream):
@@ -206,7 +222,7 @@ def test_access_log_is_reopened(gateway, upstream, tmp_path):
     requests.get(running.url + "/before")
     path.rename(tmp_path / "access.log.1")
     running.signal(signal.SIGUSR1)
-    running.wait_for_log("reopened")
+    wait_until(path.exists)
     requests.get(running.url + "/after")
     assert running.stop() == 0
     assert "/before" in (tmp_path / "access.log.1").read_text()

@@ -1,7 +1,6 @@
 """Which host names a configuration has, and when the gateway is told of their addresses."""
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
 

@@ -21,7 +21,7 @@ def test_by_command(gateway, upstream):
     assert requests.get(running.url + "/new").status_code == 404
     running.write_config(to(upstream.url, "/new"))
     code, out, err = cli(running, "reload")
-    assert code == 0 and out.startswith("reloaded: snapshot 2, 1 services, 1 routes") and err == ""
+    assert code == 0 and out.startswith("reloaded: snapshot 2, 1 service, 1 route") and err == ""
     assert requests.get(running.url + "/new").text == "answer"
     assert requests.get(running.url + "/old").status_code == 404
     code, out, err = cli(running, "stop")
@@ -77,6 +77,17 @@ def test_settings_a_restart_applies(gateway, upstream):
     answer = running.reload(to(upstream.url, keepalive={"pool_size": 7}, limits={"connections": 9}, watch=True))
     assert answer["ok"] and answer["warnings"] == ["gateway.limits.connections has changed: a restart applies it",
                                                    "gateway.watch has changed: a restart applies it"]
+
+
+def test_a_new_name_is_known_at_the_first_request(gateway, upstream):
+    """localhost is in the hosts file: known at once, here and after a reload."""
+    by_name = upstream.url.replace("127.0.0.1", "localhost")
+    running = gateway(to(by_name, "/start"))
+    assert requests.get(running.url + "/start").text == "answer"
+    assert running.reload(to(upstream.url))["ok"]
+    for number in range(3):
+        assert running.reload(to(by_name, f"/{number}"))["ok"]
+        assert requests.get(f"{running.url}/{number}").text == "answer"
 
 
 def test_no_request_is_lost(gateway):

@@ -16,13 +16,13 @@ from fastgate.control import resources
 ])
 def test_auto_workers(monkeypatch, tmp_path, cores, quota, workers):
     (tmp_path / "cpu.max").write_text(quota + "\n")
-    monkeypatch.setattr(resources, "CGROUP_CPU_MAX", tmp_path / "cpu.max")
+    monkeypatch.setattr(resources, "CGROUP_CPU_MAX", str(tmp_path / "cpu.max"))
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cores)))
     assert resources.worker_count("auto") == workers
 
 
 def test_without_cgroups(monkeypatch, tmp_path):
-    monkeypatch.setattr(resources, "CGROUP_CPU_MAX", tmp_path / "none")
+    monkeypatch.setattr(resources, "CGROUP_CPU_MAX", str(tmp_path / "none"))
     assert resources.worker_count("auto") == len(os.sched_getaffinity(0))
 
 

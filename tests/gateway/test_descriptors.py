@@ -66,9 +66,10 @@ def test_out_of_descriptors_running_goes_on_and_it_recovers(held):
     assert client.ask(get("/again")).status in (200, 503)
     for other in crowd:
         other.close()
-    site.settle()
-    for _ in range(20):
-        assert site.ask(get("/recovered")).status == 200
+    # Those still in the backlog are accepted, and found closed, before it is quiet again.
+    row = 0
+    while row < 20:
+        row = row + 1 if site.ask(get("/recovered")).status == 200 else 0
 
 
 def test_out_of_descriptors_does_not_spin(held):

@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from gateway.test_websocket import HANDSHAKE, echo_all, switching
 from support.client import get
 from support.origin import named
 from support.site import config_of, service
@@ -56,26 +57,45 @@ def test_bad_file_keeps_the_old_configuration(open_site, open_origin, bad):
 
 
 @pytest.mark.core
+def test_open_tunnel_lets_go_of_the_old_configuration(open_site, open_origin):
+    """It goes on, and is logged as what it was; the memory of its snapshot is free meanwhile."""
+    origin = open_origin(switching(echo_all))
+    site = open_site(config_of(service(origin, name="first")), origin, access_log="stdout")
+    client = site.connect()
+    client.send(get("/ws", *HANDSHAKE))
+    assert client.response().status == 101
+    for mark in range(3):
+        assert site.process.reload(config_of(service(origin, *routes_of(50, mark), name="second")))["ok"]
+    site.wait_metric("fastgate_snapshots_retired", 0)
+    assert site.metrics()["fastgate_tunnels_active"] == 1
+    client.send(b"x" * 100_000)
+    assert client.exactly(100_000) == b"x" * 100_000
+    client.close()
+    site.wait_metric("fastgate_tunnels_active", 0)
+    entry = json.loads(site.process.wait_for_access_log("\n"))
+    assert (entry["service"]["name"], entry["route"]["name"], entry["snapshot"]) == ("first", "first-all", 1)
+    assert entry["request"]["size"] > 100_000 and entry["response"]["size"] > 100_000
+
+
+@pytest.mark.core
 def test_request_in_flight_finishes_as_it_began(open_site, open_origin):
     gate = threading.Event()
 
     def script(connection):
-        request = connection.read_head()
+        connection.read()
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
         assert gate.wait(20)
-        connection.read_body(request)
         connection.send(b"rest")
 
     old, new = open_origin(script, name="old"), open_origin(named, name="new")
     site = open_site(config_of(service(old)), old, new)
     client = site.connect()
-    client.send(get("/", "Content-Length: 4", method="POST") + b"bo")
+    client.send(get("/", method="POST", body=b"body"))
     client.until(b"half")
     for _ in range(5):
         assert site.process.reload(config_of(service(new)))["ok"]
         assert site.ask(get()).text == "new"
     gate.set()
-    client.send(b"dy")
     assert client.exactly(4) == b"rest"
     assert client.ask(get()).text == "new"
 

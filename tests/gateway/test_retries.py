@@ -117,6 +117,21 @@ def test_post_unanswered_is_never_sent_twice(site_of, open_origin):
     assert sum(len(origin.requests) for origin in site.origins) == 10
 
 
+def test_post_that_was_read_and_reset_is_never_sent_twice(site_of, open_origin):
+    """Delayed acknowledgements, as many systems send them: the reset comes before any."""
+    def read_and_reset(connection):
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        connection.read()
+        connection.reset()
+
+    origins = [open_origin(read_and_reset, name=name) for name in "ab"]
+    for origin in origins:
+        origin._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+    site = site_of(*origins)
+    assert [site.ask(get("/", method="POST", body=b"once")).status for _ in range(4)] == [502] * 4
+    assert sum(len(origin.requests) for origin in origins) == 4
+
+
 def test_patch_and_unknown_methods_are_never_sent_twice(site_of, open_origin):
     site = site_of(open_origin(closing, name="bad"), open_origin(named, name="good"))
     for _ in range(4):

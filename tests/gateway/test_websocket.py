@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import signal
 import threading
 
 import pytest
@@ -235,6 +236,32 @@ def test_handshake_in_http10_opens_no_tunnel(site):
     lines = "\r\n".join(["GET /ws HTTP/1.0", "Host: test", *HANDSHAKE, "", ""]).encode()
     assert site.ask(lines).status in (200, 400, 426)
     assert all(request.get("upgrade") is None for request in site.origin.requests)
+
+
+@pytest.mark.core
+def test_client_gone_when_the_101_comes_is_no_tunnel(open_site, open_origin):
+    """Both at once for the gateway: its gauge of tunnels stays right."""
+    gate, sent = threading.Event(), threading.Event()
+
+    def script(connection):
+        connection.read_head()
+        assert gate.wait(20)
+        connection.send(SWITCH)
+        sent.set()
+        connection.wait_end()
+
+    origin = open_origin(script)
+    site = open_site(config_of(service(origin)), origin)
+    client = site.connect()
+    client.send(get("/ws", *HANDSHAKE))
+    origin.next_request()
+    site.process.signal(signal.SIGSTOP)
+    gate.set()
+    assert sent.wait(20)
+    client.reset()
+    site.process.signal(signal.SIGCONT)
+    assert origin.last.ended.wait(20)
+    assert site.metrics()["fastgate_tunnels_active"] == 0
 
 
 WRONG_SWITCHES = {

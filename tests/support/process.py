@@ -27,9 +27,12 @@ import sys
 import tempfile
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
+# Where this process found fastgate: installed, built in place, or a sanitizer's build. A gateway
+# it starts must be the same.
+SOURCE = Path(find_spec("fastgate").origin).parents[1]
 READY_S = 20.0
 STOP_S = 15.0
 

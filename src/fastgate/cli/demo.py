@@ -2,9 +2,6 @@
 
 import argparse
 import os
-import shutil
-import socket
-import tempfile
 from typing import TYPE_CHECKING
 
 from fastgate.cli import options
@@ -61,7 +58,7 @@ HINTS = """
 fastgate demo is running. Try, in another terminal:
 
   curl {url}/get                              # answered by two targets in turn
-  curl {url}/api/users?page=2                 # the upstream sees /users
+  curl '{url}/api/users?page=2'               # the upstream sees /users
   curl -H 'X-Version: beta' {url}/get         # this header has a route of its own
   curl -d 'hello' {url}/post
   curl -N {url}/stream                        # server-sent events, as they come
@@ -75,12 +72,15 @@ Ctrl-C ends the demo.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", metavar="ADDR", help="host:port (default: 127.0.0.1:8000, or a free port)")
+    parser.add_argument("--listen", metavar="ADDR", help="where to listen: host:port (default: 127.0.0.1:8000, or a free port)")
     parser.add_argument("--workers", metavar="N", type=options.workers, default=1,
-                        help="reactors, 1 to 64, or auto (default: 1)")
+                        help="reactor threads: 1 to 64, or auto, one for each core (default: 1)")
 
 
 def run(args: argparse.Namespace) -> int:
+    import shutil
+    import tempfile
+
     from fastgate.cli.demo_upstream import DemoUpstream
     from fastgate.control.run import run_gateway
     from fastgate.control.source import file_source
@@ -103,6 +103,8 @@ def run(args: argparse.Namespace) -> int:
 
 def free_port(usual: int) -> int:
     """The usual port if nobody has it, otherwise any free one of the loopback."""
+    import socket
+
     for port in (usual, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -118,8 +120,8 @@ async def _begin(lifecycle: "Lifecycle", upstreams: "list[DemoUpstream]", status
     for upstream in upstreams:
         await upstream.start()
     url = f"http://{lifecycle.listeners[0].address}"
-    print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"), config=config),
-          flush=True)
+    print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"),
+                       config=config), flush=True)
 
 
 def _end(upstreams: "list[DemoUpstream]") -> None:

@@ -43,7 +43,8 @@ class ControlSocket:
             try:
                 fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
             except OSError as error:
-                raise ControlSocketError(f"cannot open the control socket's lock {lock_path}: {error.strerror}") from None
+                raise ControlSocketError(
+                    f"cannot open the control socket's lock {lock_path}: {error.strerror}") from None
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

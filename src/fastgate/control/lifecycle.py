@@ -5,7 +5,6 @@ data plane without the GIL and are only told things.
 """
 
 import asyncio
-import gc
 import logging
 import os
 import threading
@@ -19,8 +18,8 @@ from fastgate.control.control_client import socket_path
 from fastgate.control.control_socket import ControlSocket
 from fastgate.control.listeners import Listener, adopt_listener, open_listener, open_listeners
 from fastgate.control.names import Names
-from fastgate.control.reload import Reloader
-from fastgate.control.resources import give_memory_back, worker_count
+from fastgate.control.reload import Published, Reloader, publish
+from fastgate.control.resources import forget_garbage, give_memory_back, worker_count
 from fastgate.control.source import Source
 from fastgate.control.systemd import Notifier, take_sockets
 from fastgate.telemetry import error_log
@@ -47,10 +46,10 @@ class Lifecycle:
 
     def __init__(self, source: Source, model: "Model", environ: MutableMapping[str, str]) -> None:
         self.state = "starting"
-        self.model = model
         self.listeners: list[Listener] = []
         self.status_listener: Listener | None = None
         self.control_path = socket_path(source.path, model.gateway["control_socket"], environ)
+        self._first_model: "Model | None" = model
         self._source = source
         self._environ = environ
         self._began = time.monotonic()
@@ -85,7 +84,8 @@ class Lifecycle:
 
         self._control.take()
         signals.install(loop, self.stop, self._reload_soon, self._reopen_logs)
-        settings = self.model.gateway
+        model, self._first_model = self._first_model, None
+        settings = model.gateway
         workers = worker_count(settings["workers"])
         try:
             self.gateway = Gateway(workers, settings)
@@ -95,24 +95,24 @@ class Lifecycle:
         self.gateway.set_wall_clock(wall_clock_offset_ns())
         self.names = Names(self.gateway, settings["resolver"])
         self._open_listeners(settings, workers)
-        await self.names.prepare(self.model)
-        number = self.gateway.publish(self.model)
+        await self.names.prepare(model)
+        published = publish(self.gateway, model)
+        del model
         self.names.settle()
-        self.reloader = Reloader(self.gateway, self.names, self._source.load, self.model, number, self._on_published)
+        self.reloader = Reloader(self.gateway, self.names, self._source.load, published, self._on_published)
         await self._open_status(workers)
+        await self._control.open()
         self._start_access_log()
         self._start_reactors(workers)
-        await self._control.open()
         self._supervise("tick", self._tick())
         if settings["watch"]:
             self._start_watch()
-        gc.collect()
-        gc.freeze()         # what is here now stays: later collections needn't look at it
+        forget_garbage()
         self.state = "ready"
         self._announce()
         log.info("fastgate %s ready: %s, %d reactors, snapshot %d: %d services, %d routes", __version__,
-                 ", ".join(listener.address for listener in self.listeners), workers, number,
-                 len(self.model.services), len(self.model.routes))
+                 ", ".join(listener.address for listener in self.listeners), workers,
+                 published.number, published.services, published.routes)
 
     def _open_listeners(self, settings: dict, workers: int) -> None:
         """All sockets, so that an address in use ends the start before anything else has begun."""
@@ -141,7 +141,7 @@ class Lifecycle:
         self._status = StatusListener(StatusSource(
             counters=self.gateway.counters, series=self.gateway.series, snapshot=self.gateway.snapshot_info,
             active=self.gateway.active, reactors=workers, not_ready=self._not_ready,
-            configuration_hash=lambda: self.model.hash, reloads=self.reloader.figures,
+            configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures))
         await self._status.open(self.status_listener.sockets[0])
 
@@ -174,7 +174,7 @@ class Lifecycle:
     def _start_watch(self) -> None:
         from fastgate.control.watch import Watch
 
-        self._supervise("watch", Watch(self._source.path, self.reloader.reload).run())
+        self._supervise("watch", Watch(self._source.path, self._reload).run())
 
     def stop(self) -> None:
         """The first call begins the drain, the second one cuts it short."""
@@ -184,7 +184,7 @@ class Lifecycle:
 
     async def _end(self) -> int:
         self.state = "draining"
-        drain_s = self.reloader.model.gateway["timeouts"]["drain"] / 1000
+        drain_s = self.reloader.published.gateway["timeouts"]["drain"] / 1000
         self._notifier.stopping("draining")
         self._notifier.extend_timeout(drain_s + drain.JOIN_S)
         self.gateway.stop_accepting()
@@ -196,11 +196,7 @@ class Lifecycle:
         if left:
             log.warning("%d connections are cut: %s", left,
                         "told to quit" if self._quit.is_set() else f"not finished within {drain_s:g} s")
-        self._reactors_may_end = True
-        self.gateway.stop()
-        hung = drain.join_reactors(self._threads)
-        if hung:
-            crash.die(f"{', '.join(hung)} did not leave the loop within {drain.JOIN_S:g} s of being told to")
+        self._stop_reactors()
         if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
             log.warning("the access log could not be written to its end within %g s", FLUSH_S)
         self.state = "ended"
@@ -211,8 +207,20 @@ class Lifecycle:
         log.info("ended")
         return 1 if self._quit.is_set() and left else 0
 
+    def _stop_reactors(self) -> None:
+        self._reactors_may_end = True
+        if not self._threads:
+            return
+        self.gateway.stop()
+        hung = drain.join_reactors(self._threads)
+        if hung:
+            crash.die(f"{', '.join(hung)} did not leave the loop within {drain.JOIN_S:g} s of being told to")
+        self._threads.clear()
+
     def _release(self) -> None:
-        """Gives back what outlives the process otherwise: socket files, the control socket and its lock."""
+        """After a start that failed, too: ends the reactors, and gives back what outlives the process
+        otherwise: socket files, the control socket and its lock."""
+        self._stop_reactors()
         for task in self._tasks:
             task.cancel()
         for listener in (*self.listeners, self.status_listener):
@@ -230,9 +238,8 @@ class Lifecycle:
             self._notifier.watchdog()
             await asyncio.sleep(interval_s)
 
-    def _on_published(self, model: "Model") -> None:
-        self.model = model
-        error_log.set_level(model.gateway["log_level"])
+    def _on_published(self, published: Published) -> None:
+        error_log.set_level(published.gateway["log_level"])
         if self._collector is None or self._collector.done():
             self._collector = self._supervise("collect", self._collect())
 
@@ -256,11 +263,11 @@ class Lifecycle:
     def _reopen_logs(self) -> None:
         if self.gateway.access_log is not None:
             self.gateway.access_log.reopen()
-            log.info("the access log is reopened")
+            log.info("reopening the access log")
 
     def _announce(self) -> None:
-        self._notifier.ready(f"{self.state}: snapshot {self.reloader.number}, "
-                             f"{len(self.reloader.model.routes)} routes")
+        self._notifier.ready(f"{self.state}: snapshot {self.reloader.published.number}, "
+                             f"{self.reloader.published.routes} routes")
 
     def _report_drain(self, left: int) -> None:
         self._notifier.status(f"draining: {left} connections open")
@@ -275,7 +282,7 @@ class Lifecycle:
 
     async def _command_stop(self) -> dict:
         active = self.gateway.active()
-        asyncio.get_running_loop().call_soon(self.stop)
+        self._stop.set()        # said twice, it doesn't quit: who says it waits for the end
         return {"ok": True, "errors": [], "warnings": [], "pid": os.getpid(), "active": active}
 
     async def _command_info(self) -> dict:

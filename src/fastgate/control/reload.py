@@ -39,17 +39,34 @@ class ReloadResult:
         return dict(self.__dict__)
 
 
+@dataclass(frozen=True)
+class Published:
+    """What the control plane keeps of the running configuration. The model itself is not kept: it is large,
+    and the core has its own form of it."""
+
+    number: int         # of the snapshot
+    gateway: dict       # the `gateway:` section
+    hash: str           # of the configuration's text
+    services: int
+    routes: int
+
+
+def publish(gateway: "Gateway", model: "Model") -> Published:
+    """Raises SnapshotError; what runs goes on then."""
+    return Published(gateway.publish(model), model.gateway, model.hash, len(model.services), len(model.routes))
+
+
 class Reloader:
     """Owner: the lifecycle. Reloads one after the other, however they are asked for."""
 
-    def __init__(self, gateway: "Gateway", names: Names, load: "Callable[[], Model]", model: "Model", number: int,
-                 on_published: "Callable[[Model], None]") -> None:
-        self.model = model
-        self.number = number
+    def __init__(self, gateway: "Gateway", names: Names, load: "Callable[[], Model]", published: Published,
+                 on_published: Callable[[Published], None]) -> None:
+        self.published = published
         self.succeeded = 0
         self.failed = 0
         self.last_errors: list[str] = []        # of the last reload; empty when it succeeded
         self.last_success_s = time.time()       # wall clock; the start counts
+        self._started_with = published.gateway
         self._gateway = gateway
         self._names = names
         self._load = load
@@ -77,7 +94,7 @@ class Reloader:
             # In a thread of its own: the control plane answers while a large file is parsed.
             model = await loop.run_in_executor(None, self._load)
             await self._names.prepare(model)
-            number = self._gateway.publish(model)
+            published = publish(self._gateway, model)
         except ConfigErrors as errors:
             return self._refused(str(errors).splitlines())
         except SnapshotError as error:
@@ -87,13 +104,16 @@ class Reloader:
             return self._refused([f"internal error: {error!r}"])
         finally:
             self._names.settle()
-        warnings = model_warnings(model) + restart_warnings(self.model.gateway, model.gateway)
-        self.model, self.number = model, number
-        self._on_published(model)
-        return ReloadResult(True, [], warnings, number, len(model.services), len(model.routes))
+        self.published = published
+        self._on_published(published)
+        return self._result(True, warnings=model_warnings(model) + restart_warnings(self._started_with, model.gateway))
 
     def _refused(self, errors: list[str]) -> ReloadResult:
-        return ReloadResult(False, errors, [], self.number, len(self.model.services), len(self.model.routes))
+        return self._result(False, errors=errors)
+
+    def _result(self, ok: bool, errors: list[str] | None = None, warnings: list[str] | None = None) -> ReloadResult:
+        running = self.published
+        return ReloadResult(ok, errors or [], warnings or [], running.number, running.services, running.routes)
 
     def _remember(self, result: ReloadResult) -> None:
         self.last_errors = result.errors
@@ -112,7 +132,7 @@ class Reloader:
 
 
 def restart_warnings(old: dict, new: dict) -> list[str]:
-    """One for each setting that changed and that only a restart applies."""
+    """One for each setting that is no longer what the process was started with, and that only a restart applies."""
     def value(gateway: dict, name: str) -> object:
         for part in name.split("."):
             gateway = gateway[part]

@@ -3,9 +3,8 @@
 import gc
 import os
 import resource
-from pathlib import Path
 
-CGROUP_CPU_MAX = Path("/sys/fs/cgroup/cpu.max")
+CGROUP_CPU_MAX = "/sys/fs/cgroup/cpu.max"
 WORKERS_MAX = 64
 
 
@@ -28,11 +27,18 @@ def raise_descriptor_limit() -> int:
     return hard
 
 
+def forget_garbage() -> None:
+    """Collects once, and lets later collections pass over what is left: it stays until the next reload."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
 def give_memory_back() -> None:
-    """After a reload: frees the parser's cycles, and what malloc keeps of the old configuration."""
+    """After a reload: frees the loader's cycles, and what malloc keeps of the old configuration."""
     import ctypes
 
-    gc.collect()
+    forget_garbage()
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)       # glibc's; musl gives back by itself
     if malloc_trim is not None:
         malloc_trim(0)
@@ -41,7 +47,8 @@ def give_memory_back() -> None:
 def _cgroup_cores(otherwise: int) -> int:
     """The quota of cgroup v2's `cpu.max` ("150000 100000": one and a half cores) rounded up."""
     try:
-        quota, period = CGROUP_CPU_MAX.read_text().split()
+        with open(CGROUP_CPU_MAX, encoding="ascii") as file:
+            quota, period = file.read().split()
         return -(-int(quota) // int(period))
     except (OSError, ValueError, ZeroDivisionError):       # no cgroup v2, or "max": no quota
         return otherwise

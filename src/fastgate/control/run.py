@@ -52,10 +52,12 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
     from fastgate.control.listeners import ListenError
 
     loop = new_event_loop()
+    lifecycle = Lifecycle(source, model, environ)
+    del model       # large; the core has its own form of it
 
     async def serve() -> int:
         try:
-            return await Lifecycle(source, model, environ).run(on_ready)
+            return await lifecycle.run(on_ready)
         finally:
             on_end()
             await asyncio.sleep(0)      # what was closed just now is told so before the loop ends

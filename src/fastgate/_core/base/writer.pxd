@@ -25,7 +25,8 @@ cdef inline void writer_put(writer_t *writer, const char *at, size_t len) noexce
     if <size_t>(writer.end - writer.at) < len:
         writer.is_full = True
         return
-    memcpy(writer.at, at, len)
+    if len:                     # an empty span may be NULL, which memcpy must not get
+        memcpy(writer.at, at, len)
     writer.at += len
 
 
@@ -68,14 +69,18 @@ cdef inline void writer_number(writer_t *writer, uint64_t value) noexcept nogil:
     writer_put(writer, digits + n, 20 - n)
 
 
-cdef inline void writer_hex(writer_t *writer, uint64_t value, unsigned width) noexcept nogil:
-    """Lower-case hexadecimal, at least `width` digits (at most 16)."""
+cdef inline char hex_digit(uint64_t nibble) noexcept nogil:
+    return <char>(nibble + (48 if nibble < 10 else 87))
+
+
+cdef inline void writer_hex(writer_t *writer, uint64_t value) noexcept nogil:
+    """Lower-case hexadecimal without leading zeros: a chunk's size."""
     cdef char digits[16]
     cdef unsigned n = 16
-    cdef unsigned digit
-    while value or 16 - n < width:
+    while True:
         n -= 1
-        digit = value & 15
-        digits[n] = <char>(48 + digit if digit < 10 else 87 + digit)
+        digits[n] = hex_digit(value & 15)
         value >>= 4
+        if value == 0:
+            break
     writer_put(writer, digits + n, 16 - n)

@@ -8,4 +8,4 @@ cdef void attempt_start(exchange_t *exchange) noexcept nogil        # the head i
 cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil  # try again, or answer 50x, or cut the client
 cdef void attempt_drop(exchange_t *exchange, bint may_keep) noexcept nogil  # done with the connection: pool it or close it
 cdef void attempt_arm(exchange_t *exchange) noexcept nogil          # the deadline that fits what is waited for
-cdef void attempt_connected(exchange_t *exchange) noexcept nogil    # the connecting socket has news
+cdef bint attempt_connected(exchange_t *exchange) noexcept nogil    # the connecting socket has news; False: it failed, and the exchange has gone on or over

@@ -96,7 +96,7 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
         lane.on_over(exchange)
         return
     if exchange.parser.framing == FRAMING_CHUNKED and kept:
-        writer_hex(&gather.text, kept, 1)
+        writer_hex(&gather.text, kept)
         writer_text(&gather.text, b"\r\n")
     if kept:
         gather_refer(gather, exchange.kept.data + exchange.kept.start, kept)
@@ -229,6 +229,7 @@ cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil:
     failed.fault = fault
     failed.is_reused = connection.is_reused
     failed.is_idempotent = _is_idempotent(exchange.request.method)
+    failed.is_sent = connection.stream.sent != exchange.sent_before
     failed.is_acked = connection_is_acked(connection, exchange.sent_before)
     failed.is_answer_begun = (
         exchange.is_head_sent or exchange.interim > 0 or exchange.answer_parser.is_started
@@ -254,11 +255,12 @@ cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil:
     _give_up(exchange, fault)
 
 
-cdef void attempt_connected(exchange_t *exchange) noexcept nogil:
+cdef bint attempt_connected(exchange_t *exchange) noexcept nogil:
     cdef connection_t *connection = exchange.connection
     if stream_error(&connection.stream) != 0:
         own_add_u64(&exchange.lane.reactor.counters.upstream_failed, 1)
         attempt_failed(exchange, FAULT_CONNECT)
-        return
+        return False
     connection.stream.is_connecting = False
     timer_disarm(&connection.timer)
+    return True

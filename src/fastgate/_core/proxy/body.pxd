@@ -13,7 +13,7 @@ cdef enum:
 cdef inline void body_put(gather_t *gather, const char *at, size_t len, bint is_chunked) noexcept nogil:
     gather_make_room(gather, CHUNK_TEXT_BYTES)
     if is_chunked:
-        writer_hex(&gather.text, len, 1)
+        writer_hex(&gather.text, len)
         writer_text(&gather.text, b"\r\n")
     gather_refer(gather, at, len)
     if is_chunked:

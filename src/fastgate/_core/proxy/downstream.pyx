@@ -122,8 +122,6 @@ cdef void downstream_close(downstream_t *client) noexcept nogil:
         return
     if exchange != NULL:
         client.exchange = NULL
-        if exchange.is_tunnel and not exchange.is_answered:
-            own_add_u64(&lane.reactor.counters.tunnels, <uint64_t>-1)
         attempt_drop(exchange, False)
         if exchange.input_len:
             log_exchange(exchange)
@@ -165,6 +163,9 @@ cdef void _on_timer(timer_t *timer) noexcept nogil:
     if exchange == NULL or client.is_lingering or exchange.is_tunnel:
         downstream_close(client)
         return
+    deadline_arm(client)
+    if client.timer.deadline_ns > lane.reactor.now_ns:
+        return                          # it took some of its answer, which no event told
     own_add_u64(&lane.reactor.counters.timeouts_client, 1)
     if exchange.is_head_sent:
         # Too slow to take its answer, or to finish its request while being answered.
@@ -485,8 +486,8 @@ cdef void _on_flushed(downstream_t *client) noexcept nogil:
         return
     if exchange.is_answered:
         _next(client)
-    elif exchange.connection != NULL and exchange.is_head_sent:
-        receive_resume(exchange)
+    elif exchange.connection != NULL:
+        receive_resume(exchange)        # held back by what was pending: an answer's part, or 1xx
 
 
 cdef bint _begin_carried(downstream_t *client) noexcept nogil:

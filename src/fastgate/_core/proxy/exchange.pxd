@@ -18,7 +18,7 @@ from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.route.pattern cimport pattern_scratch_t
-from fastgate._core.snapshot.snapshot cimport route_t, snapshot_t
+from fastgate._core.snapshot.snapshot cimport route_t, service_t, snapshot_t
 from fastgate._core.upstream.balancer.policy cimport pick_t
 from fastgate._core.upstream.peer cimport PEER_NAME_BYTES
 from fastgate._core.upstream.connection cimport connection_t, on_connection_cb
@@ -94,13 +94,24 @@ cdef struct downstream_t:
     uint8_t is_closing              # close when everything is sent
 
 
+cdef struct tunnel_t:
+    # What a tunnel keeps of its snapshot, which it lets go of: tunnels outlive many. Owner: its
+    # exchange. Its reactor only. Dies in exchange_close.
+    route_t route                   # name and series, with a reference of its own
+    service_t service               # name
+    uint64_t idle_ns
+    char names[8]                   # the two names, as long as they are
+
+
 cdef struct exchange_t:
     # One request and its answer. Owner: its downstream. One reactor. EXCHANGE_BYTES with
     # `room` behind it; given back to the lane in exchange_close.
     exchange_t *next_spare
     lane_t *lane
     downstream_t *client
-    snapshot_t *snapshot            # pinned: live[reactor] counts this exchange
+    snapshot_t *snapshot            # pinned: live[reactor] counts this exchange; NULL: a tunnel
+    uint64_t snapshot_number
+    tunnel_t *tunnel                # NULL: none
     const route_t *route            # NULL: not found yet, or none
     connection_t *connection        # the upstream's; NULL: none now
     # the request
@@ -121,17 +132,12 @@ cdef struct exchange_t:
     uint8_t has_query
     buffer_t next_input             # what came behind this request's body: the next request's
     buffer_t kept                   # request body so far, for another try; given up past retry_buffer_bytes
-    char host[HOST_MAX_BYTES + 1]   # lower case, without port
     uint16_t host_len
     uint16_t host_port              # 0: none was given
-    char client_ip[ADDRESS_TEXT_BYTES]
     uint8_t client_ip_len
-    char request_id[REQUEST_ID_BYTES]
     # tries
-    pick_t pick
     uint32_t tries                  # times a target was used
     uint32_t target_len
-    char target[PEER_NAME_BYTES]    # the last one's address, for the log
     uint64_t sent_before            # connection.stream.sent when this request began on it
     # the answer
     message_t answer
@@ -143,7 +149,6 @@ cdef struct exchange_t:
     uint16_t https_status           # the refusal that sends the client to https; 0: none
     uint16_t interim                # 1xx answers passed on
     const char *refusal_text
-    char cookie_value[REQUEST_ID_BYTES]
     uint64_t body_bytes_out
     uint64_t queued_before          # bytes ever given to client.stream when the current read began
     uint64_t sent_at_open           # client.stream.sent when the exchange began
@@ -171,6 +176,13 @@ cdef struct exchange_t:
     uint8_t wants_fresh             # a pooled connection was stale: open a new one
     uint8_t is_write_dead           # the connection takes no more, but may still answer
     uint8_t is_aborted              # the client's connection ends without a whole answer
+    # from here on not cleared: read only as far as they were written
+    char host[HOST_MAX_BYTES + 1]   # lower case, without port
+    char client_ip[ADDRESS_TEXT_BYTES]
+    char request_id[REQUEST_ID_BYTES]
+    char target[PEER_NAME_BYTES]    # the last one's address, for the log
+    char cookie_value[REQUEST_ID_BYTES]     # balancing by a cookie the client has yet to get; [0] is 0: none
+    pick_t pick
     header_t headers[EXCHANGE_HEADERS]
     header_t answer_headers[EXCHANGE_HEADERS]
     char room[8]                    # the rest of EXCHANGE_BYTES
@@ -178,6 +190,7 @@ cdef struct exchange_t:
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
+cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
 cdef span_t exchange_path(const exchange_t *exchange) noexcept nogil
 cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil

@@ -132,8 +132,13 @@ cdef void _put_forwarded_for(exchange_t *exchange, writer_t *writer) noexcept no
     cdef const message_t *request = &exchange.request
     cdef char text[ADDRESS_TEXT_BYTES]
     cdef unsigned i
+    if not exchange.is_trusted:         # then the client is the peer
+        writer_field(
+            writer, span_of(b"X-Forwarded-For", 15), span_of(exchange.client_ip, exchange.client_ip_len)
+        )
+        return
     writer_text(writer, b"X-Forwarded-For: ")
-    if exchange.is_trusted and message_has(request, HEADER_X_FORWARDED_FOR):
+    if message_has(request, HEADER_X_FORWARDED_FOR):
         for i in range(request.n_headers):
             if request.headers[i].id == HEADER_X_FORWARDED_FOR and request.headers[i].value_len:
                 writer_span(writer, header_value(request, &request.headers[i]))

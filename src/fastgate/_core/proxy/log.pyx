@@ -80,7 +80,7 @@ cdef void log_exchange(exchange_t *exchange) noexcept nogil:
     record.total_ns = total_ns
     record.upstream_ns = upstream_ns
     record.gateway_ns = _gateway_ns(exchange)
-    record.snapshot = exchange.snapshot.number
+    record.snapshot = exchange.snapshot_number
     record.tries = exchange.tries
     record.status = exchange.status
     record.upstream_status = exchange.upstream_status

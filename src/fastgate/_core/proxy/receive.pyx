@@ -60,7 +60,6 @@ cdef status_t _switch_protocols(exchange_t *exchange) noexcept nogil:
         return FAILED
     if exchange.is_websocket and not websocket_check_answer(&exchange.request, &exchange.answer):
         return FAILED
-    exchange.is_tunnel = True
     return OK
 
 
@@ -88,8 +87,11 @@ cdef status_t _on_head(parser_t *parser) noexcept nogil:
         answer_head(exchange, &lane.gather.text)
     if lane.gather.text.is_full:
         return FAILED
+    exchange.keeps_body = False             # no other try from here on
+    buffer_clear(&exchange.kept)
     exchange.status = <uint16_t>status
     exchange.source = SOURCE_UPSTREAM
+    exchange.is_tunnel = status == 101
     exchange.is_head_sent = True
     return OK
 
@@ -258,10 +260,8 @@ cdef void receive_on_event(connection_t *connection) noexcept nogil:
     cdef exchange_t *exchange = <exchange_t *>connection.exchange
     cdef stream_t *stream = &connection.stream
     cdef bint was_pending
-    if stream.is_connecting:
-        attempt_connected(exchange)
-        if exchange.connection != connection or stream.is_connecting:
-            return
+    if stream.is_connecting and not attempt_connected(exchange):
+        return
     was_pending = stream_pending(stream) > 0
     if was_pending and not exchange.is_write_dead:
         if stream_flush(stream) == CLOSED:
