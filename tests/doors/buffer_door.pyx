@@ -72,7 +72,7 @@ def digest(bytes data):
 
 
 def write(list steps, size_t size):
-    """Steps ("put", b), ("span", b), ("text", b), ("field", name, value), ("number", n), ("hex", n, width) into `size` bytes.
+    """Steps ("put", b), ("span", b), ("text", b), ("field", name, value), ("number", n), ("hex", n) into `size` bytes.
 
     Returns (what was written, is_full, whether the bytes behind the room are as they were).
     """

@@ -169,6 +169,7 @@ cdef struct box_t:
     timer_t alarm
     bint is_single              # leave the loop at its end
     bint is_rung
+    bint stops_when_rung
 
 
 cdef void _on_tick(reactor_t *reactor) noexcept nogil:
@@ -180,6 +181,8 @@ cdef void _on_tick(reactor_t *reactor) noexcept nogil:
 cdef void _on_ring(timer_t *timer) noexcept nogil:
     cdef box_t *box = <box_t *>(<char *>timer - <size_t>&(<box_t *>NULL).alarm)
     box.is_rung = True
+    if box.stops_when_rung:
+        reactor_stop(&box.reactor)
 
 
 cdef void _on_note(reactor_t *reactor, mail_t *mail) noexcept nogil:
@@ -250,7 +253,7 @@ cdef class Reactor:
         return atomic_load_u64(field)
 
     def step(self, uint64_t at_most_ms=0):
-        """One loop: waits for an event, at most that long. False: none came in time."""
+        """One loop: waits for an event, at most that long, or for a timer. False: nothing came in time."""
         cdef box_t *box = self.box
         atomic_store_u32(&box.reactor.is_stopping, 0)
         box.is_single = True
@@ -265,6 +268,18 @@ cdef class Reactor:
         box.is_single = False
         atomic_store_u32(&box.reactor.is_stopping, 0)
         return not box.is_rung
+
+    def run_for(self, uint64_t ms):
+        """Runs that long; returns how many loops it made."""
+        cdef box_t *box = self.box
+        cdef uint64_t loops = self.loops
+        timer_arm(&box.reactor.wheel, &box.alarm, clock_ns() + ms * NS_PER_MS)
+        box.stops_when_rung = True
+        with nogil:
+            reactor_run(&box.reactor)
+        box.stops_when_rung = False
+        atomic_store_u32(&box.reactor.is_stopping, 0)
+        return self.loops - loops
 
     def run(self):
         """Until stop(), or the mail that says so."""
