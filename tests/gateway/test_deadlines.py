@@ -125,6 +125,36 @@ def test_reader_that_stops_is_cut(site):
     assert len(client.to_end()) < 50_000_000
 
 
+def test_reader_that_was_fast_and_stops_is_cut(site):
+    """What it took before earns no stall."""
+    site.origin.script = sizes
+    client = site.connect()
+    client.send(get("/length/50000000"))
+    client.exactly(20_000_000)
+    assert site.origin.next_request().connection.ended.wait(20)
+    assert len(client.to_end()) < 30_000_000
+
+
+def test_sender_that_was_fast_and_stops_gets_408(site):
+    site.origin.script = lambda connection: connection.read()
+    client = site.connect()
+    client.send(get("/", "Content-Length: 50000000", method="POST") + b"x" * 20_000_000)
+    assert client.response().status == 408
+
+
+def test_reader_whom_the_kernel_holds_much_for_is_not_cut(site):
+    """Megabytes in socket buffers leave without an event; the client takes them steadily all the same."""
+    site.origin.script = sizes
+    client = site.connect()
+    client.send(get("/length/30000000"))
+    pause = threading.Event()
+    client.head()
+    for _ in range(20):
+        client.exactly(100_000)
+        pause.wait(0.1)
+    client.exactly(28_000_000)
+
+
 def test_reader_below_the_minimum_rate_is_cut(site, stop):
     site.origin.script = sizes
     client = site.connect(receive_buffer=4096)

@@ -6,9 +6,10 @@ import threading
 
 import pytest
 
-from support.client import get
+from support.client import get, tcp_receive_queue
 from support.messages import PeerClosed
 from support.origin import answer, pattern
+from support.site import config_of, service
 
 pytestmark = pytest.mark.core
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -48,6 +49,28 @@ def test_many_interim_answers_pass(site):
     site.origin.script = answer(b"HTTP/1.1 102 Processing\r\n\r\n" * 10 + OK)
     response = site.ask(get())
     assert (len(response.interim), response.status) == (10, 200)
+
+
+def test_interim_answers_that_fill_the_client_do_not_stop_the_final_one(open_site, open_origin, tmp_path):
+    """A client's Unix socket takes 200 KB; the gateway stops reading the upstream, and goes on later."""
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: " + b"x" * 60_000 + b"\r\n\r\n"
+    sent = threading.Event()
+
+    def script(connection):
+        connection.read()
+        connection.send(hints * 15 + OK)
+        sent.set()
+
+    origin = open_origin(script)
+    site = open_site(config_of(service(origin)), origin, listen=[f"unix:{tmp_path}/gateway.sock"])
+    client = site.connect()
+    client.send(get())
+    assert sent.wait(20)
+    left = [0]
+    while len(left) < 20 or not left[-1] or len(set(left[-20:])) > 1:   # the gateway has stopped reading
+        left.append(tcp_receive_queue(origin.last.socket))
+    response = client.response()
+    assert (len(response.interim), response.body) == (15, b"ok")
 
 
 def test_expect_when_upstream_continues_client_sees_100_first(site):

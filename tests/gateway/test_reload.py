@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from gateway.test_websocket import HANDSHAKE, echo_all, switching
 from support.client import get
 from support.origin import named
 from support.site import config_of, service
@@ -53,6 +54,27 @@ def test_bad_file_keeps_the_old_configuration(open_site, open_origin, bad):
     assert site.ask(get()).text == "kept"
     assert site.process.reload(config_of(service(origin)))["ok"]
     assert site.ask(get()).text == "kept"
+
+
+@pytest.mark.core
+def test_open_tunnel_lets_go_of_the_old_configuration(open_site, open_origin):
+    """It goes on, and is logged as what it was; the memory of its snapshot is free meanwhile."""
+    origin = open_origin(switching(echo_all))
+    site = open_site(config_of(service(origin, name="first")), origin, access_log="stdout")
+    client = site.connect()
+    client.send(get("/ws", *HANDSHAKE))
+    assert client.response().status == 101
+    for mark in range(3):
+        assert site.process.reload(config_of(service(origin, *routes_of(50, mark), name="second")))["ok"]
+    site.wait_metric("fastgate_snapshots_retired", 0)
+    assert site.metrics()["fastgate_tunnels_active"] == 1
+    client.send(b"x" * 100_000)
+    assert client.exactly(100_000) == b"x" * 100_000
+    client.close()
+    site.wait_metric("fastgate_tunnels_active", 0)
+    entry = json.loads(site.process.wait_for_access_log("\n"))
+    assert (entry["service"]["name"], entry["route"]["name"], entry["snapshot"]) == ("first", "first-all", 1)
+    assert entry["request"]["size"] > 100_000 and entry["response"]["size"] > 100_000
 
 
 @pytest.mark.core

@@ -91,6 +91,15 @@ def test_connect_that_times_out_goes_to_the_next_target(site_of, open_origin, de
     assert [site.ask(get()).text for _ in range(4)] == ["good"] * 4
 
 
+def test_time_lost_at_one_target_is_not_held_against_the_next(open_site, open_origin, deaf):
+    """Balancing by latency: the target that answers after another's connect timed out is the fast one."""
+    good = open_origin(named, name="good")
+    pool = upstream("pool", (deaf, 100), (good, 100), algorithm="latency")
+    site = open_site(config_of(service("pool", connect_timeout=300), upstreams=[pool]), good)
+    assert [site.ask(get()).text for _ in range(12)] == ["good"] * 12
+    assert site.metrics()["fastgate_upstream_connect_failures_total"] <= 2
+
+
 def test_connect_that_times_out_everywhere_is_504(site_of, deaf):
     response = site_of(deaf, connect_timeout=200, retries=1).ask(get())
     assert response.status == 504
@@ -115,6 +124,21 @@ def test_post_unanswered_is_never_sent_twice(site_of, open_origin):
     statuses = sorted(site.ask(get("/", method="POST", body=b"once")).status for _ in range(10))
     assert statuses == [200] * 5 + [502] * 5
     assert sum(len(origin.requests) for origin in site.origins) == 10
+
+
+def test_post_that_was_read_and_reset_is_never_sent_twice(site_of, open_origin):
+    """Delayed acknowledgements, as many systems send them: the reset comes before any."""
+    def read_and_reset(connection):
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        connection.read()
+        connection.reset()
+
+    origins = [open_origin(read_and_reset, name=name) for name in "ab"]
+    for origin in origins:
+        origin._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+    site = site_of(*origins)
+    assert [site.ask(get("/", method="POST", body=b"once")).status for _ in range(4)] == [502] * 4
+    assert sum(len(origin.requests) for origin in origins) == 4
 
 
 def test_patch_and_unknown_methods_are_never_sent_twice(site_of, open_origin):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import signal
 import threading
 
 import pytest
@@ -201,6 +202,7 @@ BAD_HANDSHAKES = {
     "key of wrong length": [*without("sec-websocket-key"), "Sec-WebSocket-Key: c2hvcnQ="],
     "key that is no base64": [*without("sec-websocket-key"), "Sec-WebSocket-Key: !!!!!!!!!!!!!!!!!!!!!!=="],
     "two keys": [*HANDSHAKE, f"Sec-WebSocket-Key: {KEY}"],
+    "two versions": [*HANDSHAKE, "Sec-WebSocket-Version: 13"],
     "with a body": [*HANDSHAKE, "Content-Length: 5"],
     "chunked": [*HANDSHAKE, "Transfer-Encoding: chunked"],
 }
@@ -209,7 +211,7 @@ BAD_HANDSHAKES = {
 @pytest.mark.core
 @pytest.mark.parametrize("lines", BAD_HANDSHAKES.values(), ids=BAD_HANDSHAKES.keys())
 def test_handshake_that_is_invalid_opens_no_tunnel(site, lines):
-    """Refused with 400/426, or forwarded as an ordinary request without Upgrade; never a tunnel."""
+    """Refused with 400, or 426 for a version that is not ours."""
     client = site.connect()
     client.send(get("/ws", *lines))
     if any("Content-Length" in line for line in lines):
@@ -217,9 +219,8 @@ def test_handshake_that_is_invalid_opens_no_tunnel(site, lines):
     if any("chunked" in line for line in lines):
         client.send_quietly(b"0\r\n\r\n")
     response = client.response()
-    assert response.status in (200, 400, 426)
-    for request in site.origin.requests:
-        assert request.get("upgrade") is None
+    assert response.status == (426 if "Sec-WebSocket-Version: 8" in lines else 400)
+    assert not site.origin.requests
 
 
 @pytest.mark.core
@@ -237,8 +238,35 @@ def test_handshake_in_http10_opens_no_tunnel(site):
     assert all(request.get("upgrade") is None for request in site.origin.requests)
 
 
+@pytest.mark.core
+def test_client_gone_when_the_101_comes_is_no_tunnel(open_site, open_origin):
+    """Both at once for the gateway: its gauge of tunnels stays right."""
+    gate, sent = threading.Event(), threading.Event()
+
+    def script(connection):
+        connection.read_head()
+        assert gate.wait(20)
+        connection.send(SWITCH)
+        sent.set()
+        connection.wait_end()
+
+    origin = open_origin(script)
+    site = open_site(config_of(service(origin)), origin)
+    client = site.connect()
+    client.send(get("/ws", *HANDSHAKE))
+    origin.next_request()
+    site.process.signal(signal.SIGSTOP)
+    gate.set()
+    assert sent.wait(20)
+    client.reset()
+    site.process.signal(signal.SIGCONT)
+    assert origin.last.ended.wait(20)
+    assert site.metrics()["fastgate_tunnels_active"] == 0
+
+
 WRONG_SWITCHES = {
     "no accept": SWITCH.replace(b"Sec-WebSocket-Accept: " + ACCEPT.encode() + b"\r\n", b""),
+    "two accepts": SWITCH[:-2] + b"Sec-WebSocket-Accept: " + ACCEPT.encode() + b"\r\n\r\n",
     "wrong accept": SWITCH.replace(ACCEPT.encode(), base64.b64encode(hashlib.sha1(b"x").digest())),
     "other token": SWITCH.replace(b"Upgrade: websocket", b"Upgrade: h2c"),
     "no upgrade": SWITCH.replace(b"Upgrade: websocket\r\n", b""),
@@ -307,6 +335,17 @@ def test_allowed_upgrade_token_is_tunnelled(open_site, open_origin):
     assert origin.requests[-1].get("upgrade") == "foo"
     client.send(b"ping")
     assert client.exactly(4) == b"ping"
+
+
+@pytest.mark.core
+def test_allowed_upgrade_token_that_connection_does_not_name_is_not_forwarded(open_site, open_origin):
+    """Without the option it is not meant for this hop (RFC 9110, 7.8)."""
+    origin = open_origin()
+    site = open_site(config_of(service(origin), gateway={"allowed_upgrades": ["foo/1"]}), origin)
+    for lines in (["Upgrade: foo/1"], ["Upgrade: foo/1", "Connection: keep-alive"]):
+        assert site.ask(get("/", *lines)).status == 200
+    assert site.ask(get("/", "Upgrade: foo/1", "Connection: upgrade")).status == 200
+    assert [request.get("upgrade") for request in origin.requests] == [None, None, "foo/1"]
 
 
 @pytest.mark.core

@@ -25,7 +25,8 @@ cdef inline void writer_put(writer_t *writer, const char *at, size_t len) noexce
     if <size_t>(writer.end - writer.at) < len:
         writer.is_full = True
         return
-    memcpy(writer.at, at, len)
+    if len:                     # an empty span may be NULL, which memcpy must not get
+        memcpy(writer.at, at, len)
     writer.at += len
 
 

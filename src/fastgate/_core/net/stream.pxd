@@ -39,6 +39,7 @@ cdef status_t stream_write(stream_t *stream, iovec *parts, unsigned n) noexcept 
 cdef status_t stream_send(stream_t *stream, const char *data, size_t len) noexcept nogil
 cdef status_t stream_flush(stream_t *stream) noexcept nogil     # OK: nothing pending; AGAIN; CLOSED
 cdef void stream_shut_write(stream_t *stream) noexcept nogil    # FIN, after what is pending
+cdef uint64_t stream_taken(stream_t *stream) noexcept nogil     # bytes the peer took, as far as the kernel knows
 cdef int stream_error(stream_t *stream) noexcept nogil          # SO_ERROR, and forgets it
 
 

@@ -1,6 +1,7 @@
 """Reading, writing and closing a connected socket."""
 
 from libc.errno cimport EAGAIN, EINTR, errno
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put, buffer_t, buffer_take
@@ -9,10 +10,12 @@ from fastgate._core.includes.epoll cimport EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHU
 from fastgate._core.includes.socket cimport (
     MSG_NOSIGNAL,
     SHUT_WR,
+    SIOCOUTQ,
     SOL_SOCKET,
     SO_ERROR,
     close,
     getsockopt,
+    ioctl,
     iovec,
     msghdr,
     recv,
@@ -142,6 +145,14 @@ cdef void stream_shut_write(stream_t *stream) noexcept nogil:
     stream.is_write_shut = True
     if buffer_len(&stream.out) == 0 and not stream.is_connecting:
         shutdown(stream.source.fd, SHUT_WR)
+
+
+cdef uint64_t stream_taken(stream_t *stream) noexcept nogil:
+    """Of a TCP socket: what was sent and acknowledged. The kernel alone may hold megabytes for a peer that reads nothing."""
+    cdef int unacknowledged = 0
+    if ioctl(stream.source.fd, SIOCOUTQ, &unacknowledged) != 0 or <uint64_t>unacknowledged > stream.sent:
+        return stream.sent
+    return stream.sent - <uint64_t>unacknowledged
 
 
 cdef int stream_error(stream_t *stream) noexcept nogil:

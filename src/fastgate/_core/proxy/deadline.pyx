@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
-from fastgate._core.net.stream cimport stream_pending
+from fastgate._core.net.stream cimport stream_pending, stream_taken
 from fastgate._core.proxy.exchange cimport downstream_t, exchange_t, lane_t
 from fastgate._core.proxy.pace cimport pace_deadline_ns, pace_pause, pace_wait
 from fastgate._core.reactor.timer cimport TIMER_NEVER, timer_arm, timer_disarm
@@ -32,19 +32,19 @@ cdef void deadline_arm(downstream_t *client) noexcept nogil:
     if exchange.is_tunnel and not exchange.is_answered:
         return                      # tunnel_pump arms
     settings = &exchange.snapshot.settings
-    if not exchange.parser.is_head_done:
+    if not exchange.parser.is_head_done and not exchange.is_answered:
         deadline_ns = exchange.opened_ns + settings.timeouts.client_header
     elif deadline_waits_for_body(exchange):
         pace_wait(&client.reading, now_ns, client.received)
         deadline_ns = pace_deadline_ns(
-            &client.reading, settings.timeouts.client_body, settings.min_rate, client.received
+            &client.reading, settings.timeouts.client_body, settings.min_rate
         )
     else:
         pace_pause(&client.reading, now_ns)
     if stream_pending(&client.stream):
-        pace_wait(&client.writing, now_ns, client.stream.sent)
+        pace_wait(&client.writing, now_ns, stream_taken(&client.stream))
         other_ns = pace_deadline_ns(
-            &client.writing, settings.timeouts.client_write, settings.min_rate, client.stream.sent
+            &client.writing, settings.timeouts.client_write, settings.min_rate
         )
         deadline_ns = other_ns if other_ns < deadline_ns else deadline_ns
     else:

@@ -122,8 +122,6 @@ cdef void downstream_close(downstream_t *client) noexcept nogil:
         return
     if exchange != NULL:
         client.exchange = NULL
-        if exchange.is_tunnel and not exchange.is_answered:
-            own_add_u64(&lane.reactor.counters.tunnels, <uint64_t>-1)
         attempt_drop(exchange, False)
         if exchange.input_len:
             log_exchange(exchange)
@@ -147,12 +145,9 @@ cdef void downstream_drain(lane_t *lane) noexcept nogil:
             # A request may have come that epoll has not told of yet: it is served.
             client.stream.is_readable = True
             _read(client)
-            if client.exchange == NULL and stream_is_open(&client.stream) and not client.is_lingering:
-                if client.received:
-                    downstream_close(client)
-                else:
-                    # Just accepted: its request is on the way.
-                    timer_arm(&lane.reactor.wheel, &client.timer, lane.reactor.now_ns + FIRST_REQUEST_NS)
+            if not client.received and stream_is_open(&client.stream):
+                # Just accepted: its request is on the way.
+                timer_arm(&lane.reactor.wheel, &client.timer, lane.reactor.now_ns + FIRST_REQUEST_NS)
         client = next
 
 
@@ -165,6 +160,9 @@ cdef void _on_timer(timer_t *timer) noexcept nogil:
     if exchange == NULL or client.is_lingering or exchange.is_tunnel:
         downstream_close(client)
         return
+    deadline_arm(client)
+    if client.timer.deadline_ns > lane.reactor.now_ns:
+        return                          # it took some of its answer, which no event told
     own_add_u64(&lane.reactor.counters.timeouts_client, 1)
     if exchange.is_head_sent:
         # Too slow to take its answer, or to finish its request while being answered.
@@ -244,7 +242,7 @@ cdef void _next(downstream_t *client) noexcept nogil:
     cdef exchange_t *exchange = client.exchange
     cdef bint is_whole = exchange.parser.is_complete
     log_exchange(exchange)
-    if client.is_closing or not is_whole or gate_is_draining(client.lane.gate):
+    if client.is_closing or not is_whole:
         client.exchange = NULL
         exchange_close(exchange)
         if client.stream.is_readable or not is_whole:
@@ -261,6 +259,9 @@ cdef void _next(downstream_t *client) noexcept nogil:
     pace_reset(&client.reading)
     pace_reset(&client.writing)
     deadline_arm(client)
+    if gate_is_draining(client.lane.gate):
+        # Not told to close yet: what it sent ahead is served, else _read closes.
+        client.stream.is_readable = True
     if client.exchange != NULL or client.stream.is_readable:
         reactor_defer(&client.lane.reactor, &client.stream.source)
 
@@ -457,6 +458,8 @@ cdef void _read(downstream_t *client) noexcept nogil:
             if exchange.input_len == 0:
                 exchange_close(exchange)        # nothing of a request yet: idle connections hold no exchange
                 client.exchange = NULL
+                if client.received and gate_is_draining(client.lane.gate):
+                    downstream_close(client)
                 return
             break
         if n <= 0:
@@ -485,8 +488,8 @@ cdef void _on_flushed(downstream_t *client) noexcept nogil:
         return
     if exchange.is_answered:
         _next(client)
-    elif exchange.connection != NULL and exchange.is_head_sent:
-        receive_resume(exchange)
+    elif exchange.connection != NULL:
+        receive_resume(exchange)        # held back by what was pending: an answer's part, or 1xx
 
 
 cdef bint _begin_carried(downstream_t *client) noexcept nogil:

@@ -18,7 +18,7 @@ from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.route.pattern cimport pattern_scratch_t
-from fastgate._core.snapshot.snapshot cimport route_t, snapshot_t
+from fastgate._core.snapshot.snapshot cimport route_t, service_t, snapshot_t
 from fastgate._core.upstream.balancer.policy cimport pick_t
 from fastgate._core.upstream.peer cimport PEER_NAME_BYTES
 from fastgate._core.upstream.connection cimport connection_t, on_connection_cb
@@ -94,13 +94,24 @@ cdef struct downstream_t:
     uint8_t is_closing              # close when everything is sent
 
 
+cdef struct tunnel_t:
+    # What a tunnel keeps of its snapshot, which it lets go of: tunnels outlive many. Owner: its
+    # exchange. Its reactor only. Dies in exchange_close.
+    route_t route                   # name and series, with a reference of its own
+    service_t service               # name
+    uint64_t idle_ns
+    char names[8]                   # the two names, as long as they are
+
+
 cdef struct exchange_t:
     # One request and its answer. Owner: its downstream. One reactor. EXCHANGE_BYTES with
     # `room` behind it; given back to the lane in exchange_close.
     exchange_t *next_spare
     lane_t *lane
     downstream_t *client
-    snapshot_t *snapshot            # pinned: live[reactor] counts this exchange
+    snapshot_t *snapshot            # pinned: live[reactor] counts this exchange; NULL: a tunnel
+    uint64_t snapshot_number
+    tunnel_t *tunnel                # NULL: none
     const route_t *route            # NULL: not found yet, or none
     connection_t *connection        # the upstream's; NULL: none now
     # the request
@@ -146,6 +157,7 @@ cdef struct exchange_t:
     uint64_t opened_ns
     uint64_t head_ns                # request head complete
     uint64_t forwarded_ns           # first given to a connection
+    uint64_t tried_ns               # given to the current connection
     uint64_t answered_ns            # answer head complete
     uint64_t ended_ns               # answer complete
     uint8_t source                  # access_source_t
@@ -179,6 +191,7 @@ cdef struct exchange_t:
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
+cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
 cdef span_t exchange_path(const exchange_t *exchange) noexcept nogil
 cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil

@@ -4,12 +4,14 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
-from fastgate._core.base.atomics cimport atomic_load_u64, own_add_u64
+from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_release, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.parser cimport parser_close, parser_open_request
+from fastgate._core.observe.series cimport series_ref, series_unref
 from fastgate._core.reactor.reactor cimport reactor_random
+from fastgate._core.snapshot.snapshot cimport live_t
 
 
 cdef enum:
@@ -47,6 +49,7 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
     exchange.lane = lane
     exchange.client = client
     exchange.snapshot = lane.snapshot
+    exchange.snapshot_number = lane.snapshot.number
     own_add_u64(&lane.snapshot.live[lane.reactor.index].exchanges, 1)
     own_add_u64(&lane.reactor.counters.requests_active, 1)
     exchange.input = exchange.room
@@ -69,6 +72,45 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
     return exchange
 
 
+cdef void _unpin(exchange_t *exchange) noexcept nogil:
+    """Released: whoever sees the count may free the snapshot, which was read until now."""
+    cdef live_t *live = &exchange.snapshot.live[exchange.lane.reactor.index]
+    atomic_store_u64_release(&live.exchanges, live.exchanges - 1)
+    exchange.snapshot = NULL
+
+
+cdef span_t _keep_name(char *at, span_t name) noexcept nogil:
+    memcpy(at, name.at, name.len)
+    return span_of(at, name.len)
+
+
+cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil:
+    cdef const route_t *route = exchange.route
+    cdef tunnel_t *tunnel = <tunnel_t *>malloc(sizeof(tunnel_t) + route.name.len + route.service.name.len)
+    if tunnel == NULL:
+        return False
+    memset(tunnel, 0, sizeof(tunnel_t))
+    tunnel.idle_ns = exchange.snapshot.settings.timeouts.tunnel
+    tunnel.route.name = _keep_name(tunnel.names, route.name)
+    tunnel.service.name = _keep_name(tunnel.names + route.name.len, route.service.name)
+    tunnel.route.service = &tunnel.service
+    tunnel.route.series = route.series
+    if route.series != NULL:
+        series_ref(route.series)
+    exchange.route = &tunnel.route
+    exchange.tunnel = tunnel
+    own_add_u64(&exchange.lane.reactor.counters.tunnels, 1)
+    _unpin(exchange)
+    return True
+
+
+cdef void _tunnel_free(exchange_t *exchange) noexcept nogil:
+    if exchange.tunnel.route.series != NULL:
+        series_unref(exchange.tunnel.route.series)
+    free(exchange.tunnel)
+    own_add_u64(&exchange.lane.reactor.counters.tunnels, <uint64_t>-1)
+
+
 cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
     if exchange.input != exchange.room:
@@ -83,7 +125,10 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     buffer_clear(&exchange.answer_input)
     parser_close(&exchange.parser)
     parser_close(&exchange.answer_parser)
-    own_add_u64(&exchange.snapshot.live[lane.reactor.index].exchanges, <uint64_t>-1)
+    if exchange.tunnel != NULL:
+        _tunnel_free(exchange)
+    else:
+        _unpin(exchange)
     own_add_u64(&lane.reactor.counters.requests_active, <uint64_t>-1)
     if lane.n_spare < LANE_SPARE_EXCHANGES:
         exchange.next_spare = lane.spare

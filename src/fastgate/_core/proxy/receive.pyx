@@ -60,7 +60,6 @@ cdef status_t _switch_protocols(exchange_t *exchange) noexcept nogil:
         return FAILED
     if exchange.is_websocket and not websocket_check_answer(&exchange.request, &exchange.answer):
         return FAILED
-    exchange.is_tunnel = True
     return OK
 
 
@@ -78,7 +77,7 @@ cdef status_t _on_head(parser_t *parser) noexcept nogil:
     exchange.answered_ns = lane.reactor.now_ns
     exchange.upstream_status = <uint16_t>status
     ewma_observe(
-        exchange.connection.peer, lane.reactor.now_ns - exchange.forwarded_ns, lane.reactor.now_ns
+        exchange.connection.peer, lane.reactor.now_ns - exchange.tried_ns, lane.reactor.now_ns
     )
     if status == 101:
         if _switch_protocols(exchange) != OK:
@@ -92,6 +91,7 @@ cdef status_t _on_head(parser_t *parser) noexcept nogil:
     buffer_clear(&exchange.kept)
     exchange.status = <uint16_t>status
     exchange.source = SOURCE_UPSTREAM
+    exchange.is_tunnel = status == 101
     exchange.is_head_sent = True
     return OK
 

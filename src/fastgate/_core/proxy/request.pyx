@@ -8,6 +8,7 @@ from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_trim
 from fastgate._core.base.status cimport OK, status_t
+from fastgate._core.http.connection_options cimport connection_has
 from fastgate._core.http.cookie cimport cookie_find
 from fastgate._core.http.message cimport (
     HEADER_COOKIE,
@@ -237,6 +238,8 @@ cdef void _read_upgrade(exchange_t *exchange) noexcept nogil:
         return
     if exchange.parser.framing != FRAMING_NONE or request.http_minor == 0:
         return
+    if not connection_has(request, span_of(b"upgrade", 7)):
+        return                  # not meant for this hop (RFC 9110 section 7.8)
     for i in range(settings.n_upgrades):
         if span_ieq(token, settings.upgrades[i]):
             exchange.is_upgrade = True

@@ -16,7 +16,7 @@ from fastgate._core.net.stream cimport (
     stream_t,
 )
 from fastgate._core.proxy.attempt cimport attempt_drop
-from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, downstream_t, exchange_t, lane_t
+from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, downstream_t, exchange_into_tunnel, exchange_t, lane_t
 from fastgate._core.reactor.reactor cimport reactor_defer
 from fastgate._core.reactor.timer cimport timer_arm, timer_disarm
 
@@ -25,8 +25,8 @@ cdef enum:
     READS_PER_EVENT = 8
 
 
-cdef status_t _copy(lane_t *lane, stream_t *source, stream_t *target) noexcept nogil:
-    """Until the source is empty or the target full. CLOSED: one of them is gone."""
+cdef status_t _copy(lane_t *lane, stream_t *source, stream_t *target, uint64_t *copied) noexcept nogil:
+    """Until the source is empty or the target full; adds to `copied`. CLOSED: one of them is gone."""
     cdef ssize_t n
     cdef int reads
     for reads in range(READS_PER_EVENT):
@@ -38,17 +38,29 @@ cdef status_t _copy(lane_t *lane, stream_t *source, stream_t *target) noexcept n
         if n == READ_END:
             stream_shut_write(target)
             return OK
+        if n > 0:
+            copied[0] += <uint64_t>n
         if n < 0 or stream_send(target, lane.input, <size_t>n) != OK:
             return CLOSED
     reactor_defer(&lane.reactor, &source.source)
     return OK
 
 
+cdef void _end(exchange_t *exchange) noexcept nogil:
+    exchange.is_answered = True
+    exchange.is_aborted = True              # nothing more to say: just close
+    exchange.ended_ns = exchange.lane.reactor.now_ns
+    attempt_drop(exchange, False)
+    exchange.lane.on_over(exchange)
+
+
 cdef void tunnel_start(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
     cdef uint64_t extra = exchange.input_len - exchange.input_used
     timer_disarm(&exchange.connection.timer)
-    own_add_u64(&lane.reactor.counters.tunnels, 1)
+    if not exchange_into_tunnel(exchange):
+        _end(exchange)
+        return
     # What the client sent right behind its handshake belongs to the tunnel.
     if extra:
         stream_send(&exchange.connection.stream, exchange.input + exchange.input_used, extra)
@@ -70,18 +82,17 @@ cdef void tunnel_pump(exchange_t *exchange) noexcept nogil:
     cdef downstream_t *client = exchange.client
     cdef stream_t *down = &client.stream
     cdef stream_t *up = &exchange.connection.stream
+    cdef uint64_t received = client.received
+    cdef bint is_over
     timer_arm(
         &lane.reactor.wheel, &client.timer,
-        lane.reactor.now_ns + exchange.snapshot.settings.timeouts.tunnel,
+        lane.reactor.now_ns + exchange.tunnel.idle_ns,
     )
-    if (
+    is_over = (
         stream_flush(down) == CLOSED or stream_flush(up) == CLOSED
-        or _copy(lane, down, up) != OK or _copy(lane, up, down) != OK
+        or _copy(lane, down, up, &client.received) != OK or _copy(lane, up, down, &exchange.body_bytes_out) != OK
         or (_has_ended(down, up) and _has_ended(up, down))
-    ):
-        own_add_u64(&lane.reactor.counters.tunnels, <uint64_t>-1)
-        exchange.is_answered = True
-        exchange.is_aborted = True          # nothing more to say: just close
-        exchange.ended_ns = lane.reactor.now_ns
-        attempt_drop(exchange, False)
-        lane.on_over(exchange)
+    )
+    own_add_u64(&lane.reactor.counters.bytes_in, client.received - received)
+    if is_over:
+        _end(exchange)

@@ -114,7 +114,8 @@ cdef void connection_close(connection_t *connection) noexcept nogil:
 
 
 cdef bint connection_is_acked(connection_t *connection, uint64_t sent_before) noexcept nogil:
-    """False proves that no byte sent since reached the peer: TCP_INFO counts acknowledged bytes.
+    """False after an orderly end proves that no byte sent since reached the peer: TCP_INFO counts
+    acknowledged bytes, and a FIN acknowledges all that came before it.
 
     The kernel counts the SYN as one, hence the 1.
     """

@@ -14,7 +14,8 @@ cdef struct failed_try_t:
     fault_t fault
     bint is_reused              # on a pooled connection
     bint is_idempotent          # RFC 9110 section 9.2.2
-    bint is_acked               # the peer's kernel took bytes of the request
+    bint is_sent                # our kernel took bytes of the request
+    bint is_acked               # the peer's kernel acknowledged bytes of it
     bint is_answer_begun        # a byte of an answer came
     bint keeps_body             # the request can be sent again whole
     bint has_retries_left
