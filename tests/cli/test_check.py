@@ -31,6 +31,12 @@ def test_ok(check):
     assert check(GOOD) == (0, "OK: 1 service, 2 routes, 0 upstreams\n", "")
 
 
+def test_writes_nothing(check, tmp_path):
+    for path in (tmp_path / "access.log", tmp_path / "no-directory/access.log"):
+        assert check(GOOD + f"gateway: {{access_log: {path}}}\n")[0] == 0
+        assert not path.exists()
+
+
 def test_every_error_with_its_line(check):
     code, out, err = check(GOOD.replace("url:", "utl:").replace("[/a]", "[7]"))
     assert (code, out) == (1, "")

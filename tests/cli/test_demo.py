@@ -45,10 +45,16 @@ def test_what_it_prints_works_and_nothing_stays(demo, tmp_path):
         client.send("hello")
         assert client.recv() == "hello"
 
+    stream_url = shlex.split(stream, comments=True)[-1]
+    under_way = subprocess.Popen(["curl", "-sN", stream_url], stdout=subprocess.PIPE)
+    assert under_way.stdout.readline()          # it may be cut off: nothing is said of that
+
     config = re.search(r"configuration is (\S+):", demo.hints)[1]
     assert os.path.exists(config)
     demo.send_signal(signal.SIGINT)
+    under_way.stdout.close()
     assert demo.wait(20) == 0
+    under_way.wait(20)
     demo.err.join(5)
     assert demo.err.text() == ""
     assert not os.path.exists(config) and os.listdir(tmp_path) == []

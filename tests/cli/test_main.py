@@ -87,7 +87,7 @@ def test_configuration_from_the_environment(tmp_path):
 def test_flags_become_overrides():
     parse = main.build_parser().parse_args
     assert options.flags(parse(["run"])) == {}
-    given = options.flags(parse(["run", "--listen", "a:1", "--listen", "unix:/b", "--status-listen", "off",
+    given = options.flags(parse(["run", "--listen", "a:1", "--proxy-listen", "unix:/b", "--status-listen", "off",
                                      "--workers", "2", "--log-level", "debug", "--access-log", "off"]))
     assert given == {"proxy_listen": ["a:1", "unix:/b"], "status_listen": "off", "workers": 2, "log_level": "debug",
                      "access_log": "off"}

@@ -22,7 +22,7 @@ acls:
 
 def test_consumers_are_taken_with_a_warning():
     (warning,) = loaded(CONSUMERS).warnings
-    assert warning.startswith("1 consumers, 2 keyauth_credentials") and "4 acls" in warning and "nothing" in warning
+    assert warning.startswith("1 consumer, 2 keyauth_credentials") and "4 acls" in warning and "nothing" in warning
 
 
 @pytest.mark.parametrize("text, path, part", [

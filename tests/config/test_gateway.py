@@ -103,3 +103,9 @@ def test_value_is_refused(key, value, path, part):
 
 def test_section_that_is_no_mapping_is_refused():
     assert [(e.line, e.path) for e in errors_of(HEAD + "gateway: [a]\n")] == [(2, "gateway")]
+
+
+def test_more_listeners_than_a_reactor_takes():
+    addresses = [f"127.0.0.1:{port}" for port in range(9000, 9033)]
+    assert loaded(gateway_with(proxy_listen=addresses[:32])).gateway["proxy_listen"] == addresses[:32]
+    assert "the most allowed is 32" in the_error(gateway_with(proxy_listen=addresses)).message

@@ -99,7 +99,7 @@ def test_path_is_refused(path, part):
     ({"expression": "true"}, "expression", "expressions router"),
     ({"priority": 1}, "priority", "expressions router"),
     ({"https_redirect_status_code": 200}, "https_redirect_status_code", "426, 301, 302, 307, 308"),
-    ({"path_handling": "v1"}, "path_handling", "use one of v0"),
+    ({"path_handling": "v1"}, "path_handling", "use v0"),
     ({"strip_path": "yes"}, "strip_path", "true or false"),
     ({"regex_priority": "high"}, "regex_priority", "integer"),
     ({"path": "/a"}, "path", 'did you mean "paths"'),

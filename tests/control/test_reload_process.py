@@ -21,7 +21,7 @@ def test_by_command(gateway, upstream):
     assert requests.get(running.url + "/new").status_code == 404
     running.write_config(to(upstream.url, "/new"))
     code, out, err = cli(running, "reload")
-    assert code == 0 and out.startswith("reloaded: snapshot 2, 1 services, 1 routes") and err == ""
+    assert code == 0 and out.startswith("reloaded: snapshot 2, 1 service, 1 route") and err == ""
     assert requests.get(running.url + "/new").text == "answer"
     assert requests.get(running.url + "/old").status_code == 404
     code, out, err = cli(running, "stop")

@@ -8,8 +8,9 @@ from fastgate.cli import options
 NAME = "check"
 HELP = "validate a configuration"
 DESCRIPTION = """\
-Reads a configuration as `run` does, compiles it (regular expressions too), and says what is wrong with
-it, all of it at once, one `file:line: path: message` a line. Starts nothing, listens nowhere."""
+Reads a configuration as `run` does, compiles it (regular expressions too), and says all that is wrong
+with it at once: one line each, `file:line: path: message`. Opens no socket, writes no file, looks up no
+name. Exit code 0: it is good (warnings may be printed); 1: it is not."""
 EXAMPLES = (
     "fastgate check",
     "fastgate check -c /etc/fastgate/fastgate.yaml && fastgate reload -c /etc/fastgate/fastgate.yaml",
@@ -35,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     for error in report.errors:
         print(error, file=sys.stderr)
     if report.errors:
-        print(f"{args.config}: {len(report.errors)} error{'s' if len(report.errors) > 1 else ''}", file=sys.stderr)
+        print(f"{args.config}: {options.counted(len(report.errors), 'errors')}", file=sys.stderr)
         return 1
-    print("OK: " + ", ".join(f"{count} {name if count != 1 else name[:-1]}" for name, count in report.counts.items()))
+    print("OK: " + ", ".join(options.counted(count, name) for name, count in report.counts.items()))
     return 0

@@ -58,7 +58,7 @@ HINTS = """
 fastgate demo is running. Try, in another terminal:
 
   curl {url}/get                              # answered by two targets in turn
-  curl {url}/api/users?page=2                 # the upstream sees /users
+  curl '{url}/api/users?page=2'               # the upstream sees /users
   curl -H 'X-Version: beta' {url}/get         # this header has a route of its own
   curl -d 'hello' {url}/post
   curl -N {url}/stream                        # server-sent events, as they come
@@ -72,9 +72,9 @@ Ctrl-C ends the demo.
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", metavar="ADDR", help="host:port (default: 127.0.0.1:8000, or a free port)")
+    parser.add_argument("--listen", metavar="ADDR", help="where to listen: host:port (default: 127.0.0.1:8000, or a free port)")
     parser.add_argument("--workers", metavar="N", type=options.workers, default=1,
-                        help="reactors, 1 to 64, or auto (default: 1)")
+                        help="reactor threads: 1 to 64, or auto, one for each core (default: 1)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -119,7 +119,7 @@ def free_port(usual: int) -> int:
 async def _begin(lifecycle: "Lifecycle", upstreams: "list[DemoUpstream]", status_listen: str, config: str) -> None:
     for upstream in upstreams:
         await upstream.start()
-    url = f"http://{lifecycle.listeners[0].address}"
+    url = f"http://{lifecycle.plane.listeners[0].address}"
     print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"),
                        config=config), flush=True)
 

@@ -28,7 +28,7 @@ class DemoUpstream:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         self._server: asyncio.AbstractServer | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task | None] = {}
 
     async def start(self) -> None:
         self._server = await asyncio.start_server(self._serve, sock=self._socket, limit=HEAD_LIMIT)
@@ -37,12 +37,14 @@ class DemoUpstream:
         """Ends its connections too. On the loop, when it has been started."""
         if self._server is not None:
             self._server.close()
-        for writer in self._connections:
+        for writer, task in self._connections.items():
             writer.transport.abort()
+            if task is not None:
+                task.cancel()           # it may be asleep between two events
         self._socket.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        self._connections[writer] = asyncio.current_task()
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 method, target, headers = _parse_head(head)
@@ -58,8 +60,10 @@ class DemoUpstream:
                 await writer.drain()
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ValueError):
             pass        # the gateway closed the connection, or asked for more than a demo does
+        except asyncio.CancelledError:
+            pass        # the demo ends; before Python 3.12, streams log a cancelled task as an error
         finally:
-            self._connections.discard(writer)
+            self._connections.pop(writer, None)
             writer.close()
 
     def _send_echo(self, writer: asyncio.StreamWriter, method: str, target: str, headers: dict, body: bytes) -> None:

@@ -15,28 +15,32 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def add_unknown_plugins(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-unknown-plugins", action="store_true",
                         default=os.environ.get("FASTGATE_ALLOW_UNKNOWN_PLUGINS", "").lower() in ON,
-                        help="load the rest of a file that has plugins this version hasn't "
-                             "($FASTGATE_ALLOW_UNKNOWN_PLUGINS=1)")
+                        help="leave out plugins this version does not have, and list them, instead of refusing the "
+                             "file ($FASTGATE_ALLOW_UNKNOWN_PLUGINS=1)")
 
 
 def add_control_socket(parser: argparse.ArgumentParser, timeout_s: float) -> None:
     parser.add_argument("--control-socket", metavar="PATH",
-                        help="of the gateway meant (default: found by the configuration file's path)")
+                        help="the gateway's control socket (default: found by the configuration file's path)")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, default=timeout_s,
-                        help=f"how long to wait for it (default: {timeout_s:g})")
+                        help=f"how long to wait for the gateway (default: {timeout_s:g})")
 
 
 def add_overrides(parser: argparse.ArgumentParser) -> None:
     """Flags that win over the variables of the same name, which win over the file's `gateway:` section."""
-    group = parser.add_argument_group("overrides of the gateway: section (each also as a variable)")
-    group.add_argument("--listen", metavar="ADDR", action="append",
-                       help="host:port, [v6]:port or unix:/path; may be repeated "
+    group = parser.add_argument_group(
+        "instead of the file's gateway: section",
+        "Each is also an environment variable. A flag wins over the variable, the variable over the file.")
+    group.add_argument("--listen", "--proxy-listen", dest="listen", metavar="ADDR", action="append",
+                       help="where clients connect: host:port, [IPv6]:port or unix:/path; may be repeated "
                             "($FASTGATE_PROXY_LISTEN, commas between)")
-    group.add_argument("--status-listen", metavar="ADDR", help="host:port or off ($FASTGATE_STATUS_LISTEN)")
-    group.add_argument("--workers", metavar="N", type=workers, help="reactors, 1 to 64, or auto ($FASTGATE_WORKERS)")
-    group.add_argument("--log-level", choices=("debug", "info", "notice", "warn", "error"),
-                       help="of the error log ($FASTGATE_LOG_LEVEL)")
-    group.add_argument("--access-log", metavar="WHERE", help="stdout, off or a file ($FASTGATE_ACCESS_LOG)")
+    group.add_argument("--status-listen", metavar="ADDR",
+                       help="where /status and /metrics are: host:port, or off ($FASTGATE_STATUS_LISTEN)")
+    group.add_argument("--workers", metavar="N", type=workers,
+                       help="reactor threads: 1 to 64, or auto, one for each core ($FASTGATE_WORKERS)")
+    group.add_argument("--log-level", metavar="LEVEL", choices=("debug", "info", "notice", "warn", "error"),
+                       help="debug, info, notice, warn or error ($FASTGATE_LOG_LEVEL)")
+    group.add_argument("--access-log", metavar="WHERE", help="stdout, off or a file's path ($FASTGATE_ACCESS_LOG)")
 
 
 def flags(args: argparse.Namespace) -> dict:
@@ -53,6 +57,11 @@ def missing_config(path: str) -> str | None:
     if path == DEFAULT_CONFIG:
         return f"there is no {DEFAULT_CONFIG} here: name a file with -c FILE, or try `fastgate demo`"
     return f"{path}: no such file"
+
+
+def counted(count: int, plural: str) -> str:
+    """"1 route", "2 routes"."""
+    return f"{count} {plural if count != 1 else plural[:-1]}"
 
 
 def workers(text: str) -> int | str:

@@ -8,8 +8,8 @@ from fastgate.cli import options
 NAME = "reload"
 HELP = "make the running gateway read its configuration again"
 DESCRIPTION = """\
-All or nothing: the whole file is compiled and published at once, with no request lost, or the old
-configuration goes on, the errors are printed here and the exit code is 1."""
+Tells the gateway that runs this file to read it again. All or nothing: the whole file is taken at once,
+with no request lost; or the old configuration goes on, the errors are printed here and the exit code is 1."""
 EXAMPLES = (
     "fastgate reload",
     "fastgate reload -c /etc/fastgate/fastgate.yaml",
@@ -36,6 +36,6 @@ def run(args: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
         print("refused: the old configuration goes on", file=sys.stderr)
         return 1
-    print(f"reloaded: snapshot {answer['number']}, {answer['services']} services, {answer['routes']} routes, "
-          f"in {answer['took_ms']} ms")
+    print(f"reloaded: snapshot {answer['number']}, {options.counted(answer['services'], 'services')}, "
+          f"{options.counted(answer['routes'], 'routes')}, in {answer['took_ms']} ms")
     return 0

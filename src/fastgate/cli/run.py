@@ -8,8 +8,9 @@ from fastgate.cli import options
 NAME = "run"
 HELP = "run the gateway"
 DESCRIPTION = """\
-Runs the gateway in the foreground until SIGTERM or Ctrl-C, which drain it (a second one quits).
-SIGHUP reloads the configuration, SIGUSR1 reopens the log files."""
+Runs the gateway in the foreground. SIGTERM or Ctrl-C ends it: requests that run are finished first, a
+second one quits at once. SIGHUP reloads the configuration, SIGUSR1 reopens the access log.
+Exit codes: 0 ended; 1 not started, or requests were cut by a second signal; 70 crashed."""
 EXAMPLES = (
     "fastgate run",
     "fastgate run -c /etc/fastgate/fastgate.yaml",

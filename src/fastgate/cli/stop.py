@@ -8,8 +8,8 @@ from fastgate.cli import options
 NAME = "stop"
 HELP = "drain the running gateway and end it"
 DESCRIPTION = """\
-The gateway stops accepting, finishes the requests it has (up to gateway.timeouts.drain), flushes its
-logs and ends. Returns when it has ended."""
+Tells the gateway that runs this file to end: it stops accepting, finishes the requests it has (for at
+most gateway.timeouts.drain), flushes its logs and ends. Returns when it has."""
 EXAMPLES = (
     "fastgate stop",
     "fastgate stop -c /etc/fastgate/fastgate.yaml --timeout 10",

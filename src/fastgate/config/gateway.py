@@ -12,6 +12,7 @@ from .scalars import type_problem
 from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, one_of, text
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}\Z")
+_MOST_LISTENERS = 32     # LANE_MAX_LISTENERS of _core/proxy/exchange.pxd
 
 
 def listen_problem(value: str) -> str | None:
@@ -27,7 +28,7 @@ def listen_problem(value: str) -> str | None:
 
 
 def _one_or_list(of: Check) -> Check:
-    several = array(of, is_set=True, needs_one=True)
+    several = array(of, is_set=True, needs_one=True, most=_MOST_LISTENERS)
 
     def read(value: Any, problems: Problems) -> Any:
         return several([value] if isinstance(value, str) else value, problems)

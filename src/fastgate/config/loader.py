@@ -12,6 +12,7 @@ from typing import Any, Callable
 
 from . import overrides, patterns, reader, references, substitution
 from .consumers import CREDENTIALS
+from .entities import singular
 from .errors import ConfigError, ConfigErrors, path_text, shown
 from .gateway import GATEWAY
 from .model import Model
@@ -197,7 +198,8 @@ def _warnings(rows: references.Rows, gateway: dict[str, Any]) -> list[str]:
         if not service["enabled"]:
             warnings.append(f"{path_text(path)}: the service {shown(default_name(service))} is disabled: it and its "
                             "routes are left out")
-    present = [f"{len(rows[name])} {name}" for name in ("consumers", *CREDENTIALS) if rows[name]]
+    present = [f"{len(rows[name])} {name if len(rows[name]) > 1 else singular(name)}"
+               for name in ("consumers", *CREDENTIALS) if rows[name]]
     if present:
         warnings.append(f"{', '.join(present)}: read and checked, but nothing in this version uses them")
     if "h2c" in gateway["allowed_upgrades"]:

@@ -112,7 +112,7 @@ def boolean(value: Any, problems: Problems) -> Any:
 
 def one_of(*choices: Any, not_yet: tuple[str, ...] = ()) -> Check:
     """One of `choices` (texts or integers). `not_yet`: values Kong knows and this version lacks."""
-    listed = ", ".join(map(str, choices))
+    listed = ("one of " if len(choices) > 1 else "") + ", ".join(map(str, choices))
     are_numbers = isinstance(choices[0], int)
 
     def read(value: Any, problems: Problems) -> Any:
@@ -123,14 +123,14 @@ def one_of(*choices: Any, not_yet: tuple[str, ...] = ()) -> Check:
             if value in choices:
                 return value
             if value in not_yet:
-                problems.append(((), f"{shown(value)} is not in this version; use one of {listed}"))
+                problems.append(((), f"{shown(value)} is not in this version; use {listed}"))
                 return None
             near = did_you_mean(value, choices, len(problems))
-            problems.append(((), f"expected one of {listed}, not {shown(value)}{near}"))
+            problems.append(((), f"expected {listed}, not {shown(value)}{near}"))
         elif are_numbers and type(value) is int and value in choices:
             return value
         else:
-            problems.append(((), type_problem(f"one of {listed}", value)))
+            problems.append(((), type_problem(listed, value)))
         return None
 
     return read

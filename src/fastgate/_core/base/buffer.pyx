@@ -15,7 +15,7 @@ cdef bint buffer_reserve(buffer_t *buffer, size_t len) noexcept nogil:
     cdef char *data
     if len <= buffer.capacity - buffer.end:
         return True
-    if used + len > LARGEST:
+    if len > LARGEST - used:
         return False
     if buffer.start:
         memmove(buffer.data, buffer.data + buffer.start, used)

@@ -1,7 +1,7 @@
 """Client addresses: from sockets, from text, to text, and against networks."""
 
 from libc.stdint cimport uint8_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
 from fastgate._core.includes.socket cimport AF_INET, AF_INET6, ntohs, sockaddr, sockaddr_in, sockaddr_in6
 
@@ -76,8 +76,8 @@ cdef bint address_parse(const char *text, size_t len, address_t *address_out) no
     cdef char copy[ADDRESS_TEXT_BYTES]
     cdef uint8_t four[4]
     memset(address_out, 0, sizeof(address_t))
-    if len == 0 or len >= ADDRESS_TEXT_BYTES:
-        return False
+    if len == 0 or len >= ADDRESS_TEXT_BYTES or memchr(text, 0, len) != NULL:
+        return False            # inet_pton would stop reading at a NUL
     memcpy(copy, text, len)
     copy[len] = 0
     if inet_pton(AF_INET, copy, four) == 1:

@@ -25,5 +25,5 @@ cdef struct listener_t:
     bint is_open
 
 
-cdef bint listener_open(listener_t *listener, reactor_t *reactor, int fd, bint is_shared) noexcept nogil
+cdef bint listener_open(listener_t *listener, reactor_t *reactor, int fd, bint is_shared) noexcept nogil    # False: not watched
 cdef void listener_close(listener_t *listener) noexcept nogil   # takes what is queued first

@@ -32,10 +32,12 @@ cdef listener_t *_listener_of(timer_t *timer) noexcept nogil:
     return <listener_t *>(<char *>timer - <size_t>&(<listener_t *>NULL).rest)
 
 
-cdef void _watch(listener_t *listener) noexcept nogil:
+cdef bint _watch(listener_t *listener) noexcept nogil:
     listener.source.on_event = _on_readable
     # A shared descriptor wakes one reactor for a connection, not all.
-    reactor_watch(listener.reactor, &listener.source, EPOLLIN | (EPOLLEXCLUSIVE if listener.is_shared else 0))
+    return reactor_watch(
+        listener.reactor, &listener.source, EPOLLIN | (EPOLLEXCLUSIVE if listener.is_shared else 0)
+    )
 
 
 cdef void _rest(listener_t *listener) noexcept nogil:
@@ -46,8 +48,9 @@ cdef void _rest(listener_t *listener) noexcept nogil:
 
 cdef void _on_rested(timer_t *timer) noexcept nogil:
     cdef listener_t *listener = _listener_of(timer)
-    if listener.is_open:
-        _watch(listener)
+    # The kernel may be without memory for it just now.
+    if listener.is_open and not _watch(listener):
+        _rest(listener)
 
 
 cdef bint _accept_one(listener_t *listener) noexcept nogil:
@@ -89,10 +92,9 @@ cdef bint listener_open(listener_t *listener, reactor_t *reactor, int fd, bint i
     listener.reactor = reactor
     listener.source.fd = fd
     listener.is_shared = is_shared
-    listener.is_open = True
     timer_init(&listener.rest, _on_rested)
-    _watch(listener)
-    return True
+    listener.is_open = _watch(listener)
+    return listener.is_open
 
 
 cdef void listener_close(listener_t *listener) noexcept nogil:
