@@ -41,7 +41,10 @@ def test_defaults_are_those_of_an_empty_file():
     ("access_log", {"format": "combined"}, {"path": "stdout", "format": "combined"}),
     ("access_log", {"path": False}, {"path": "off", "format": "json"}),
     ("header_prefix", "X-Kong", "X-Kong"),
-    ("allowed_upgrades", ["Foo", "foo", "bar/1"], None),
+    ("allowed_upgrades", ["Foo", "foo", "Bar/1.0"], ["foo", "bar/1.0"]),
+    ("allowed_upgrades", ["foo", "bar", "bar/"], None),
+    ("allowed_upgrades", ["foo", "bar", "/1"], None),
+    ("allowed_upgrades", ["foo", "bar", "bar/1/2"], None),
     ("control_socket", "/run/c", "/run/c"),
     ("control_socket", "", ""),
 ])

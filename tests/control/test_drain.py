@@ -3,7 +3,8 @@
 import asyncio
 import threading
 
-from fastgate.control.drain import join_reactors, wait_until_idle
+from fastgate.control.data_plane import join_threads
+from fastgate.control.drain import wait_until_idle
 
 
 def wait(counts, deadline_s=10.0, quit_after=None):
@@ -43,12 +44,12 @@ def test_told_to_quit():
 
 
 def test_threads_that_hang_are_named(monkeypatch):
-    monkeypatch.setattr("fastgate.control.drain.JOIN_S", 0.05)
+    monkeypatch.setattr("fastgate.control.data_plane.JOIN_S", 0.05)
     forever = threading.Event()
     good = threading.Thread(target=lambda: None, name="good")
     hung = threading.Thread(target=forever.wait, name="hung")
     for thread in (good, hung):
         thread.start()
-    assert join_reactors([good, hung]) == ["hung"]
+    assert join_threads([good, hung]) == ["hung"]
     forever.set()
     hung.join()

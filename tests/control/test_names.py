@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from fastgate.config import load_text
-from fastgate.control.names import Names, is_address, names_of
+from fastgate.control.host_names import is_address, names_of
+from fastgate.control.names import Names
 
 CONFIG = """
 _format_version: "3.0"

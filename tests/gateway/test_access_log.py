@@ -79,6 +79,14 @@ def test_refusals_are_logged(logged):
     assert all(record["source"] != "upstream" for record in records)
 
 
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", b"\x16\x03\x01 no HTTP\r\n\r\n"])
+def test_malformed_request_is_logged_with_its_sender(logged, data):
+    site, path = logged()
+    assert site.ask(data).status == 400
+    record = json.loads(lines(path, 1)[0])
+    assert (record["client_ip"], record["response"]["status"]) == ("127.0.0.1", 400)
+
+
 def test_failures_are_logged(logged):
     site, path = logged(answer(b"garbage\r\n\r\n", then_close=True))
     assert site.ask(get("/", method="POST", body=b"")).status == 502

@@ -105,6 +105,15 @@ def test_request_trailers_are_forwarded_or_dropped_never_merged(site):
     assert "x-sum" not in {name.lower() for name, _ in echoed["headers"]}
 
 
+def test_trailers_that_could_pass_for_headers_are_dropped(site):
+    """Some recipients merge trailers into the header: no way around what the gateway vouches for."""
+    bad = ("X-Forwarded-For: 10.0.0.1", "X-Real-IP: 10.0.0.1", "Forwarded: for=x", "Authorization: Basic eDp5", "Host: other",
+           "Cookie: a=b", "Content-Type: text/html", "Set-Cookie: a=b", "Via: 1.1 x")
+    data = get("/", "Transfer-Encoding: chunked", method="POST")
+    data += chunk_all([b"hello"], trailers="".join(f"{line}\r\n" for line in (*bad, "X-Sum: 5")).encode())
+    assert site.echo(data)["trailers"] == [["X-Sum", "5"]]
+
+
 def test_response_trailers_reach_a_client_that_takes_them(site):
     site.origin.script = answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
                                 b"5\r\nhello\r\n0\r\nX-Sum: 5\r\n\r\n")

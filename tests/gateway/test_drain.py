@@ -66,6 +66,38 @@ def test_term_finishes_requests_in_flight(held):
     assert site.process.wait() == 0
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("is_one_write", [True, False])
+def test_term_serves_what_was_sent_ahead(open_site, open_origin, is_one_write):
+    """The first answer's head could not say close yet, so the second request was rightly sent; its answer says it."""
+    gate = threading.Event()
+
+    def script(connection):
+        if connection.read().target == "/1":
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf")
+            gate.wait(20)
+            connection.send(b"rest")
+        else:
+            connection.reply(b"second")
+
+    origin = open_origin(script)
+    site = open_site(config_of(service(origin)), origin)
+    client = site.connect()
+    client.send(get("/1") + (get("/2") if is_one_write else b""))
+    assert client.head().get("connection") is None
+    client.until(b"half")
+    if not is_one_write:
+        client.send(get("/2"))
+    site.process.signal(signal.SIGTERM)
+    site.process.wait_for_log("drain")
+    gate.set()
+    assert client.exactly(4) == b"rest"
+    second = client.response()
+    assert (second.body, second.get("connection")) == (b"second", "close")
+    client.expect_end()
+    assert site.process.wait() == 0
+
+
 def test_term_refuses_new_connections(held):
     site, client, gate = held
     site.process.signal(signal.SIGTERM)

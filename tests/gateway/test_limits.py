@@ -49,6 +49,12 @@ def test_field_count_of_the_limit_passes_and_beyond_is_431(site):
     refused(site, get("/", *[f"X-{n}: {n}" for n in range(20)]), 431)
 
 
+def test_connection_options_beyond_1024_bytes_are_431(site):
+    """Each of them is compared with each field: thousands would cost milliseconds."""
+    passed(site, get("/", "Connection: " + ",".join(["a"] * 512)))
+    refused(site, get("/", "Connection: " + ",".join(["a"] * 256), "Connection: " + ",".join(["b"] * 258)), 431)
+
+
 def test_target_of_the_limit_passes_and_beyond_is_414(site):
     passed(site, get("/" + "a" * 999))
     refused(site, get("/" + "a" * 1000), 414, "URI too long")

@@ -91,6 +91,15 @@ def test_connect_that_times_out_goes_to_the_next_target(site_of, open_origin, de
     assert [site.ask(get()).text for _ in range(4)] == ["good"] * 4
 
 
+def test_time_lost_at_one_target_is_not_held_against_the_next(open_site, open_origin, deaf):
+    """Balancing by latency: the target that answers after another's connect timed out is the fast one."""
+    good = open_origin(named, name="good")
+    pool = upstream("pool", (deaf, 100), (good, 100), algorithm="latency")
+    site = open_site(config_of(service("pool", connect_timeout=300), upstreams=[pool]), good)
+    assert [site.ask(get()).text for _ in range(12)] == ["good"] * 12
+    assert site.metrics()["fastgate_upstream_connect_failures_total"] <= 2
+
+
 def test_connect_that_times_out_everywhere_is_504(site_of, deaf):
     response = site_of(deaf, connect_timeout=200, retries=1).ask(get())
     assert response.status == 504

@@ -63,6 +63,13 @@ def test_forwarded_for_recursive_skips_trusted_hops(trusting):
     assert fields(echoed, "x-real-ip") == ["203.0.113.7"]
 
 
+def test_forwarded_for_recursive_goes_on_in_the_line_before(trusting):
+    """A list may come in several lines (RFC 9110, 5.2); a hop may add its own."""
+    site = trusting(real_ip_header="X-Forwarded-For", real_ip_recursive=True)
+    echoed = site.echo(get("/", "X-Forwarded-For: 198.51.100.1, 203.0.113.7", "X-Forwarded-For: 127.0.0.9", "X-Forwarded-For: 127.0.0.8"))
+    assert fields(echoed, "x-real-ip") == ["203.0.113.7"]
+
+
 def test_forwarded_for_keeps_the_chain(trusting):
     echoed = trusting().echo(get("/", "X-Forwarded-For: 203.0.113.7"))
     assert fields(echoed, "x-forwarded-for") == ["203.0.113.7, 127.0.0.1"]

@@ -119,7 +119,7 @@ def free_port(usual: int) -> int:
 async def _begin(lifecycle: "Lifecycle", upstreams: "list[DemoUpstream]", status_listen: str, config: str) -> None:
     for upstream in upstreams:
         await upstream.start()
-    url = f"http://{lifecycle.listeners[0].address}"
+    url = f"http://{lifecycle.plane.listeners[0].address}"
     print(HINTS.format(url=url, status_url=f"http://{status_listen}", websocket=url.removeprefix("http"),
                        config=config), flush=True)
 

@@ -74,6 +74,12 @@ def _control_socket(value: Any, problems: Problems) -> Any:
     return "" if value == "" else _control_text(value, problems)
 
 
+def _upgrade_problem(value: str) -> str | None:
+    """RFC 9110, 7.8: a protocol's name, perhaps with a version."""
+    name, slash, version = value.partition("/")
+    return fields.token_problem(name) or (fields.token_problem(version) if slash else None)
+
+
 def _upgrades(value: Any, problems: Problems) -> Any:
     tokens = _upgrade_list(value, problems)
     return tokens and list(dict.fromkeys(one.lower() for one in tokens if one))
@@ -104,7 +110,7 @@ def _log_problem(value: str) -> str | None:
 _listen_text = text(listen_problem)
 _control_text = text(_socket_problem)
 _log_text = text(_log_problem)
-_upgrade_list = array(text(fields.token_problem, longest=64), keeps_empty=True)
+_upgrade_list = array(text(_upgrade_problem, longest=64), keeps_empty=True)
 
 _ACCESS_LOG = Record("access_log", {
     "path": field(_log_path, "stdout"),

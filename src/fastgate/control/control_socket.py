@@ -2,60 +2,37 @@
 
     {"command": "reload"}   →   {"ok": false, "errors": ["fastgate.yaml:7: routes[0].paths: …"], "warnings": []}
 
-A lock file beside it is held for as long as the process lives, so that two gateways of one
-configuration can't run unnoticed, and a socket left by a killed one is simply replaced.
+The lock beside it (instance_lock.py) is held meanwhile, so a socket left by a killed gateway is simply replaced.
 """
 
 import asyncio
-import fcntl
 import json
 import logging
 import os
 import socket
 from collections.abc import Awaitable, Callable
 
+from fastgate.control.instance_lock import MODE, ControlSocketError, InstanceLock, unlink_quietly
+
 LINE_LIMIT = 65536          # bytes of one command
-MODE = 0o600
 
 Command = Callable[[], Awaitable[dict]]
 log = logging.getLogger("fastgate.control")
 
 
-class ControlSocketError(Exception):
-    """The control socket can't be opened: another gateway holds it, or its directory isn't usable."""
-
-
 class ControlSocket:
     """Owner: the lifecycle. `commands` maps a command's name to the coroutine that carries it out."""
 
-    def __init__(self, path: str, commands: dict[str, Command]) -> None:
+    def __init__(self, path: str, commands: dict[str, Command], lock: InstanceLock | None = None) -> None:
         self.path = path
         self._commands = commands
-        self._lock_fd = -1
+        self._lock = lock or InstanceLock(path)
         self._server: asyncio.AbstractServer | None = None
         self._connections: set[asyncio.StreamWriter] = set()
 
     def take(self) -> None:
-        """Makes the directory and takes the lock. Raises ControlSocketError when another gateway has it."""
-        _make_directory(os.path.dirname(self.path))
-        lock_path = self.path + ".lock"
-        while True:
-            try:
-                fd = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, MODE)
-            except OSError as error:
-                raise ControlSocketError(
-                    f"cannot open the control socket's lock {lock_path}: {error.strerror}") from None
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(fd)
-                raise ControlSocketError(
-                    f"another gateway is running with this configuration (it holds {self.path}): "
-                    "`fastgate reload` changes it, `fastgate stop` ends it") from None
-            if _is_same_file(fd, lock_path):
-                self._lock_fd = fd
-                return
-            os.close(fd)        # its former holder has just removed it
+        """Takes the lock, unless it was given one that is taken. Raises ControlSocketError: another gateway has it."""
+        self._lock.take()
 
     async def open(self) -> None:
         try:
@@ -78,13 +55,10 @@ class ControlSocket:
         if self._server is not None:
             self._server.close()
             self._server = None
-            _unlink_quietly(self.path)
+            unlink_quietly(self.path)
         for writer in self._connections:
             writer.close()
-        if self._lock_fd >= 0:
-            _unlink_quietly(self.path + ".lock")
-            os.close(self._lock_fd)
-            self._lock_fd = -1
+        self._lock.release()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
@@ -112,29 +86,3 @@ class ControlSocket:
         except Exception as error:
             log.exception("the command %s failed", name)
             return {"ok": False, "errors": [f"internal error: {error!r}"], "warnings": []}
-
-
-def _make_directory(directory: str) -> None:
-    try:
-        os.makedirs(directory, mode=0o700, exist_ok=True)
-        found = os.stat(directory)
-    except OSError as error:
-        raise ControlSocketError(f"cannot make the control socket's directory {directory}: {error.strerror}") from None
-    # In /tmp anybody may have made the directory first, to put a socket of their own there.
-    if found.st_uid not in (0, os.geteuid()):
-        raise ControlSocketError(f"the control socket's directory {directory} belongs to another user: "
-                                 "set gateway.control_socket or $XDG_RUNTIME_DIR")
-
-
-def _is_same_file(fd: int, path: str) -> bool:
-    try:
-        return os.path.samestat(os.fstat(fd), os.stat(path))
-    except FileNotFoundError:
-        return False
-
-
-def _unlink_quietly(path: str) -> None:
-    try:
-        os.unlink(path)
-    except OSError:
-        pass

@@ -1,4 +1,4 @@
-"""The end in stages: stop accepting → let what runs finish, up to a deadline → stop the reactors → join.
+"""The middle of the end: accepting has stopped, and what runs may finish, up to a deadline.
 
 Nothing here waits longer than it must: the gateway says how many client connections are left.
 """
@@ -11,7 +11,6 @@ from collections.abc import Callable
 SHUT_AFTER_S = 0.05         # by then the reactors have taken what waited in the listeners' queues
 LOOK_S = 0.02               # how often the connections are counted
 REPORT_S = 5.0              # how often progress is logged
-JOIN_S = 5.0                # a reactor that doesn't leave its loop in this time hangs
 
 log = logging.getLogger("fastgate.control")
 
@@ -32,11 +31,3 @@ async def wait_until_idle(active: Callable[[], int], deadline_s: float, quit_now
         except (asyncio.TimeoutError, TimeoutError):
             pass
     return left
-
-
-def join_reactors(threads: list) -> list[str]:
-    """Waits for the reactor threads, which have been told to stop; the names of those that don't."""
-    deadline = time.monotonic() + JOIN_S
-    for thread in threads:
-        thread.join(max(0.0, deadline - time.monotonic()))
-    return [thread.name for thread in threads if thread.is_alive()]

@@ -7,21 +7,21 @@ data plane without the GIL and are only told things.
 import asyncio
 import logging
 import os
-import threading
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING
 
 from fastgate._version import __version__
 from fastgate.control import crash, drain, signals
-from fastgate.control.control_client import socket_path
 from fastgate.control.control_socket import ControlSocket
-from fastgate.control.listeners import Listener, adopt_listener, open_listener, open_listeners
+from fastgate.control.data_plane import JOIN_S, DataPlane, wall_clock_offset_ns
+from fastgate.control.instance_lock import InstanceLock
 from fastgate.control.names import Names
-from fastgate.control.reload import Published, Reloader, publish
-from fastgate.control.resources import forget_garbage, give_memory_back, worker_count
+from fastgate.control.published import Published
+from fastgate.control.reload import Reloader
+from fastgate.control.resources import forget_garbage, give_memory_back
 from fastgate.control.source import Source
-from fastgate.control.systemd import Notifier, take_sockets
+from fastgate.control.systemd import Notifier
 from fastgate.telemetry import error_log
 
 if TYPE_CHECKING:
@@ -32,37 +32,32 @@ TICK_S = 1.0                # wall clock and watchdog
 COLLECT_FIRST_S = 0.05      # the first look for snapshots no request uses any more
 COLLECT_LAST_S = 5.0        # the looks get rarer: a tunnel may hold one for hours
 FLUSH_S = 2.0               # for what the access log still holds at the end
-STATUS_SOCKET_NAME = "status"       # FileDescriptorName= of the socket unit
 
 log = logging.getLogger("fastgate.control")
-
-
-class StartError(Exception):
-    """The data plane can't be made. The message says what of the configuration is in the way."""
 
 
 class Lifecycle:
     """Owner: `run.run_gateway`. `state` is "starting", "ready", "draining" or "ended"."""
 
-    def __init__(self, source: Source, model: "Model", environ: MutableMapping[str, str]) -> None:
+    def __init__(self, source: Source, unpublished: "list[Model]", environ: MutableMapping[str, str],
+                 plane: DataPlane, lock: InstanceLock) -> None:
+        """plane: open, and serving already unless names must be resolved first: then `unpublished` holds
+        the model, and is emptied. lock: taken."""
         self.state = "starting"
-        self.listeners: list[Listener] = []
-        self.status_listener: Listener | None = None
-        self.control_path = socket_path(source.path, model.gateway["control_socket"], environ)
-        self._first_model: "Model | None" = model
+        self.plane = plane
+        self.gateway = plane.gateway
+        self._unpublished = unpublished
         self._source = source
         self._environ = environ
         self._began = time.monotonic()
         self._notifier = Notifier(environ)
         self._status: "StatusListener | None" = None
-        self._threads: list[threading.Thread] = []
         self._tasks: set[asyncio.Task] = set()
         self._collector: asyncio.Task | None = None
-        self._reactors_may_end = False
         self._stop = asyncio.Event()
         self._quit = asyncio.Event()
-        self._control = ControlSocket(self.control_path, {
-            "reload": self._command_reload, "stop": self._command_stop, "info": self._command_info})
+        self._control = ControlSocket(lock.path, {
+            "reload": self._command_reload, "stop": self._command_stop, "info": self._command_info}, lock)
 
     async def run(self, on_ready: "Callable[[Lifecycle], Awaitable[None] | None]" = lambda _: None) -> int:
         """Serves until a signal or a command ends it; the process's exit code."""
@@ -80,59 +75,28 @@ class Lifecycle:
             signals.remove(loop)
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
-        from fastgate._core.bridge.gateway import Gateway
-
-        self._control.take()
         signals.install(loop, self.stop, self._reload_soon, self._reopen_logs)
-        model, self._first_model = self._first_model, None
-        settings = model.gateway
-        workers = worker_count(settings["workers"])
-        try:
-            self.gateway = Gateway(workers, settings)
-        except OSError as error:
-            place = f"gateway.access_log: {error.filename}: " if error.filename else ""
-            raise StartError(f"{place}{error.strerror or error}") from None
-        self.gateway.set_wall_clock(wall_clock_offset_ns())
-        self.names = Names(self.gateway, settings["resolver"])
-        self._open_listeners(settings, workers)
-        await self.names.prepare(model)
-        published = publish(self.gateway, model)
-        del model
-        self.names.settle()
+        self.names = Names(self.gateway, self.plane.settings["resolver"])
+        if self._unpublished:
+            await self.names.prepare(self._unpublished[0])
+            self.plane.start(self._unpublished.pop())
+            self.names.settle()
+        published = self.plane.published
         self.reloader = Reloader(self.gateway, self.names, self._source.load, published, self._on_published)
-        await self._open_status(workers)
+        await self._open_status()
         await self._control.open()
-        self._start_access_log()
-        self._start_reactors(workers)
         self._supervise("tick", self._tick())
-        if settings["watch"]:
+        if self.plane.settings["watch"]:
             self._start_watch()
         forget_garbage()
         self.state = "ready"
         self._announce()
         log.info("fastgate %s ready: %s, %d reactors, snapshot %d: %d services, %d routes", __version__,
-                 ", ".join(listener.address for listener in self.listeners), workers,
+                 ", ".join(listener.address for listener in self.plane.listeners), self.plane.workers,
                  published.number, published.services, published.routes)
 
-    def _open_listeners(self, settings: dict, workers: int) -> None:
-        """All sockets, so that an address in use ends the start before anything else has begun."""
-        inherited = take_sockets(self._environ)
-        self.listeners = [adopt_listener(s) for name, s in inherited if name != STATUS_SOCKET_NAME]
-        if self.listeners:
-            log.info("listening on %d sockets handed over by systemd; gateway.proxy_listen is not used",
-                     len(self.listeners))
-        else:
-            self.listeners = open_listeners(settings["proxy_listen"], workers)
-        for name, handed_over in inherited:
-            if name == STATUS_SOCKET_NAME:
-                self.status_listener = adopt_listener(handed_over)
-        if self.status_listener is None and settings["status_listen"] != "off":
-            self.status_listener = open_listener(settings["status_listen"], 1)
-        for listener in self.listeners:
-            self.gateway.listen(listener.filenos(), listener.is_shared, listener.port, listener.is_unix)
-
-    async def _open_status(self, workers: int) -> None:
-        if self.status_listener is None:
+    async def _open_status(self) -> None:
+        if self.plane.status_listener is None:
             return
         from fastgate.telemetry.source import StatusSource
         from fastgate.telemetry.status_listener import StatusListener
@@ -140,36 +104,13 @@ class Lifecycle:
         access_log = self.gateway.access_log
         self._status = StatusListener(StatusSource(
             counters=self.gateway.counters, series=self.gateway.series, snapshot=self.gateway.snapshot_info,
-            active=self.gateway.active, reactors=workers, not_ready=self._not_ready,
+            active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures))
-        await self._status.open(self.status_listener.sockets[0])
+        await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
         return "" if self.state == "ready" else f"the gateway is {self.state}"
-
-    def _start_reactors(self, workers: int) -> None:
-        for index in range(workers):
-            name = f"fastgate-reactor-{index}"
-            main = crash.guard(name, lambda index=index: self._reactor_main(index), lambda: self._reactors_may_end)
-            thread = threading.Thread(target=main, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _reactor_main(self, index: int) -> None:
-        signals.block_in_this_thread()
-        self.gateway.run_reactor(index)
-
-    def _start_access_log(self) -> None:
-        if self.gateway.access_log is None:
-            return
-        name = "fastgate-access-log"
-        main = crash.guard(name, self._access_log_main, lambda: self._reactors_may_end)
-        threading.Thread(target=main, name=name, daemon=True).start()
-
-    def _access_log_main(self) -> None:
-        signals.block_in_this_thread()
-        self.gateway.access_log.run()
 
     def _start_watch(self) -> None:
         from fastgate.control.watch import Watch
@@ -186,17 +127,17 @@ class Lifecycle:
         self.state = "draining"
         drain_s = self.reloader.published.gateway["timeouts"]["drain"] / 1000
         self._notifier.stopping("draining")
-        self._notifier.extend_timeout(drain_s + drain.JOIN_S)
+        self._notifier.extend_timeout(drain_s + JOIN_S)
         self.gateway.stop_accepting()
         log.info("draining: %d connections open, up to %g s", self.gateway.active(), drain_s)
         await asyncio.sleep(drain.SHUT_AFTER_S)
-        for listener in self.listeners:
+        for listener in self.plane.listeners:
             listener.shut()
         left = await drain.wait_until_idle(self.gateway.active, drain_s, self._quit, self._report_drain)
         if left:
             log.warning("%d connections are cut: %s", left,
                         "told to quit" if self._quit.is_set() else f"not finished within {drain_s:g} s")
-        self._stop_reactors()
+        self.plane.stop()
         if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
             log.warning("the access log could not be written to its end within %g s", FLUSH_S)
         self.state = "ended"
@@ -207,25 +148,10 @@ class Lifecycle:
         log.info("ended")
         return 1 if self._quit.is_set() and left else 0
 
-    def _stop_reactors(self) -> None:
-        self._reactors_may_end = True
-        if not self._threads:
-            return
-        self.gateway.stop()
-        hung = drain.join_reactors(self._threads)
-        if hung:
-            crash.die(f"{', '.join(hung)} did not leave the loop within {drain.JOIN_S:g} s of being told to")
-        self._threads.clear()
-
     def _release(self) -> None:
-        """After a start that failed, too: ends the reactors, and gives back what outlives the process
-        otherwise: socket files, the control socket and its lock."""
-        self._stop_reactors()
+        """After a start that failed, too: ends what outlives the loop otherwise."""
         for task in self._tasks:
             task.cancel()
-        for listener in (*self.listeners, self.status_listener):
-            if listener is not None:
-                listener.close()
         self._control.close()
         self._notifier.close()
 
@@ -288,8 +214,8 @@ class Lifecycle:
     async def _command_info(self) -> dict:
         return {"ok": True, "errors": [], "warnings": [], "pid": os.getpid(), "version": __version__,
                 "state": self.state, "config": os.path.realpath(self._source.path),
-                "listeners": [listener.address for listener in self.listeners],
-                "status_listener": self.status_listener.address if self.status_listener else "off",
+                "listeners": [listener.address for listener in self.plane.listeners],
+                "status_listener": self.plane.status_listener.address if self.plane.status_listener else "off",
                 "snapshot": self.gateway.snapshot_info(), "uptime_s": round(time.monotonic() - self._began, 3),
                 "reloads": self.reloader.figures(), "last_errors": self.reloader.last_errors}
 
@@ -304,11 +230,6 @@ class Lifecycle:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             crash.die(f"the control task {name} raised {error!r}", error)
-
-
-def wall_clock_offset_ns() -> int:
-    """Wall time minus monotonic time."""
-    return time.time_ns() - time.monotonic_ns()
 
 
 def _log_unhandled(loop: asyncio.AbstractEventLoop, context: dict) -> None:

@@ -8,7 +8,6 @@ import errno
 import os
 import socket
 import stat
-from dataclasses import dataclass, field
 
 BACKLOG = 4096              # the kernel cuts it to net.core.somaxconn
 UNIX_MODE = 0o666           # who may connect is the directory's business, as with other proxies
@@ -18,17 +17,23 @@ class ListenError(Exception):
     """An address can't be listened on. The message names it and says what to do."""
 
 
-@dataclass
 class Listener:
-    """One address. Owner: the lifecycle, which keeps the sockets open while reactors run."""
+    """One address. Owner: the data plane, which keeps the sockets open while reactors run.
 
-    address: str                        # as configured; a port 0 is replaced by the real one
-    sockets: list[socket.socket]        # one per reactor, or one for all
-    is_shared: bool
-    port: int                           # 0 for a Unix socket
-    is_unix: bool = False
-    is_inherited: bool = False          # systemd's, which keeps it open when we go
-    inode: tuple[int, int] | None = field(default=None, repr=False)     # of a Unix socket we made
+    address: as configured; a port 0 is replaced by the real one. sockets: one per reactor, or one for all.
+    port: 0 for a Unix socket. is_inherited: systemd's, which keeps it open when we go. inode: of a Unix
+    socket we made. (No dataclass: importing those costs the start 5 ms.)
+    """
+
+    def __init__(self, address: str, sockets: list[socket.socket], *, is_shared: bool, port: int, is_unix: bool = False,
+                 is_inherited: bool = False, inode: tuple[int, int] | None = None) -> None:
+        self.address = address
+        self.sockets = sockets
+        self.is_shared = is_shared
+        self.port = port
+        self.is_unix = is_unix
+        self.is_inherited = is_inherited
+        self.inode = inode
 
     def filenos(self) -> list[int]:
         return [s.fileno() for s in self.sockets]

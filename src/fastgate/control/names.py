@@ -5,8 +5,9 @@ A configuration without names (addresses and Unix sockets only) loads no resolve
 
 import asyncio
 import logging
-import socket
 from typing import TYPE_CHECKING
+
+from fastgate.control.host_names import Name, names_of
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
@@ -14,29 +15,6 @@ if TYPE_CHECKING:
     from fastgate.control.resolver import Resolver
 
 log = logging.getLogger("fastgate.control")
-
-Name = tuple[str, int]      # host, port
-
-
-def names_of(model: "Model") -> set[Name]:
-    """What a configuration needs resolved: services' hosts which are no upstream, and targets."""
-    upstreams = {upstream["name"] for upstream in model.upstreams}
-    found = {(service["host"], service["port"]) for service in model.services if service["host"] not in upstreams}
-    found |= {(target["host"], target["port"]) for upstream in model.upstreams for target in upstream["targets"]}
-    return {name for name in found if not is_address(name[0])}
-
-
-def is_address(host: str) -> bool:
-    """Whether there is nothing to resolve: an IP address or a Unix socket."""
-    if host.startswith("unix:"):
-        return True
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host.strip("[]"))
-        except (OSError, ValueError):
-            continue
-        return True
-    return False
 
 
 class Names:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastgate.control.names import Names
+from fastgate.control.published import Published, publish
 from fastgate.control.source import model_warnings
 
 if TYPE_CHECKING:
@@ -37,23 +38,6 @@ class ReloadResult:
 
     def as_dict(self) -> dict:
         return dict(self.__dict__)
-
-
-@dataclass(frozen=True)
-class Published:
-    """What the control plane keeps of the running configuration. The model itself is not kept: it is large,
-    and the core has its own form of it."""
-
-    number: int         # of the snapshot
-    gateway: dict       # the `gateway:` section
-    hash: str           # of the configuration's text
-    services: int
-    routes: int
-
-
-def publish(gateway: "Gateway", model: "Model") -> Published:
-    """Raises SnapshotError; what runs goes on then."""
-    return Published(gateway.publish(model), model.gateway, model.hash, len(model.services), len(model.routes))
 
 
 class Reloader:

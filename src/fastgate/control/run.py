@@ -7,6 +7,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING
 
 from fastgate.control import crash
+from fastgate.control.control_client import socket_path
+from fastgate.control.data_plane import DataPlane, StartError
+from fastgate.control.host_names import names_of
+from fastgate.control.instance_lock import ControlSocketError, InstanceLock
+from fastgate.control.listeners import ListenError
 from fastgate.control.resources import raise_descriptor_limit
 from fastgate.control.source import Source, model_warnings
 from fastgate.telemetry import error_log
@@ -14,6 +19,7 @@ from fastgate.telemetry import error_log
 if TYPE_CHECKING:
     import asyncio
 
+    from fastgate.config import Model
     from fastgate.control.lifecycle import Lifecycle
 
 EXIT_OK = 0
@@ -44,16 +50,39 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
     for warning in model_warnings(model):
         log.warning("%s", warning)
 
+    from fastgate._core.bridge.errors import SnapshotError
+
+    lock = InstanceLock(socket_path(source.path, model.gateway["control_socket"], environ))
+    plane = DataPlane()
+    try:
+        lock.take()
+        plane.open(model.gateway, environ)
+        if not names_of(model):
+            plane.start(model)      # requests are served while the control plane is still being imported
+            model = None            # large, and the core has its own form of it
+        unpublished = [model] if model else []
+        del model
+        return _run_loop(source, unpublished, environ, plane, lock, on_ready, on_end)
+    except (ControlSocketError, ListenError, SnapshotError, StartError) as error:
+        log.critical("%s", error)
+        return EXIT_FAILED
+    except Exception as error:
+        crash.die(f"the control plane raised {error!r}", error)
+        raise
+    finally:
+        plane.close()
+        lock.release()
+
+
+def _run_loop(source: Source, unpublished: "list[Model]", environ: MutableMapping[str, str], plane: DataPlane,
+              lock: InstanceLock, on_ready: "Callable[[Lifecycle], Awaitable[None] | None]",
+              on_end: Callable[[], None]) -> int:
     import asyncio
 
-    from fastgate._core.bridge.errors import SnapshotError
-    from fastgate.control.control_socket import ControlSocketError
-    from fastgate.control.lifecycle import Lifecycle, StartError
-    from fastgate.control.listeners import ListenError
+    from fastgate.control.lifecycle import Lifecycle
 
     loop = new_event_loop()
-    lifecycle = Lifecycle(source, model, environ)
-    del model       # large; the core has its own form of it
+    lifecycle = Lifecycle(source, unpublished, environ, plane, lock)
 
     async def serve() -> int:
         try:
@@ -64,12 +93,6 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
 
     try:
         return loop.run_until_complete(serve())
-    except (ControlSocketError, ListenError, SnapshotError, StartError) as error:
-        log.critical("%s", error)
-        return EXIT_FAILED
-    except Exception as error:
-        crash.die(f"the control plane raised {error!r}", error)
-        raise
     finally:
         loop.close()
 

@@ -4,15 +4,18 @@ They are taken on the main thread by the event loop; the reactors block them, so
 system calls is interrupted.
 """
 
-import asyncio
 import signal
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 BLOCKED_IN_REACTORS = (*HANDLED, signal.SIGUSR2, signal.SIGCHLD, signal.SIGWINCH, signal.SIGALRM)
 
 
-def install(loop: asyncio.AbstractEventLoop, on_stop: Callable[[], None], on_reload: Callable[[], None],
+def install(loop: "asyncio.AbstractEventLoop", on_stop: Callable[[], None], on_reload: Callable[[], None],
             on_reopen: Callable[[], None]) -> None:
     loop.add_signal_handler(signal.SIGTERM, on_stop)
     loop.add_signal_handler(signal.SIGINT, on_stop)
@@ -20,7 +23,7 @@ def install(loop: asyncio.AbstractEventLoop, on_stop: Callable[[], None], on_rel
     loop.add_signal_handler(signal.SIGUSR1, on_reopen)
 
 
-def remove(loop: asyncio.AbstractEventLoop) -> None:
+def remove(loop: "asyncio.AbstractEventLoop") -> None:
     for number in HANDLED:
         loop.remove_signal_handler(number)
 

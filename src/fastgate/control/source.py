@@ -1,8 +1,7 @@
 """Where a gateway's configuration comes from, and whether it is one: what `run`, `reload` and `check` share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from fastgate.config import Model
@@ -10,17 +9,15 @@ if TYPE_CHECKING:
 COUNTED = ("services", "routes", "upstreams")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     path: str                           # of the file; names the control socket
     load: "Callable[[], Model]"         # reads and validates it, overrides applied; raises ConfigErrors
 
 
-@dataclass(frozen=True)
-class CheckReport:
-    errors: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)    # of entities, by their plural
+class CheckReport(NamedTuple):
+    errors: list[str]
+    warnings: list[str]
+    counts: dict[str, int]      # of entities, by their plural
 
 
 def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> Source:
@@ -44,12 +41,12 @@ def check(source: Source) -> CheckReport:
     try:
         model = source.load()
     except ConfigErrors as error:
-        return CheckReport(str(error).splitlines())
+        return CheckReport(str(error).splitlines(), [], {})
     warnings = model_warnings(model)
     try:
         Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}).publish(model)
     except SnapshotError as error:
-        return CheckReport([f"{source.path}: {error}"], warnings)
+        return CheckReport([f"{source.path}: {error}"], warnings, {})
     return CheckReport([], warnings, {name: len(getattr(model, name)) for name in COUNTED})
 
 

@@ -4,16 +4,11 @@ import string
 from http import HTTPStatus
 
 import pytest
+from core.http.messages import KNOWN
 from fastgate_doors import http_door as door
 from hypothesis import given
 from hypothesis import strategies as st
 
-KNOWN = b"""
-    host connection content-length transfer-encoding expect upgrade te trailer keep-alive proxy-connection
-    proxy-authenticate proxy-authorization x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-port
-    x-forwarded-path x-forwarded-prefix x-real-ip forwarded via server date cookie user-agent referer
-    sec-websocket-key sec-websocket-version sec-websocket-accept
-""".split()
 TOKEN = (string.ascii_letters + string.digits + "!#$%&'*+-.^_`|~").encode()
 
 

@@ -1,6 +1,7 @@
 """`_core/http/parser.pyx`: framing, what is refused beyond llhttp's own refusals, and every limit at its edge."""
 
 import pytest
+from core.http.messages import KNOWN
 from fastgate_doors import http_door as door
 
 GET = b"GET / HTTP/1.1\r\n\r\n"
@@ -210,7 +211,9 @@ def chunked(trailers=b"", chunks=b"") -> bytes:
 
 
 def test_trailers_are_kept_without_those_that_frame_or_route():
-    dropped = [b"HOST", b"Connection", b"TE", b"Trailer", b"Upgrade", b"Keep-Alive", b"Proxy-Connection"]
+    dropped = [name for name in KNOWN if name not in (b"content-length", b"transfer-encoding")]
+    dropped += [b"HOST", b"Authorization", b"WWW-Authenticate", b"Set-Cookie", b"Cache-Control", b"Content-Encoding", b"content-range", b"Content-Type", b"Range",
+                b"Max-Forwards"]
     trailers = b"A: 1\r\n" + b"".join(b"%s: close\r\nX-%d: %d\r\n" % (name, i, i) for i, name in enumerate(dropped)) + b"B:  two\r\nC:\r\n"
     fed = Fed(chunked(trailers))
     assert fed.status == "done" and fed.keeps_alive
@@ -267,6 +270,18 @@ def test_headers(count, is_split):
         fed = Fed(data, is_split, headers=limit)
         assert (fed.status, fed.fault) == ("too large", "head too large")
     assert Fed(GET, is_split, headers=0).status == "done"
+
+
+@pytest.mark.parametrize("is_response", [False, True])
+def test_connection_fields_are_short(is_response):
+    """Each is read once for every other field. All of them together count, trimmed."""
+    def fed(*values):
+        head = b"".join(b"Connection: %s\r\n" % value for value in values)
+        return Fed(answer(head) if is_response else request(head), is_response=is_response)
+
+    assert fed(b"x" * 1024).is_head_done and fed(b"x" * 1000, b"y" * 24).heads_told == 1
+    for values in ([b"x" * 1025], [b"x" * 1000, b"y" * 25]):
+        assert (fed(*values).fault, fed(*values).heads_told) == ("head too large", 0)
 
 
 def test_headers_have_a_hard_cap_behind_the_limit():

@@ -7,13 +7,15 @@ What llhttp refuses is refused. What it lets through is refused only for the rea
 import re
 
 import httptools
-from core.http.messages import REQUESTS, RESPONSES, requests, responses
+from core.http.messages import KNOWN, REQUESTS, RESPONSES, requests, responses
 from fastgate_doors import http_door as door
 from hypothesis import event, example, given, settings
 from hypothesis import strategies as st
 
-# Fields that could change framing, routing or this hop are not passed on as trailers.
-NO_TRAILERS = {b"content-length", b"transfer-encoding", b"host", b"connection", b"te", b"trailer", b"upgrade", b"keep-alive", b"proxy-connection"}
+# What the gateway itself reads or writes, and what grants, frames or describes, is not passed on as a trailer.
+NO_TRAILERS = set(KNOWN) | {
+    b"authorization", b"www-authenticate", b"set-cookie", b"cache-control", b"content-encoding", b"content-range", b"content-type", b"range", b"max-forwards",
+}
 
 
 class Oracle:

@@ -21,7 +21,7 @@ cdef extern from * nogil:
     #define fg_store_ordered(p, v)  __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
     #define fg_add_relaxed(p, v)    __atomic_fetch_add((p), (v), __ATOMIC_RELAXED)
     #define fg_add_acq_rel(p, v)    __atomic_fetch_add((p), (v), __ATOMIC_ACQ_REL)
-    #define fg_exchange(p, v)       __atomic_exchange_n((p), (v), __ATOMIC_ACQ_REL)
+    #define fg_exchange(p, v)       __atomic_exchange_n((p), (v), __ATOMIC_SEQ_CST)
     /* A counter with one writer: a plain add, published so that readers never tear. */
     #define fg_own_add(p, v)        __atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (v), __ATOMIC_RELAXED)
     static inline int fg_cas_ptr(void **p, void *expected, void *desired)
@@ -46,6 +46,8 @@ cdef extern from * nogil:
     void atomic_store_ptr "fg_store_release"(void **p, void *v)
     uint32_t atomic_load_u32_ordered "fg_load_ordered"(uint32_t *p)
     void atomic_store_u32_ordered "fg_store_ordered"(uint32_t *p, uint32_t v)
+    uint64_t atomic_load_u64_ordered "fg_load_ordered"(uint64_t *p)
+    void atomic_store_u64_ordered "fg_store_ordered"(uint64_t *p, uint64_t v)
     int32_t atomic_add_i32 "fg_add_relaxed"(int32_t *p, int32_t v)      # the value before
     uint32_t atomic_add_u32 "fg_add_relaxed"(uint32_t *p, uint32_t v)   # the value before
     uint64_t atomic_add_u64 "fg_add_relaxed"(uint64_t *p, uint64_t v)   # the value before

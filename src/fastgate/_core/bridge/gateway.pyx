@@ -9,6 +9,7 @@ from fastgate._core.base.atomics cimport (
     atomic_load_u32,
     atomic_load_u64,
     atomic_load_u64_acquire,
+    atomic_load_u64_ordered,
     atomic_store_ptr,
     atomic_store_u32,
     atomic_store_u64,
@@ -178,7 +179,7 @@ cdef class Gateway:
         cdef RetiredPeers old = RetiredPeers()
         cdef uintptr_t pointer
         old.c_set = upstream.rebuild(self.addresses, retired)
-        old.loops = [atomic_load_u64_acquire(&self.lanes[i].reactor.loops_done) for i in range(self.n_lanes)]
+        old.loops = [atomic_load_u64_ordered(&self.lanes[i].reactor.loops_done) for i in range(self.n_lanes)]
         self.retired_peers.append(old)
         for pointer in retired:
             self._retire(<peer_t *>pointer)

@@ -33,6 +33,17 @@ cdef bint connection_has(const message_t *message, span_t option) noexcept nogil
     return False
 
 
+cdef bint connection_is_bounded(const message_t *message) noexcept nogil:
+    cdef size_t bytes = 0
+    cdef unsigned i
+    if not message_has(message, HEADER_CONNECTION):
+        return True
+    for i in range(message.n_headers):
+        if message.headers[i].id == HEADER_CONNECTION:
+            bytes += message.headers[i].value_len
+    return bytes <= CONNECTION_MAX_BYTES
+
+
 cdef bint _is_plain(span_t option) noexcept nogil:
     return option.len == 0 or (
         span_ieq(option, span_of(b"keep-alive", 10)) or span_ieq(option, span_of(b"close", 5))

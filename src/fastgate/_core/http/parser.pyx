@@ -7,18 +7,13 @@ from libc.string cimport memcmp, memcpy, memset, strlen
 from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_t
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_trim
 from fastgate._core.base.status cimport DONE, FAILED, MALFORMED, NO_MEMORY, OK, TOO_LARGE, status_t
+from fastgate._core.http.connection_options cimport connection_is_bounded
 from fastgate._core.http.fields cimport field_id
 from fastgate._core.http.llhttp cimport llhttp_execute, llhttp_init, llhttp_method_name
 from fastgate._core.http.message cimport (
-    HEADER_CONNECTION,
     HEADER_CONTENT_LENGTH,
-    HEADER_HOST,
-    HEADER_KEEP_ALIVE,
-    HEADER_PROXY_CONNECTION,
-    HEADER_TE,
-    HEADER_TRAILER,
+    HEADER_OTHER,
     HEADER_TRANSFER_ENCODING,
-    HEADER_UPGRADE,
     MESSAGE_MAX_HEADERS,
     header_t,
     header_value,
@@ -173,7 +168,7 @@ cdef int on_header_value_complete(llhttp_t *ll) noexcept nogil:
     return 0
 
 
-# --- trailers: kept as text, those that could change framing or routing dropped (RFC 9110 section 6.5.1)
+# --- trailers: kept as text, dropped where a recipient that takes them for headers could be misled (RFC 9110 section 6.5.1)
 
 cdef int _trailer_put(parser_t *parser, const char *at, size_t len) noexcept nogil:
     if parser.trailers.end + len > parser.limits.header_bytes:
@@ -181,11 +176,14 @@ cdef int _trailer_put(parser_t *parser, const char *at, size_t len) noexcept nog
     return 0 if buffer_put(&parser.trailers, at, len) else _fail(parser, PARSER_NO_MEMORY)
 
 
-cdef bint _may_trail(uint16_t id) noexcept nogil:
-    return not (
-        id == HEADER_CONTENT_LENGTH or id == HEADER_TRANSFER_ENCODING or id == HEADER_HOST
-        or id == HEADER_CONNECTION or id == HEADER_TE or id == HEADER_TRAILER or id == HEADER_UPGRADE
-        or id == HEADER_KEEP_ALIVE or id == HEADER_PROXY_CONNECTION
+cdef bint _may_trail(span_t name) noexcept nogil:
+    """Nothing the gateway itself reads or writes, nothing that grants, frames or describes."""
+    return field_id(name.at, name.len) == HEADER_OTHER and not (
+        span_ieq(name, span_of(b"authorization", 13)) or span_ieq(name, span_of(b"www-authenticate", 16))
+        or span_ieq(name, span_of(b"set-cookie", 10)) or span_ieq(name, span_of(b"cache-control", 13))
+        or span_ieq(name, span_of(b"content-encoding", 16)) or span_ieq(name, span_of(b"content-range", 13))
+        or span_ieq(name, span_of(b"content-type", 12)) or span_ieq(name, span_of(b"range", 5))
+        or span_ieq(name, span_of(b"max-forwards", 12))
     )
 
 
@@ -199,7 +197,7 @@ cdef int _trailer_end(parser_t *parser) noexcept nogil:
         lines += trailers.data[i] == c'\n'
     if lines >= parser.limits.headers:
         return _fail(parser, PARSER_HEAD_TOO_LARGE)
-    if not _may_trail(field_id(trailers.data + parser.trailer_start, colon - parser.trailer_start)):
+    if not _may_trail(span_of(trailers.data + parser.trailer_start, colon - parser.trailer_start)):
         trailers.end = parser.trailer_start
         return 0
     if not buffer_put(trailers, b"\r\n", 2):
@@ -279,6 +277,8 @@ cdef int _tell_head(parser_t *parser) noexcept nogil:
     parser.head_bytes = _head_end(parser)
     if parser.head_bytes > parser.limits.header_bytes:
         return _fail(parser, _too_large(parser))
+    if not connection_is_bounded(parser.message):
+        return _fail(parser, PARSER_HEAD_TOO_LARGE)
     if parser.on_head(parser) < 0:
         return _fail(parser, PARSER_REFUSED_ABOVE)
     return 0

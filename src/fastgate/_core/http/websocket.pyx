@@ -1,5 +1,6 @@
 """The handshake's key and its accept value: base64(SHA-1(key + GUID))."""
 
+from libc.stdint cimport uint16_t
 from libc.string cimport memcpy
 
 from fastgate._core.base.sha1 cimport SHA1_BYTES, sha1
@@ -10,6 +11,7 @@ from fastgate._core.http.message cimport (
     HEADER_SEC_WEBSOCKET_KEY,
     HEADER_SEC_WEBSOCKET_VERSION,
     HEADER_UPGRADE,
+    header_id_t,
     header_t,
     header_value,
     message_find,
@@ -42,12 +44,22 @@ cdef bint _is_key(span_t key) noexcept nogil:
     return True
 
 
+cdef bint _is_single(const message_t *message, header_id_t id) noexcept nogil:
+    cdef unsigned i, seen = 0
+    for i in range(message.n_headers):
+        seen += message.headers[i].id == <uint16_t>id
+    return seen == 1
+
+
 cdef unsigned websocket_check_request(const message_t *request) noexcept nogil:
     cdef const header_t *key = message_find(request, HEADER_SEC_WEBSOCKET_KEY)
     cdef const header_t *version = message_find(request, HEADER_SEC_WEBSOCKET_VERSION)
     if request.method != METHOD_GET or request.http_minor == 0:
         return 400
-    if not connection_has(request, span_of(b"upgrade", 7)) or key == NULL or version == NULL:
+    if not connection_has(request, span_of(b"upgrade", 7)):
+        return 400
+    # Twice is none: the two sides might believe different ones (RFC 6455 section 11.3).
+    if not _is_single(request, HEADER_SEC_WEBSOCKET_KEY) or not _is_single(request, HEADER_SEC_WEBSOCKET_VERSION):
         return 400
     if not _is_key(header_value(request, key)):
         return 400
@@ -75,7 +87,7 @@ cdef bint websocket_check_answer(const message_t *request, const message_t *answ
     cdef char wanted[ACCEPT_BYTES]
     cdef const header_t *accept = message_find(answer, HEADER_SEC_WEBSOCKET_ACCEPT)
     cdef const header_t *upgrade = message_find(answer, HEADER_UPGRADE)
-    if accept == NULL or upgrade == NULL:
+    if upgrade == NULL or not _is_single(answer, HEADER_SEC_WEBSOCKET_ACCEPT):
         return False
     if not span_ieq(header_value(answer, upgrade), span_of(b"websocket", 9)):
         return False

@@ -76,7 +76,7 @@ cdef void attempt_arm(exchange_t *exchange) noexcept nogil:
         return                      # armed once, when the connect began
     if stream_pending(&connection.stream):
         wait_ns = service.write_timeout_ns
-    elif exchange.parser.is_complete and stream_pending(&exchange.client.stream) == 0:
+    elif stream_pending(&exchange.client.stream) == 0 and (exchange.parser.is_complete or exchange.is_write_dead):
         wait_ns = service.read_timeout_ns
     else:
         timer_disarm(&connection.timer)     # the client's pace governs
@@ -106,6 +106,7 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
         if exchange.parser.is_complete:
             body_end_chunks(gather, &exchange.parser.trailers)
     lane.reactor.now_ns = clock_ns()        # what came before was the gateway's own time
+    exchange.tried_ns = lane.reactor.now_ns
     if exchange.forwarded_ns == 0:
         exchange.forwarded_ns = lane.reactor.now_ns
     exchange.is_forwarding = not exchange.parser.is_complete
@@ -239,7 +240,7 @@ cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil:
     verdict = retry_decide(&failed)
     if verdict != RETRY_FRESH:
         # A target that fails fast must not look fast.
-        ewma_observe(connection.peer, now_ns - exchange.forwarded_ns, now_ns)
+        ewma_observe(connection.peer, now_ns - exchange.tried_ns, now_ns)
     if verdict != RETRY_NO:
         own_add_u64(&exchange.lane.reactor.counters.retries, 1)
         if verdict == RETRY_FRESH:

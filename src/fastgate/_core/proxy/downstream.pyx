@@ -145,12 +145,9 @@ cdef void downstream_drain(lane_t *lane) noexcept nogil:
             # A request may have come that epoll has not told of yet: it is served.
             client.stream.is_readable = True
             _read(client)
-            if client.exchange == NULL and stream_is_open(&client.stream) and not client.is_lingering:
-                if client.received:
-                    downstream_close(client)
-                else:
-                    # Just accepted: its request is on the way.
-                    timer_arm(&lane.reactor.wheel, &client.timer, lane.reactor.now_ns + FIRST_REQUEST_NS)
+            if not client.received and stream_is_open(&client.stream):
+                # Just accepted: its request is on the way.
+                timer_arm(&lane.reactor.wheel, &client.timer, lane.reactor.now_ns + FIRST_REQUEST_NS)
         client = next
 
 
@@ -245,7 +242,7 @@ cdef void _next(downstream_t *client) noexcept nogil:
     cdef exchange_t *exchange = client.exchange
     cdef bint is_whole = exchange.parser.is_complete
     log_exchange(exchange)
-    if client.is_closing or not is_whole or gate_is_draining(client.lane.gate):
+    if client.is_closing or not is_whole:
         client.exchange = NULL
         exchange_close(exchange)
         if client.stream.is_readable or not is_whole:
@@ -262,6 +259,9 @@ cdef void _next(downstream_t *client) noexcept nogil:
     pace_reset(&client.reading)
     pace_reset(&client.writing)
     deadline_arm(client)
+    if gate_is_draining(client.lane.gate):
+        # Not told to close yet: what it sent ahead is served, else _read closes.
+        client.stream.is_readable = True
     if client.exchange != NULL or client.stream.is_readable:
         reactor_defer(&client.lane.reactor, &client.stream.source)
 
@@ -458,6 +458,8 @@ cdef void _read(downstream_t *client) noexcept nogil:
             if exchange.input_len == 0:
                 exchange_close(exchange)        # nothing of a request yet: idle connections hold no exchange
                 client.exchange = NULL
+                if client.received and gate_is_draining(client.lane.gate):
+                    downstream_close(client)
                 return
             break
         if n <= 0:

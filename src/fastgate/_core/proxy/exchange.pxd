@@ -157,6 +157,7 @@ cdef struct exchange_t:
     uint64_t opened_ns
     uint64_t head_ns                # request head complete
     uint64_t forwarded_ns           # first given to a connection
+    uint64_t tried_ns               # given to the current connection
     uint64_t answered_ns            # answer head complete
     uint64_t ended_ns               # answer complete
     uint8_t source                  # access_source_t

@@ -1,6 +1,6 @@
 """What became of a request, told to those who count and write."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset, strlen
 
 from fastgate._core.base.atomics cimport own_add_u64
@@ -14,6 +14,7 @@ from fastgate._core.http.message cimport (
     header_value,
     message_find,
 )
+from fastgate._core.net.address cimport address_format
 from fastgate._core.observe.access_log cimport access_log_emit
 from fastgate._core.observe.access_record cimport access_record_t
 from fastgate._core.observe.series cimport series_count
@@ -30,6 +31,8 @@ cdef void _put_request(exchange_t *exchange, access_record_t *record) noexcept n
     cdef const header_t *header
     cdef const char *method
     record.request_id = span_of(exchange.request_id, REQUEST_ID_BYTES)
+    if exchange.client_ip_len == 0:         # refused before its head was understood
+        exchange.client_ip_len = <uint8_t>address_format(&exchange.client.peer, exchange.client_ip)
     record.client_ip = span_of(exchange.client_ip, exchange.client_ip_len)
     record.scheme = span_of(b"https", 5) if exchange.is_https else span_of(b"http", 4)
     if not exchange.parser.is_head_done:

@@ -77,7 +77,7 @@ cdef status_t _on_head(parser_t *parser) noexcept nogil:
     exchange.answered_ns = lane.reactor.now_ns
     exchange.upstream_status = <uint16_t>status
     ewma_observe(
-        exchange.connection.peer, lane.reactor.now_ns - exchange.forwarded_ns, lane.reactor.now_ns
+        exchange.connection.peer, lane.reactor.now_ns - exchange.tried_ns, lane.reactor.now_ns
     )
     if status == 101:
         if _switch_protocols(exchange) != OK:

@@ -8,6 +8,7 @@ from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_trim
 from fastgate._core.base.status cimport OK, status_t
+from fastgate._core.http.connection_options cimport connection_has
 from fastgate._core.http.cookie cimport cookie_find
 from fastgate._core.http.message cimport (
     HEADER_COOKIE,
@@ -176,32 +177,41 @@ cdef bint _address_of_text(span_t text, address_t *address_out) noexcept nogil:
     return False
 
 
+cdef void _read_real_ip(exchange_t *exchange, address_t *address) noexcept nogil:
+    """The list is read from its end: the last hop wrote there, in a field of its own perhaps."""
+    cdef const settings_t *settings = &exchange.snapshot.settings
+    cdef message_t *request = &exchange.request
+    cdef address_t named
+    cdef const header_t *header
+    cdef span_t rest
+    cdef unsigned i
+    for i in range(request.n_headers, 0, -1):
+        header = &request.headers[i - 1]
+        if header.name_len != settings.real_ip_header.len or not span_ieq(
+            span_of(request.base + header.name, header.name_len), settings.real_ip_header
+        ):
+            continue
+        rest = header_value(request, header)
+        while rest.len:
+            if not _address_of_text(_last_element(&rest), &named):
+                return
+            address[0] = named
+            if not (settings.real_ip_recursive and settings_trusts(settings, &named)):
+                return
+
+
 cdef void _read_client(exchange_t *exchange) noexcept nogil:
     """Whom the request is from: the peer, or whom a trusted peer names (`real_ip_header`)."""
     cdef const settings_t *settings = &exchange.snapshot.settings
     cdef message_t *request = &exchange.request
     cdef address_t address = exchange.client.peer
-    cdef address_t named
     cdef const header_t *header
-    cdef span_t rest
-    cdef unsigned i
     exchange.is_trusted = settings_trusts(settings, &address)
     if exchange.is_trusted and message_has(request, HEADER_X_FORWARDED_PROTO):
         header = message_find(request, HEADER_X_FORWARDED_PROTO)
         exchange.is_https = span_ieq(header_value(request, header), span_of(b"https", 5))
     if exchange.is_trusted and settings.real_ip_header.len:
-        for i in range(request.n_headers, 0, -1):       # the last hop wrote the last one
-            header = &request.headers[i - 1]
-            if header.name_len != settings.real_ip_header.len or not span_ieq(
-                span_of(request.base + header.name, header.name_len), settings.real_ip_header
-            ):
-                continue
-            rest = header_value(request, header)
-            while rest.len and _address_of_text(_last_element(&rest), &named):
-                address = named
-                if not (settings.real_ip_recursive and settings_trusts(settings, &address)):
-                    break
-            break
+        _read_real_ip(exchange, &address)
     exchange.client_ip_len = <uint8_t>address_format(&address, exchange.client_ip)
 
 
@@ -237,6 +247,8 @@ cdef void _read_upgrade(exchange_t *exchange) noexcept nogil:
         return
     if exchange.parser.framing != FRAMING_NONE or request.http_minor == 0:
         return
+    if not connection_has(request, span_of(b"upgrade", 7)):
+        return                  # not meant for this hop (RFC 9110 section 7.8)
     for i in range(settings.n_upgrades):
         if span_ieq(token, settings.upgrades[i]):
             exchange.is_upgrade = True

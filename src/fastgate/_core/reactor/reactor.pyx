@@ -11,7 +11,7 @@ from fastgate._core.base.atomics cimport (
     atomic_load_ptr,
     atomic_load_u32,
     atomic_store_u32,
-    atomic_store_u64_release,
+    atomic_store_u64_ordered,
     own_add_u64,
 )
 from fastgate._core.base.clock cimport NS_PER_MS, clock_ns
@@ -196,7 +196,8 @@ cdef void reactor_run(reactor_t *reactor) noexcept nogil:
         if n < 0 and errno != EINTR:
             return              # the epoll descriptor itself is broken: control sees the thread end
         own_add_u64(&reactor.counters.loops, 1)
-        atomic_store_u64_release(&reactor.loops_done, reactor.loops_done + 1)
+        # Ordered: whoever replaced a pointer and then read the old count sees us take the new one.
+        atomic_store_u64_ordered(&reactor.loops_done, reactor.loops_done + 1)
         reactor.now_ns = clock_ns()
         reactor.on_tick(reactor)
         for i in range(n):

@@ -1,0 +1,23 @@
+"""What runs: a model handed to the core, and what the control plane remembers of it."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from fastgate._core.bridge.gateway import Gateway
+    from fastgate.config import Model
+
+
+class Published(NamedTuple):
+    """What the control plane keeps of the running configuration. The model itself is not kept: it is large,
+    and the core has its own form of it."""
+
+    number: int         # of the snapshot
+    gateway: dict       # the `gateway:` section
+    hash: str           # of the configuration's text
+    services: int
+    routes: int
+
+
+def publish(gateway: "Gateway", model: "Model") -> Published:
+    """Raises SnapshotError; what runs goes on then."""
+    return Published(gateway.publish(model), model.gateway, model.hash, len(model.services), len(model.routes))
