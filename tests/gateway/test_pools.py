@@ -85,14 +85,14 @@ def test_answer_with_close_is_not_pooled(site):
     site.origin.script = answer(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
     client = site.connect()
     assert [client.ask(get()).status for _ in range(5)] == [200] * 5
-    assert all(len(connection.requests) == 1 for connection in site.origin.connections)
+    assert all(len(connection.requests) <= 1 for connection in site.origin.connections)
 
 
 def test_http10_answer_is_not_pooled(site):
     site.origin.script = answer(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
     client = site.connect()
     assert [client.ask(get()).status for _ in range(5)] == [200] * 5
-    assert all(len(connection.requests) == 1 for connection in site.origin.connections)
+    assert all(len(connection.requests) <= 1 for connection in site.origin.connections)
 
 
 def test_idle_time_closes_pooled_connections(open_site, open_origin):
