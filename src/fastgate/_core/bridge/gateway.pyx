@@ -80,7 +80,7 @@ cdef class Gateway:
         cdef AccessLog log
         if not 1 <= workers <= BALANCER_MAX_REACTORS:
             raise ValueError(f"{workers} workers: use 1 to {BALANCER_MAX_REACTORS}")
-        self.running = [False] * <Py_ssize_t>workers
+        self.running = [False for i in range(workers)]
         self.old = []
         self.retired_peers = []
         self.upstreams = {}
