@@ -247,15 +247,37 @@ cdef void _note_version(parser_t *parser) noexcept nogil:
         )
 
 
-cdef int _tell_head(parser_t *parser) noexcept nogil:
-    cdef message_t *message = parser.message
+cdef uint32_t _head_end(const parser_t *parser) noexcept nogil:
+    """How long the head is: behind what was read last come the end of that line and the empty line."""
+    cdef const message_t *message = parser.message
     cdef const header_t *last
-    parser.is_head_done = True
+    cdef uint32_t at = parser.reason + parser.reason_len
     if message.n_headers:
         last = &message.headers[message.n_headers - 1]
-        if last.name + last.name_len + last.value_len > parser.limits.header_bytes:
-            return _fail(parser, PARSER_HEAD_TOO_LARGE)
-    if not connection_is_bounded(message):
+        at = last.value + last.value_len if last.value_len else last.name + last.name_len
+    elif parser.ll.type == HTTP_REQUEST:
+        at = message.target + message.target_len
+    while message.base[at] != c'\n':
+        at += 1
+    return at + 3
+
+
+cdef parser_fault_t _too_large(const parser_t *parser) noexcept nogil:
+    """A request line that alone passes header_bytes has too long a URI, in whatever pieces it came."""
+    cdef const message_t *message = parser.message
+    if parser.ll.type == HTTP_REQUEST and (
+        message.n_headers == 0 or message.headers[0].name >= parser.limits.header_bytes
+    ):
+        return PARSER_URI_TOO_LONG
+    return PARSER_HEAD_TOO_LARGE
+
+
+cdef int _tell_head(parser_t *parser) noexcept nogil:
+    parser.is_head_done = True
+    parser.head_bytes = _head_end(parser)
+    if parser.head_bytes > parser.limits.header_bytes:
+        return _fail(parser, _too_large(parser))
+    if not connection_is_bounded(parser.message):
         return _fail(parser, PARSER_HEAD_TOO_LARGE)
     if parser.on_head(parser) < 0:
         return _fail(parser, PARSER_REFUSED_ABOVE)
@@ -395,10 +417,7 @@ cdef status_t _check_head_size(parser_t *parser) noexcept nogil:
     """The head is still open after head_bytes: is there room for more of it?"""
     if parser.head_bytes < parser.limits.header_bytes:
         return OK
-    # Still in the request line: it is the URI that is too long.
-    parser.fault = PARSER_URI_TOO_LONG if (
-        parser.message.n_headers == 0 and parser.ll.type == HTTP_REQUEST
-    ) else PARSER_HEAD_TOO_LARGE
+    parser.fault = <uint8_t>_too_large(parser)
     return TOO_LARGE
 
 
@@ -414,11 +433,12 @@ cdef size_t _skip_empty_lines(parser_t *parser, const char *data, size_t len) no
 cdef status_t parser_feed(parser_t *parser, const char *data, size_t len, size_t *used_out) noexcept nogil:
     cdef int outcome
     cdef size_t used, skipped = 0
-    cdef bint head_was_open = not parser.is_head_done
+    cdef uint32_t head_before = parser.head_bytes
     used_out[0] = 0
     if not parser.is_started:
         skipped = _skip_empty_lines(parser, data, len)
         if skipped == len:
+            parser.head_bytes += <uint32_t>len
             used_out[0] = len
             return OK
         parser.is_started = True
@@ -432,16 +452,13 @@ cdef status_t parser_feed(parser_t *parser, const char *data, size_t len, size_t
     elif outcome != HPE_OK:
         return _refusal(parser)
     used_out[0] = used
-    if head_was_open:
+    if not parser.is_head_done:
         parser.head_bytes += <uint32_t>used
-        parser.wire_bytes = parser.body_bytes       # the little framing that came with the head is not counted
-    else:
-        parser.wire_bytes += used
-        if not _is_framing_bounded(parser):
-            return _refusal(parser)
-    if parser.is_complete:
-        return DONE
-    return OK if parser.is_head_done else _check_head_size(parser)
+        return _check_head_size(parser)
+    parser.wire_bytes += used - (parser.head_bytes - head_before)     # less what of these bytes was head
+    if not _is_framing_bounded(parser):
+        return _refusal(parser)
+    return DONE if parser.is_complete else OK
 
 
 cdef status_t parser_end(parser_t *parser) noexcept nogil:
