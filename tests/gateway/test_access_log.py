@@ -105,6 +105,17 @@ def test_request_that_the_client_abandons_is_logged(logged):
     assert record["request"]["uri"] == "/abandoned"
 
 
+def test_pipelined_requests_count_their_own_bytes(logged):
+    site, path = logged()
+    requests = [get("/1"), get("/two", method="POST", body=b"x" * 100), get("/three")]
+    client = site.connect()
+    client.send(b"".join(requests))
+    for _ in requests:
+        assert client.response().status == 200
+    sizes = [json.loads(line)["request"]["size"] for line in lines(path, 3)]
+    assert sizes == [len(data) for data in requests]
+
+
 def test_combined_line_is_what_tools_expect(logged):
     site, path = logged(format="combined")
     site.ask(get("/a?q=1", "User-Agent: tester/1", "Referer: http://r/"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import signal
@@ -67,12 +68,12 @@ def test_library_echo_of_many_messages(library_site):
 
 
 def test_library_many_connections(library_site):
-    sockets = [websocket_connect(f"ws://127.0.0.1:{library_site.process.port}/{n}") for n in range(30)]
-    for number, socket in enumerate(sockets):
-        socket.send(str(number))
-    assert [socket.recv(timeout=20) for socket in sockets] == [str(n) for n in range(30)]
-    for socket in sockets:
-        socket.close()
+    with contextlib.ExitStack() as stack:
+        url = f"ws://127.0.0.1:{library_site.process.port}/"
+        sockets = [stack.enter_context(websocket_connect(f"{url}{number}")) for number in range(30)]
+        for number, socket in enumerate(sockets):
+            socket.send(str(number))
+        assert [socket.recv(timeout=20) for socket in sockets] == [str(n) for n in range(30)]
 
 
 @pytest.mark.core

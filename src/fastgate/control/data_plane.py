@@ -7,7 +7,7 @@ served as early as it can be; the control plane catches up while requests run.
 import logging
 import threading
 import time
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import TYPE_CHECKING
 
 from fastgate.control import crash, signals
@@ -76,9 +76,13 @@ class DataPlane:
             self._thread("fastgate-access-log", self.gateway.access_log.run)
         for index in range(self.workers):
             name = f"fastgate-reactor-{index}"
-            self._threads.append(self._thread(name, lambda index=index: self.gateway.run_reactor(index)))
+            self._threads.append(self._thread(name, lambda index=index: self._reactor_main(index)))
 
-    def _thread(self, name: str, main) -> threading.Thread:
+    def _reactor_main(self, index: int) -> None:
+        """A frame of Python's own, so that last words name the reactor."""
+        self.gateway.run_reactor(index)
+
+    def _thread(self, name: str, main: Callable[[], None]) -> threading.Thread:
         def body() -> None:
             signals.block_in_this_thread()
             main()

@@ -110,7 +110,11 @@ class Lifecycle:
         await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
-        return "" if self.state == "ready" else f"the gateway is {self.state}"
+        if self.state != "ready":
+            return f"the gateway is {self.state}"
+        published = self.reloader.published
+        # Kong's rule: nothing to serve is not ready.
+        return "" if published.services or published.routes else "the configuration is empty: it has no services, no routes"
 
     def _start_watch(self) -> None:
         from fastgate.control.watch import Watch

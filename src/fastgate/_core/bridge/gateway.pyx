@@ -17,7 +17,7 @@ from fastgate._core.base.atomics cimport (
 from fastgate._core.bridge.access_log cimport AccessLog
 from fastgate._core.bridge.compile cimport compile_snapshot
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
-from fastgate._core.bridge.upstreams cimport Upstream
+from fastgate._core.bridge.upstreams cimport PeerPlan, Upstream
 from fastgate._core.observe.counters cimport counters_t
 from fastgate._core.proxy.exchange cimport gate_t, lane_t
 from fastgate._core.proxy.lane cimport lane_close, lane_listen, lane_open, lane_post_drain, lane_post_retire
@@ -80,7 +80,7 @@ cdef class Gateway:
         cdef AccessLog log
         if not 1 <= workers <= BALANCER_MAX_REACTORS:
             raise ValueError(f"{workers} workers: use 1 to {BALANCER_MAX_REACTORS}")
-        self.running = [False] * workers
+        self.running = [False for i in range(workers)]
         self.old = []
         self.retired_peers = []
         self.upstreams = {}
@@ -131,12 +131,13 @@ cdef class Gateway:
         cdef Snapshot snapshot = Snapshot()
         cdef dict by_service = {}
         cdef dict wanted = self._wanted_upstreams(model, by_service)
-        cdef Upstream upstream
+        cdef PeerPlan plan
+        cdef list plans = self._plans(model, wanted)
         snapshot.c_snapshot = compile_snapshot(model, by_service, self.registry, self.n_lanes, self.number + 1)
         snapshot.upstreams = list(wanted.values())
-        for key, (upstream, algorithm, slots, targets) in self._wanted_targets(model, wanted).items():
-            if upstream.configure(algorithm, slots, targets):
-                self._rebuild(upstream)
+        # Nothing below can fail.
+        for plan in plans:
+            self._commit(plan)
         self.number += 1
         self.upstreams = wanted
         self.known.update(wanted.values())
@@ -159,27 +160,30 @@ cdef class Gateway:
             wanted[key] = by_service[service["id"]] = upstream
         return wanted
 
-    def _wanted_targets(self, object model, dict wanted) -> dict:
-        """Key -> (Upstream, algorithm, slots, targets) as the model has them."""
-        cdef dict targets = {}
+    def _plans(self, object model, dict wanted) -> list:
+        """Peer sets for the upstreams whose algorithm, slots or targets the model changes."""
+        cdef dict shapes = {}
+        cdef Upstream upstream
         for entity in model.upstreams:
             if entity["name"] in wanted:
-                targets[entity["name"]] = (
-                    wanted[entity["name"]], entity["algorithm"], entity["slots"],
+                shapes[entity["name"]] = (
+                    entity["algorithm"], entity["slots"],
                     [(target["host"], target["port"], target["weight"]) for target in entity["targets"]],
                 )
+        plans = []
         for key, upstream in wanted.items():
-            if key not in targets:
-                targets[key] = (upstream, "round-robin", 10000, [(key[0], key[1], 100)])
-        return targets
+            shape = shapes.get(key) or ("round-robin", 10000, [(key[0], key[1], 100)])
+            if shape != upstream.shape:
+                plans.append(upstream.plan(shape, self.addresses))
+        return plans
 
-    cdef int _rebuild(self, Upstream upstream) except -1:
+    cdef int _commit(self, PeerPlan plan) except -1:
         cdef list retired = []
         cdef uint32_t i
         cdef RetiredPeers old = RetiredPeers()
         cdef uintptr_t pointer
-        old.c_set = upstream.rebuild(self.addresses, retired)
-        old.loops = [atomic_load_u64_ordered(&self.lanes[i].reactor.loops_done) for i in range(self.n_lanes)]
+        old.c_set = plan.upstream.commit(plan, retired)
+        old.loops = [atomic_load_u64_acquire(&self.lanes[i].reactor.loops_done) for i in range(self.n_lanes)]
         self.retired_peers.append(old)
         for pointer in retired:
             self._retire(<peer_t *>pointer)
@@ -206,7 +210,7 @@ cdef class Gateway:
         self.addresses[host, port] = list(addresses)
         for upstream in self.upstreams.values():
             if (host, port) in upstream.names():
-                self._rebuild(upstream)
+                self._commit(upstream.plan(upstream.shape, self.addresses))
 
     def collect(self) -> int:
         """Free snapshots, peer sets and counters that nobody can use any more; how many remain."""

@@ -94,6 +94,15 @@ def host_text(host: str, port: int) -> str:
     return host if port == 80 else f"{host}:{port}"
 
 
+cdef class PeerPlan:
+    """What an upstream's peers are going to be."""
+
+    def __dealloc__(self):
+        peer_set_free(self.c_set)
+        for address in self.made or ():
+            peer_unref(<peer_t *><uintptr_t>address)
+
+
 cdef class Upstream:
     """The current peers of one upstream.
 
@@ -104,10 +113,8 @@ cdef class Upstream:
     def __cinit__(self, uint32_t n_reactors):
         self.n_reactors = n_reactors
         self.c_peers = {}
-        self.algorithm = "round-robin"
-        self.slots = 10000
-        self.targets = []
-        self.c_upstream.peers = peer_set_build(ALGORITHM_ROUND_ROBIN, NULL, NULL, 0, n_reactors, self.slots)
+        self.shape = ("round-robin", 10000, [])
+        self.c_upstream.peers = peer_set_build(ALGORITHM_ROUND_ROBIN, NULL, NULL, 0, n_reactors, 10000)
         if self.c_upstream.peers == NULL:
             raise MemoryError("no memory for an upstream")
 
@@ -126,49 +133,53 @@ cdef class Upstream:
             atomic_store_u32(&(<peer_t *>pointer).is_retired, 1)
         return peers
 
-    def configure(self, algorithm: str, slots: int, targets: list) -> bool:
-        """What the configuration says now; whether that changed anything."""
-        if (algorithm, slots, targets) == (self.algorithm, self.slots, self.targets):
-            return False
-        self.algorithm = algorithm
-        self.slots = slots
-        self.targets = targets
-        return True
-
     def names(self) -> list[tuple[str, int]]:
-        return [(host, port) for host, port, weight in self.targets if not is_literal(host)]
+        return [(host, port) for host, port, weight in self.shape[2] if not is_literal(host)]
 
-    cdef peer_set_t *rebuild(self, dict addresses, list retired) except? NULL:
-        """Swaps in a peer set of the targets' current addresses.
+    cdef PeerPlan plan(self, tuple shape, dict addresses):
+        """Builds a peer set; nothing changes yet. May raise ValueError and MemoryError.
 
-        addresses: (host, port) to list of IPs, for targets that are names.
-        retired: gets the addresses of peer_t's that are no longer used, their reference with them.
-        Returns the old set, to be freed when no reactor can hold it.
+        shape: algorithm, slots and targets. addresses: (host, port) to list of IPs, for targets that are names.
         """
-        cdef dict peers = {}
+        cdef PeerPlan plan = PeerPlan()
         cdef list weights = []
-        cdef uintptr_t pointer
-        cdef peer_t *peer
-        cdef peer_set_t *built
-        for host, port, weight in self.targets:
+        plan.upstream = self
+        plan.peers = {}
+        plan.made = []
+        plan.shape = shape
+        algorithm, slots, targets = shape
+        for host, port, weight in targets:
             if weight == 0:
                 continue
             for address in [host] if is_literal(host) else addresses.get((host, port), ()):
                 key = (peer_text(address, port), host_text(host, port))
-                if key in peers:
+                if key in plan.peers:
                     continue
                 known = self.c_peers.get(key)
                 if known is None:
                     known = <uintptr_t>_peer_of(address, port, key[0], key[1], self.n_reactors)
-                    self.c_peers[key] = known
-                peers[key] = known
+                    plan.made.append(known)
+                plan.peers[key] = known
                 weights.append(weight)
-        built = _build_set(ALGORITHMS[self.algorithm], list(peers.values()), weights, self.n_reactors, self.slots)
-        for key in [key for key in self.c_peers if key not in peers]:
-            pointer = self.c_peers.pop(key)
-            peer = <peer_t *>pointer
-            atomic_store_u32(&peer.is_retired, 1)
-            retired.append(pointer)
+        plan.c_set = _build_set(ALGORITHMS[algorithm], list(plan.peers.values()), weights, self.n_reactors, slots)
+        return plan
+
+    cdef peer_set_t *commit(self, PeerPlan plan, list retired) noexcept:
+        """Swaps the plan's peer set in.
+
+        retired: gets the addresses of peer_t's that are no longer used, their reference with them.
+        Returns the old set, to be freed when no reactor can hold it.
+        """
+        cdef uintptr_t pointer
+        cdef peer_set_t *built = plan.c_set
+        for key, pointer in self.c_peers.items():
+            if key not in plan.peers:
+                atomic_store_u32(&(<peer_t *>pointer).is_retired, 1)
+                retired.append(pointer)
+        self.c_peers = plan.peers
+        self.shape = plan.shape
+        plan.made = []
+        plan.c_set = NULL
         return <peer_set_t *>atomic_exchange_ptr(&self.c_upstream.peers, built)
 
 

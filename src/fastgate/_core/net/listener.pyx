@@ -58,7 +58,7 @@ cdef bint _accept_one(listener_t *listener) noexcept nogil:
     cdef sockaddr_in6 peer      # large enough for IPv4 and IPv6; a Unix peer's name is not used
     cdef socklen_t length = sizeof(peer)
     cdef address_t address
-    cdef int fd, one = 1
+    cdef int fd
     if not listener.may_accept(listener):
         own_add_u64(&listener.reactor.counters.connections_refused, 1)
         _rest(listener)
@@ -70,8 +70,6 @@ cdef bint _accept_one(listener_t *listener) noexcept nogil:
             _rest(listener)
             return False
         return errno == EINTR or errno == ECONNABORTED
-    if not listener.is_unix:
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
     address = address_of(<sockaddr *>&peer)
     address.is_unix = listener.is_unix
     if not listener.on_accept(listener, fd, &address):
@@ -89,10 +87,13 @@ cdef void _on_readable(source_t *source, uint32_t events) noexcept nogil:
 
 
 cdef bint listener_open(listener_t *listener, reactor_t *reactor, int fd, bint is_shared) noexcept nogil:
+    cdef int one = 1
     listener.reactor = reactor
     listener.source.fd = fd
     listener.is_shared = is_shared
     timer_init(&listener.rest, _on_rested)
+    if not listener.is_unix:
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))     # accepted sockets inherit it
     listener.is_open = _watch(listener)
     return listener.is_open
 

@@ -18,11 +18,19 @@ cdef struct stream_t:
     reactor_t *reactor
     buffer_t out                # what the socket would not take yet
     uint64_t sent               # bytes the socket took, ever
+    uint32_t burst              # how much to give it at a time: see stream_write
     uint8_t is_readable         # the last read did not empty the socket
     uint8_t is_blocked          # the last write did not go through; EPOLLOUT will tell
     uint8_t is_connecting
     uint8_t has_ended           # the peer's FIN was seen by epoll: read on until 0
     uint8_t is_write_shut       # our FIN is out, or will be once `out` is empty
+
+
+cdef enum:
+    # What may be left in `out` of a peer that takes no more is bounded by these.
+    BURST_LEAST = 16384         # to a peer that has been slow
+    BURST_FIRST = 65536
+    BURST_MOST = 262144         # to one that took all it was given: fewer system calls
 
 
 cdef enum:

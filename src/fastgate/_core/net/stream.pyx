@@ -2,6 +2,7 @@
 
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint64_t
+from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put, buffer_t, buffer_take
@@ -34,6 +35,7 @@ cdef bint stream_open(stream_t *stream, reactor_t *reactor, int fd, on_event_cb 
     stream.source.fd = fd
     stream.source.on_event = on_event
     stream.is_connecting = is_connecting
+    stream.burst = BURST_FIRST
     # One epoll_ctl for the connection's whole life: edge-triggered, both ways.
     if not reactor_watch(reactor, &stream.source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET):
         stream.source.on_event = NULL
@@ -78,6 +80,7 @@ cdef ssize_t _send_parts(stream_t *stream, iovec *parts, unsigned n) noexcept no
 
 cdef status_t stream_write(stream_t *stream, iovec *parts, unsigned n) noexcept nogil:
     cdef ssize_t sent
+    cdef uint64_t sent_before = stream.sent
     if stream.is_write_shut:
         return CLOSED
     while n and buffer_len(&stream.out) == 0 and not stream.is_connecting and not stream.is_blocked:
@@ -99,6 +102,10 @@ cdef status_t stream_write(stream_t *stream, iovec *parts, unsigned n) noexcept 
             parts.iov_base = <char *>parts.iov_base + sent
             parts.iov_len -= <size_t>sent
             stream.is_blocked = True
+    if n:
+        stream.burst = BURST_LEAST
+    elif stream.burst < BURST_MOST and stream.sent - sent_before >= stream.burst // 2:
+        stream.burst *= 2
     while n:
         if not buffer_put(&stream.out, parts.iov_base, parts.iov_len):
             return NO_MEMORY

@@ -13,6 +13,7 @@ from fastgate._core.observe.text cimport (
 cdef enum:
     FIXED_BYTES = 1024              # key names, numbers and marks of the longest line
     MS_PER_DAY = 86400000
+    LAST_DAY = 2932896          # 9999-12-31, in days since 1970-01-01
 
 
 cdef extern from * nogil:
@@ -131,13 +132,14 @@ cdef char *put_combined_line(char *out, const access_record_t *record) noexcept 
 
 
 cdef char *put_combined_time(char *out, uint64_t wall_ms) noexcept nogil:
-    """Day/month/year:hour:minute:second in UTC, up to the year 9999.
+    """Day/month/year:hour:minute:second in UTC, up to the year 9999, which a broken clock does not pass.
 
     The calendar is counted in years that begin in March, so that the leap day is the
     last of its year, and in cycles of 400 years (146,097 days).
     """
     cdef uint32_t seconds = <uint32_t>(wall_ms % MS_PER_DAY) // 1000
-    cdef uint32_t days = <uint32_t>(wall_ms // MS_PER_DAY) + 719468     # since 0000-03-01
+    cdef uint64_t whole_days = wall_ms // MS_PER_DAY
+    cdef uint32_t days = <uint32_t>(whole_days if whole_days < LAST_DAY else LAST_DAY) + 719468     # since 0000-03-01
     cdef uint32_t cycle = days // 146097
     cdef uint32_t day_of_cycle = days % 146097
     cdef uint32_t year_of_cycle = (day_of_cycle - day_of_cycle // 1460 + day_of_cycle // 36524

@@ -43,6 +43,7 @@ from fastgate._core.upstream.balancer.policy cimport PICK_MAX_TRIED, peer_set_t
 from fastgate._core.upstream.connection cimport (
     connection_close,
     connection_is_acked,
+    connection_is_alive,
     connection_open,
     connection_t,
 )
@@ -124,11 +125,23 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
     attempt_arm(exchange)
 
 
+cdef bint _is_replayable(const exchange_t *exchange) noexcept nogil:
+    """Whether the whole body is sure to be kept for another try."""
+    return exchange.parser.is_complete or (
+        exchange.parser.framing != FRAMING_CHUNKED
+        and exchange.parser.content_length <= exchange.snapshot.settings.retry_buffer_bytes
+    )
+
+
 cdef connection_t *_connect(exchange_t *exchange, peer_t *peer, fault_t *fault_out) noexcept nogil:
     cdef lane_t *lane = exchange.lane
     cdef connection_t *connection = NULL
     if not exchange.wants_fresh:
         connection = pool_take(&lane.reactor, peer)
+        # What cannot be sent twice goes on no connection that is known to be dead.
+        while connection != NULL and not _is_replayable(exchange) and not connection_is_alive(connection):
+            connection_close(connection)
+            connection = pool_take(&lane.reactor, peer)
     if connection == NULL:
         connection = connection_open(&lane.reactor, peer)
         if connection == NULL:

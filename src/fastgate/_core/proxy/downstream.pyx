@@ -25,6 +25,7 @@ from fastgate._core.net.address cimport address_t
 from fastgate._core.net.gather cimport gather_flush, gather_open
 from fastgate._core.net.listener cimport listener_t
 from fastgate._core.net.stream cimport (
+    BURST_FIRST,
     READ_AGAIN,
     READ_END,
     stream_close,
@@ -46,7 +47,8 @@ from fastgate._core.proxy.exchange cimport (
     exchange_close,
     exchange_grow_input,
     exchange_open,
-    exchange_target,
+    exchange_path,
+    exchange_query,
     gate_is_draining,
     lane_t,
 )
@@ -309,10 +311,10 @@ cdef span_t _refusal_fields(exchange_t *exchange) noexcept nogil:
     elif exchange.https_status:
         writer_text(&writer, b"Location: https://")
         writer_put(&writer, exchange.host, exchange.host_len)
-        if exchange_target(exchange).len and exchange_target(exchange).at[0] == c'/':
-            writer_span(&writer, exchange_target(exchange))
-        else:
-            writer_text(&writer, b"/")
+        writer_span(&writer, exchange_path(exchange) if exchange.path_len else span_of(b"/", 1))
+        if exchange.has_query:
+            writer_text(&writer, b"?")
+            writer_span(&writer, exchange_query(exchange))
         writer_text(&writer, b"\r\n")
     elif exchange.refusal == 426:
         writer_text(&writer, b"Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
@@ -361,7 +363,7 @@ cdef bint _make_room(exchange_t *exchange, char **room_out, size_t *size_out) no
     cdef uint32_t limit = exchange.snapshot.settings.parser.header_bytes
     if exchange.parser.is_head_done:
         room_out[0] = exchange.lane.input
-        size_out[0] = LANE_INPUT_BYTES
+        size_out[0] = exchange.connection.stream.burst if exchange.connection != NULL else BURST_FIRST
         return True
     if exchange.input_len == exchange.input_size and not exchange_grow_input(
         exchange, limit if limit > exchange.input_size else exchange.input_size + 1

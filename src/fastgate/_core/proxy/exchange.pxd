@@ -25,9 +25,9 @@ from fastgate._core.upstream.connection cimport connection_t, on_connection_cb
 
 
 cdef enum:
-    LANE_INPUT_BYTES = 65536        # one read
+    LANE_INPUT_BYTES = 262144       # one read, at most (BURST_MOST)
     LANE_OUTPUT_BYTES = 262144      # a head of the largest allowed size, rewritten; touched as needed
-    LANE_SPARE_EXCHANGES = 64       # kept for reuse, the rest goes back to malloc
+    LANE_SPARE_EXCHANGES = 256      # kept for reuse, the rest goes back to malloc
     LANE_MAX_LISTENERS = 32
     EXCHANGE_BYTES = 4096           # the struct and, behind it, room for a usual request head
     EXCHANGE_HEADERS = 32           # inline; more are allocated when needed

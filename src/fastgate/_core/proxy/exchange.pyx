@@ -29,7 +29,7 @@ cdef uint64_t gate_wall_ns(gate_t *gate, uint64_t mono_ns) noexcept nogil:
 cdef void _put_id(char *room, uint64_t random) noexcept nogil:
     """Sixteen hex digits, two at a time."""
     cdef unsigned i
-    for i in range(0, REQUEST_ID_BYTES // 2, 2):
+    for i in range(0, <unsigned>(REQUEST_ID_BYTES // 2), 2):
         room[i] = hex_digit(random & 15)
         room[i + 1] = hex_digit(random >> 4 & 15)
         random >>= 8

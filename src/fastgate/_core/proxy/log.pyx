@@ -4,6 +4,7 @@ from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memset, strlen
 
 from fastgate._core.base.atomics cimport own_add_u64
+from fastgate._core.base.buffer cimport buffer_len
 from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_of
 from fastgate._core.http.llhttp cimport llhttp_method_name
@@ -50,10 +51,19 @@ cdef void _put_request(exchange_t *exchange, access_record_t *record) noexcept n
         record.referer = header_value(&exchange.request, header)
 
 
+cdef uint64_t _sent_ahead(const exchange_t *exchange) noexcept nogil:
+    """Bytes behind a whole request: the next one's, counted there."""
+    if not exchange.parser.is_complete:
+        return 0
+    if buffer_len(&exchange.next_input):
+        return buffer_len(&exchange.next_input)
+    return exchange.input_len - exchange.input_used
+
+
 cdef void log_exchange(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
     cdef access_record_t record
-    cdef uint64_t bytes_in = exchange.client.received - exchange.received_at_open
+    cdef uint64_t bytes_in = exchange.client.received - exchange.received_at_open - _sent_ahead(exchange)
     cdef uint64_t bytes_out = exchange.client.stream.sent - exchange.sent_at_open
     cdef uint64_t total_ns, upstream_ns = 0
     if exchange.ended_ns == 0:

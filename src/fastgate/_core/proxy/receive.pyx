@@ -26,7 +26,7 @@ from fastgate._core.http.parser cimport (
 from fastgate._core.http.websocket cimport websocket_check_answer
 from fastgate._core.includes.llhttp cimport METHOD_HEAD
 from fastgate._core.net.gather cimport gather_flush, gather_open, gather_refer, gather_t
-from fastgate._core.net.stream cimport READ_AGAIN, READ_END, READ_FAILED, stream_flush, stream_pending, stream_read, stream_t
+from fastgate._core.net.stream cimport BURST_LEAST, READ_AGAIN, READ_END, READ_FAILED, stream_flush, stream_pending, stream_read, stream_t
 from fastgate._core.observe.access_record cimport SOURCE_UPSTREAM
 from fastgate._core.proxy.answer cimport answer_head, answer_interim_head
 from fastgate._core.proxy.attempt cimport attempt_arm, attempt_connected, attempt_drop, attempt_failed
@@ -191,15 +191,15 @@ cdef ssize_t _read(exchange_t *exchange, char **data_out) noexcept nogil:
     cdef buffer_t *held = &exchange.answer_input
     cdef ssize_t n
     if buffer_len(held) == 0 or exchange.answer_parser.is_head_done:
-        n = stream_read(&exchange.connection.stream, lane.input, LANE_INPUT_BYTES)
+        n = stream_read(&exchange.connection.stream, lane.input, exchange.client.stream.burst)
         exchange.answer.base = lane.input
         data_out[0] = lane.input
         return n
-    if not buffer_reserve(held, LANE_INPUT_BYTES // 4):
+    if not buffer_reserve(held, BURST_LEAST):
         return READ_FAILED
     exchange.answer.base = held.data + held.start
     data_out[0] = held.data + held.end
-    n = stream_read(&exchange.connection.stream, data_out[0], LANE_INPUT_BYTES // 4)
+    n = stream_read(&exchange.connection.stream, data_out[0], BURST_LEAST)
     if n > 0:
         held.end += <uint32_t>n
     return n

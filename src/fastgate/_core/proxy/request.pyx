@@ -76,6 +76,7 @@ from fastgate._core.snapshot.snapshot cimport (
 cdef enum:
     HTTP_PORT = 80
     HTTPS_PORT = 443
+    HTTPS_UPGRADE = 426
 
 
 cdef status_t _refuse(exchange_t *exchange, unsigned status, const char *text) noexcept nogil:
@@ -316,8 +317,9 @@ cdef void _find_route(exchange_t *exchange) noexcept nogil:
     exchange.route = &exchange.snapshot.routes[match.route]
     exchange.prefix_len = match.prefix_len
     if match.https_status:
-        exchange.https_status = match.https_status
-        _refuse(exchange, match.https_status, TEXT_USE_HTTPS)
+        # Without a Host there is nowhere to redirect to.
+        exchange.https_status = match.https_status if exchange.host_len else HTTPS_UPGRADE
+        _refuse(exchange, exchange.https_status, TEXT_USE_HTTPS)
     elif exchange.route.service == NULL:
         _refuse(exchange, 503, TEXT_NO_SERVICE)
     else:

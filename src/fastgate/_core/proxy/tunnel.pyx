@@ -16,7 +16,7 @@ from fastgate._core.net.stream cimport (
     stream_t,
 )
 from fastgate._core.proxy.attempt cimport attempt_drop
-from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, downstream_t, exchange_into_tunnel, exchange_t, lane_t
+from fastgate._core.proxy.exchange cimport downstream_t, exchange_into_tunnel, exchange_t, lane_t
 from fastgate._core.reactor.reactor cimport reactor_defer
 from fastgate._core.reactor.timer cimport timer_arm, timer_disarm
 
@@ -32,7 +32,7 @@ cdef status_t _copy(lane_t *lane, stream_t *source, stream_t *target, uint64_t *
     for reads in range(READS_PER_EVENT):
         if not source.is_readable or stream_pending(target):
             return OK
-        n = stream_read(source, lane.input, LANE_INPUT_BYTES)
+        n = stream_read(source, lane.input, target.burst)
         if n == READ_AGAIN:
             return OK
         if n == READ_END:

@@ -31,3 +31,4 @@ cdef struct connection_t:
 cdef connection_t *connection_open(reactor_t *reactor, peer_t *peer) noexcept nogil    # connecting; NULL: errno says why
 cdef void connection_close(connection_t *connection) noexcept nogil
 cdef bint connection_is_acked(connection_t *connection, uint64_t sent_before) noexcept nogil  # did the peer's kernel take anything sent after that count?
+cdef bint connection_is_alive(connection_t *connection) noexcept nogil     # of an idle one: neither closed nor reset, as far as is known here

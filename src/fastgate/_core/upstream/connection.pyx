@@ -1,6 +1,6 @@
 """Opening, watching and closing connections to peers."""
 
-from libc.errno cimport EINPROGRESS, errno
+from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
@@ -10,6 +10,8 @@ from fastgate._core.includes.epoll cimport EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT
 from fastgate._core.includes.socket cimport (
     AF_UNIX,
     IPPROTO_TCP,
+    MSG_DONTWAIT,
+    MSG_PEEK,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
     SOCK_STREAM,
@@ -18,6 +20,7 @@ from fastgate._core.includes.socket cimport (
     close,
     connect,
     getsockopt,
+    recv,
     setsockopt,
     sockaddr,
     socket,
@@ -130,3 +133,12 @@ cdef bint connection_is_acked(connection_t *connection, uint64_t sent_before) no
         return True
     memcpy(&acked, info + TCP_INFO_BYTES_ACKED, sizeof(acked))
     return acked > sent_before + 1
+
+
+cdef bint connection_is_alive(connection_t *connection) noexcept nogil:
+    """Asks the socket, for an event that tells may be waiting behind the current one."""
+    cdef char byte
+    return (
+        recv(connection.stream.source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0
+        and (errno == EAGAIN or errno == EINTR)
+    )
