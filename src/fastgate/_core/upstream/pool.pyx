@@ -46,7 +46,7 @@ cdef bint pool_give(connection_t *connection, const pool_limits_t *limits) noexc
         return False
     if atomic_load_u32(&connection.peer.is_retired):
         return False
-    if pool.idle >= limits.size:
+    while pool.idle >= limits.size:         # more than one over after a reload with a smaller size
         connection_close(<connection_t *>pool.oldest)
     connection.exchange = NULL
     connection.is_idle = True
