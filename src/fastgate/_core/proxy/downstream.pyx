@@ -445,7 +445,7 @@ cdef bint _may_read(const downstream_t *client) noexcept nogil:
     return deadline_waits_for_body(exchange)
 
 
-cdef void _on_read_failed(downstream_t *client, ssize_t outcome) noexcept nogil:
+cdef void _on_read_failed(downstream_t *client) noexcept nogil:
     """The client closed, or its connection broke, in the middle of what it had to say."""
     if client.exchange != NULL and client.exchange.input_len == 0:
         exchange_close(client.exchange)
@@ -482,7 +482,7 @@ cdef void _read(downstream_t *client) noexcept nogil:
                 return
             break
         if n <= 0:
-            _on_read_failed(client, n)
+            _on_read_failed(client)
             return
         client.received += <size_t>n
         own_add_u64(&client.lane.reactor.counters.bytes_in, <uint64_t>n)
