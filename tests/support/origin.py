@@ -105,8 +105,14 @@ class Connection:
         self.socket.close()
 
     def reset(self) -> None:
-        """Close with RST."""
+        """Close with RST; at once only if this connection's thread does not read: it holds the socket open
+        until it is awake, then sets `ended`.
+        """
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        try:
+            self.socket.shutdown(socket.SHUT_RD)    # sends nothing
+        except OSError:
+            pass                            # the gateway was first
         self.socket.close()
 
     def run(self) -> None:
