@@ -63,6 +63,7 @@ def test_pooled_connection_closed_while_idle_costs_nothing(site, how, method, bo
         assert client.ask(get()).status == 200
         connection = site.origin.last
         getattr(connection, how)()
+        assert connection.ended.wait(20)
         assert client.ask(get("/", method=method, body=body)).status == 200
 
 
