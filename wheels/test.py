@@ -105,7 +105,8 @@ def test(target: Target, arguments: list[str]) -> bool:
     started = time.monotonic()
     outcome = subprocess.run(
         [target.facts["qemu"], "-L", str(root), f"{root}/usr/bin/python{TABLE['root']['python']}", "-m", "pytest",
-         "-q", "-p", "no:cacheprovider", *arguments, "tests/core"],
+         "-q", "-p", "no:cacheprovider", *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]),
+         *arguments, "tests/core"],
         cwd=ROOT, timeout=TIMEOUT_S,
         env=os.environ | {"PYTHONPATH": path, "QEMU_CPU": target.facts["qemu_cpu"], "PYTHONDONTWRITEBYTECODE": "1"},
     )

@@ -152,7 +152,8 @@ def test_chaos_leaves_nothing_and_harms_nobody(open_site, open_origin, workers):
     origins = [open_origin(moody, name=f"o{n}") for n in range(2)]
 
     def config(mark: int):
-        pool = upstream("pool", (origins[0], 100), (origins[1], 50 + mark % 50), algorithm=["round-robin", "least-connections"][mark % 2])
+        pool = upstream("pool", (origins[0], 100), (origins[1], 50 + mark % 50),
+                        algorithm=["round-robin", "least-connections"][mark % 2])
         return config_of(service("pool", retries=3, read_timeout=5000), upstreams=[pool])
 
     site = open_site(config(0), workers=workers)    # the origins' own complaints are no matter here

@@ -14,7 +14,7 @@ import requests
 
 from support.client import get
 from support.origin import answer, pattern, sizes
-from support.site import config_of, service
+from support.site import config_of
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 needs_nginx = pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")

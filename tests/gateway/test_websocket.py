@@ -350,6 +350,30 @@ def test_allowed_upgrade_token_that_connection_does_not_name_is_not_forwarded(op
 
 
 @pytest.mark.core
+@pytest.mark.parametrize("who", ["client", "upstream"])
+def test_half_closed_tunnel_that_idles_costs_nothing_and_is_ended(open_site, open_origin, who):
+    """One side has ended, the other says nothing: no event wakes the reactor, and the deadline holds."""
+    def script(connection):
+        if who == "upstream":
+            connection.half_close()
+        connection.wait_end()
+        connection.origin.gate.wait(20)
+
+    origin = open_origin(switching(script))
+    origin.gate = threading.Event()
+    site = open_site(config_of(service(origin), gateway={"timeouts": {"tunnel": 500}}), origin)
+    client = site.connect()
+    client.send(get("/ws", *HANDSHAKE))
+    assert client.response().status == 101
+    before = site.metrics()["fastgate_reactor_loops_total"]
+    if who == "client":
+        client.half_close()
+    site.wait_metric("fastgate_tunnels_active", 0)
+    assert site.metrics()["fastgate_reactor_loops_total"] - before < 1000
+    origin.gate.set()
+
+
+@pytest.mark.core
 def test_tunnel_that_idles_is_ended(open_site, open_origin):
     origin = open_origin(switching(lambda connection: connection.wait_end()))
     site = open_site(config_of(service(origin), gateway={"timeouts": {"tunnel": 300}}), origin)

@@ -43,6 +43,7 @@ class Connection:
         self.judge = Judge()
         self.was_reset = False
         self.ended = threading.Event()      # the gateway closed, or we did
+        self.thread: threading.Thread | None = None
         self.socket.settimeout(DEADLINE)
         if sock.family != socket.AF_UNIX:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -105,11 +106,19 @@ class Connection:
         self.socket.close()
 
     def reset(self) -> None:
-        """Close with RST."""
+        """Close with RST. From outside: once the connection's thread, which may be reading, has let go."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.socket.close()
+        if threading.current_thread() is self.thread:
+            self.socket.close()
+            return
+        try:
+            self.socket.shutdown(socket.SHUT_RD)    # ends a recv under way: until then the kernel keeps it open
+        except OSError:
+            pass                            # the gateway was first
+        self.ended.wait(DEADLINE)
 
     def run(self) -> None:
+        self.thread = threading.current_thread()
         try:
             while self.socket.fileno() >= 0:
                 if not self.reader.buffer:

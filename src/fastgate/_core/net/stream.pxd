@@ -24,6 +24,7 @@ cdef struct stream_t:
     uint8_t is_connecting
     uint8_t has_ended           # the peer's FIN was seen by epoll: read on until 0
     uint8_t is_write_shut       # our FIN is out, or will be once `out` is empty
+    uint8_t is_fin_out          # it is: another shutdown() would only make another event
 
 
 cdef enum:

@@ -121,6 +121,12 @@ cdef status_t stream_send(stream_t *stream, const char *data, size_t len) noexce
     return stream_write(stream, &part, 1) if len else OK
 
 
+cdef void _send_fin(stream_t *stream) noexcept nogil:
+    if not stream.is_fin_out:
+        stream.is_fin_out = True
+        shutdown(stream.source.fd, SHUT_WR)
+
+
 cdef status_t stream_flush(stream_t *stream) noexcept nogil:
     cdef buffer_t *out = &stream.out
     cdef ssize_t sent
@@ -142,7 +148,7 @@ cdef status_t stream_flush(stream_t *stream) noexcept nogil:
             stream.is_blocked = True
         buffer_take(out, <uint32_t>sent)
     if stream.is_write_shut:
-        shutdown(stream.source.fd, SHUT_WR)
+        _send_fin(stream)
     return OK
 
 
@@ -151,7 +157,7 @@ cdef void stream_shut_write(stream_t *stream) noexcept nogil:
         return
     stream.is_write_shut = True
     if buffer_len(&stream.out) == 0 and not stream.is_connecting:
-        shutdown(stream.source.fd, SHUT_WR)
+        _send_fin(stream)
 
 
 cdef uint64_t stream_taken(stream_t *stream) noexcept nogil:

@@ -5,21 +5,11 @@ from libc.stdint cimport uint8_t, uint16_t, uint64_t
 from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.writer cimport writer_field, writer_number, writer_put, writer_span, writer_t, writer_text
-from fastgate._core.http.connection_options cimport connection_has, connection_names_fields
 from fastgate._core.http.message cimport (
-    HEADER_CONNECTION,
     HEADER_CONTENT_LENGTH,
     HEADER_DATE,
-    HEADER_KEEP_ALIVE,
-    HEADER_OTHER,
-    HEADER_PROXY_AUTHENTICATE,
-    HEADER_PROXY_CONNECTION,
     HEADER_SERVER,
-    HEADER_TE,
-    HEADER_TRANSFER_ENCODING,
     HEADER_UPGRADE,
-    header_name,
-    header_t,
     header_value,
     message_has,
     message_t,
@@ -31,25 +21,13 @@ from fastgate._core.http.parser cimport (
     FRAMING_UNTIL_CLOSE,
 )
 from fastgate._core.proxy.exchange cimport REQUEST_ID_BYTES, exchange_t, gate_is_draining, lane_date
-from fastgate._core.proxy.own_fields cimport SERVER, VIA, is_own_field
+from fastgate._core.proxy.own_fields cimport SERVER, VIA
+from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields
 from fastgate._core.snapshot.snapshot cimport settings_t
 
 
 cdef enum:
     STATUS_UPGRADE_REQUIRED = 426
-
-
-cdef bint _is_dropped(const message_t *answer, uint16_t id) noexcept nogil:
-    if id == HEADER_OTHER:
-        return False
-    if id == HEADER_UPGRADE:
-        # 426 names the protocols to switch to; 101 is written apart.
-        return answer.status != STATUS_UPGRADE_REQUIRED
-    return (
-        id == HEADER_CONNECTION or id == HEADER_KEEP_ALIVE or id == HEADER_PROXY_CONNECTION
-        or id == HEADER_TRANSFER_ENCODING or id == HEADER_CONTENT_LENGTH or id == HEADER_TE
-        or id == HEADER_PROXY_AUTHENTICATE
-    )
 
 
 cdef void _put_status_line(exchange_t *exchange, writer_t *writer) noexcept nogil:
@@ -61,22 +39,11 @@ cdef void _put_status_line(exchange_t *exchange, writer_t *writer) noexcept nogi
 
 
 cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
-    cdef const message_t *answer = &exchange.answer
-    cdef const settings_t *settings = &exchange.snapshot.settings
-    cdef bint has_named = connection_names_fields(answer)
-    cdef const header_t *header
-    cdef span_t name
-    cdef unsigned i
-    for i in range(answer.n_headers):
-        header = &answer.headers[i]
-        if _is_dropped(answer, header.id):
-            continue
-        name = header_name(answer, header)
-        if header.id == HEADER_OTHER and is_own_field(settings, name):
-            continue
-        if has_named and connection_has(answer, name):
-            continue
-        writer_field(writer, name, header_value(answer, header))
+    # 426 names the protocols to switch to; 101 is written apart.
+    cdef bint names_protocols = exchange.answer.status == STATUS_UPGRADE_REQUIRED
+    pass_fields(
+        &exchange.answer, &exchange.snapshot.settings, 0 if names_protocols else field_bit(HEADER_UPGRADE), writer
+    )
 
 
 cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:

@@ -26,6 +26,7 @@ from fastgate._core.net.gather cimport gather_flush, gather_open
 from fastgate._core.net.listener cimport listener_t
 from fastgate._core.net.stream cimport (
     BURST_FIRST,
+    BURST_MOST,
     READ_AGAIN,
     READ_END,
     stream_close,
@@ -70,11 +71,13 @@ from fastgate._core.proxy.tunnel cimport tunnel_pump
 from fastgate._core.reactor.reactor cimport grave_t, reactor_bury, reactor_defer, source_t
 from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_remove, timer_t
 from fastgate._core.snapshot.snapshot cimport settings_t
+from fastgate._core.upstream.connection cimport connection_is_acked, connection_t
 
 
 cdef enum:
     READS_PER_EVENT = 8             # then the others' turn
     LINGER_BYTES = 1048576          # discarded after an early answer, then the connection is cut
+    UNPROVEN_BYTES = 2 * BURST_MOST     # about what a socket takes before the first acknowledgement
     FIRST_REQUEST_NS = 1000000000   # what a new connection gets to send a request when draining begins
 
 
@@ -280,6 +283,20 @@ cdef void downstream_over(exchange_t *exchange) noexcept nogil:
 
 # --- reading
 
+cdef bint _is_kept(exchange_t *exchange, size_t len) noexcept nogil:
+    """Whether `len` bytes of a body are kept for another try.
+
+    More than retry_buffer_bytes only on a pooled connection that may turn out to be dead:
+    until the upstream's kernel has acknowledged something of this request.
+    """
+    cdef connection_t *connection = exchange.connection
+    cdef size_t limit = exchange.snapshot.settings.retry_buffer_bytes
+    return len <= limit or (
+        limit and connection.is_reused and len <= limit + UNPROVEN_BYTES
+        and not connection_is_acked(connection, exchange.sent_before)
+    )
+
+
 cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept nogil:
     cdef exchange_t *exchange = <exchange_t *>parser.owner
     cdef const settings_t *settings = &exchange.snapshot.settings
@@ -290,7 +307,7 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
         exchange.refusal_text = TEXT_BODY_TOO_LARGE
         return FAILED
     if exchange.keeps_body:
-        if exchange.is_forwarding and buffer_len(&exchange.kept) + len > settings.retry_buffer_bytes:
+        if exchange.is_forwarding and not _is_kept(exchange, buffer_len(&exchange.kept) + len):
             exchange.keeps_body = False
             buffer_clear(&exchange.kept)
         elif not buffer_put(&exchange.kept, at, len):

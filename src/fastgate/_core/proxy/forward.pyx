@@ -1,24 +1,16 @@
 """Rewriting a request head: path, Host, hop-by-hop fields out, forwarding fields in (kong.md, Headers)."""
 
-from libc.stdint cimport uint16_t
+from libc.stdint cimport uint16_t, uint64_t
 
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport OK, TOO_LARGE, status_t
 from fastgate._core.base.writer cimport writer_field, writer_number, writer_put, writer_span, writer_t, writer_text
-from fastgate._core.http.connection_options cimport connection_has, connection_names_fields
 from fastgate._core.http.llhttp cimport llhttp_method_name
 from fastgate._core.http.message cimport (
-    HEADER_CONNECTION,
     HEADER_CONTENT_LENGTH,
     HEADER_FORWARDED,
     HEADER_HOST,
-    HEADER_KEEP_ALIVE,
-    HEADER_OTHER,
-    HEADER_PROXY_AUTHENTICATE,
     HEADER_PROXY_AUTHORIZATION,
-    HEADER_PROXY_CONNECTION,
-    HEADER_TE,
-    HEADER_TRANSFER_ENCODING,
     HEADER_UPGRADE,
     HEADER_X_FORWARDED_FOR,
     HEADER_X_FORWARDED_HOST,
@@ -28,7 +20,6 @@ from fastgate._core.http.message cimport (
     HEADER_X_FORWARDED_PROTO,
     HEADER_X_REAL_IP,
     header_id_t,
-    header_name,
     header_t,
     header_value,
     message_find,
@@ -44,23 +35,9 @@ from fastgate._core.proxy.exchange cimport (
     exchange_query,
     exchange_t,
 )
-from fastgate._core.proxy.own_fields cimport VIA, is_own_field
-from fastgate._core.snapshot.snapshot cimport settings_t
+from fastgate._core.proxy.own_fields cimport VIA
+from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields
 from fastgate._core.upstream.peer cimport peer_t
-
-
-cdef bint _is_dropped(const exchange_t *exchange, uint16_t id) noexcept nogil:
-    """Fields that end here, or that the gateway writes itself."""
-    if id == HEADER_OTHER:
-        return False
-    return (
-        id == HEADER_HOST or id == HEADER_CONTENT_LENGTH or id == HEADER_TRANSFER_ENCODING
-        or id == HEADER_CONNECTION or id == HEADER_KEEP_ALIVE or id == HEADER_PROXY_CONNECTION
-        or id == HEADER_PROXY_AUTHENTICATE or id == HEADER_PROXY_AUTHORIZATION
-        or id == HEADER_TE or id == HEADER_UPGRADE
-        or HEADER_X_FORWARDED_FOR <= id <= HEADER_X_REAL_IP
-        or (id == HEADER_FORWARDED and not exchange.is_trusted)
-    )
 
 
 cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
@@ -98,22 +75,16 @@ cdef void _put_host(exchange_t *exchange, writer_t *writer) noexcept nogil:
 
 
 cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
-    cdef const message_t *request = &exchange.request
-    cdef const settings_t *settings = &exchange.snapshot.settings
-    cdef bint has_named = connection_names_fields(request)
-    cdef const header_t *header
-    cdef span_t name
-    cdef unsigned i
-    for i in range(request.n_headers):
-        header = &request.headers[i]
-        if _is_dropped(exchange, header.id):
-            continue
-        name = header_name(request, header)
-        if header.id == HEADER_OTHER and is_own_field(settings, name):
-            continue
-        if has_named and connection_has(request, name):
-            continue
-        writer_field(writer, name, header_value(request, header))
+    """What the gateway writes itself is left out; Forwarded (RFC 7239) only trusted peers may say."""
+    cdef uint64_t dropped = (
+        field_bit(HEADER_HOST) | field_bit(HEADER_UPGRADE) | field_bit(HEADER_PROXY_AUTHORIZATION)
+        | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
+        | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT)
+        | field_bit(HEADER_X_FORWARDED_PATH) | field_bit(HEADER_X_FORWARDED_PREFIX) | field_bit(HEADER_X_REAL_IP)
+    )
+    if not exchange.is_trusted:
+        dropped |= field_bit(HEADER_FORWARDED)
+    pass_fields(&exchange.request, &exchange.snapshot.settings, dropped, writer)
 
 
 cdef void _put_kept_or(exchange_t *exchange, writer_t *writer, uint16_t id, const char *name, size_t name_len,

@@ -225,6 +225,7 @@ cdef void receive_resume(exchange_t *exchange) noexcept nogil:
     cdef char *data
     cdef ssize_t n
     cdef int reads
+    cdef bint is_reset
     if exchange.answer_parser.owner == NULL:
         _expect_answer(exchange)
     for reads in range(READS_PER_EVENT):
@@ -242,7 +243,9 @@ cdef void receive_resume(exchange_t *exchange) noexcept nogil:
                     gather_flush(&exchange.lane.gather)
                 _finish(exchange, 0)
             else:
-                attempt_failed(exchange, FAULT_CLOSED if n == READ_END else FAULT_RESET)
+                # A write that failed took the reset's error with it: what is left looks like an orderly end.
+                is_reset = n != READ_END or exchange.is_write_dead
+                attempt_failed(exchange, FAULT_RESET if is_reset else FAULT_CLOSED)
             return
         if _feed(exchange, data, <size_t>n) == DONE:
             return

@@ -1,0 +1,18 @@
+"""Header fields that pass through, in either direction."""
+
+from libc.stdint cimport uint64_t
+
+from fastgate._core.base.writer cimport writer_t
+from fastgate._core.http.message cimport message_t
+from fastgate._core.snapshot.snapshot cimport settings_t
+
+
+# Writes the message's fields, without those that end at every hop (RFC 9110 section 7.6.1), those
+# its Connection names, the gateway's own, and those in `dropped` (bit: header_id_t), which only
+# that direction drops.
+cdef void pass_fields(const message_t *message, const settings_t *settings, uint64_t dropped,
+                      writer_t *writer) noexcept nogil
+
+
+cdef inline uint64_t field_bit(unsigned id) noexcept nogil:
+    return <uint64_t>1 << id
