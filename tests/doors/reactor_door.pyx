@@ -219,6 +219,7 @@ cdef class Reactor:
 
     def __dealloc__(self):
         if self.box != NULL:
+            self.step()             # whose graves are still open
             reactor_close(&self.box.reactor)
             free(self.box.log.entries)
             free(self.box)

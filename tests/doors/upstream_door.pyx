@@ -117,7 +117,7 @@ cdef class Peer:
 
 
 cdef class Connection:
-    """A handle for as long as the test uses the connection: after give() or close() it is worth its `id` only."""
+    """A handle for as long as the test uses the connection: after give() or close(), it only knows its `id` and counts."""
     cdef connection_t *connection
     cdef user_t user
     cdef Peer peer
@@ -135,8 +135,14 @@ cdef class Connection:
         return True
 
     def close(self):
-        """Twice does nothing, as long as the reactor has not gone round."""
+        """Twice, as users do who learn of a failure from two sides: the second time does nothing."""
         connection_close(self.connection)
+        connection_close(self.connection)
+        self.connection = NULL
+
+    def __dealloc__(self):
+        if self.connection != NULL:
+            connection_close(self.connection)
 
     def send(self, bytes data):
         stream_send(&self.connection.stream, data, len(data))

@@ -40,6 +40,9 @@ def answer(head=b"", body=b"", line=b"HTTP/1.1 200 OK") -> bytes:
     (b"Content-Length: 003\r\n", b"abc", "length", b"abc"),
     (b"Transfer-Encoding: chunked\r\n", b"3\r\nabc\r\n0\r\n\r\n", "chunked", b"abc"),
     (b"transfer-encoding:Chunked\r\n", b"0\r\n\r\n", "chunked", b""),
+    (b"Upgrade: x\r\nConnection: upgrade\r\nContent-Length: 3\r\n", b"abc", "length", b"abc"),
+    (b"Upgrade: x\r\nConnection: upgrade\r\nTransfer-Encoding: chunked\r\n", b"3\r\nabc\r\n0\r\n\r\n", "chunked", b"abc"),
+    (b"Upgrade: x\r\nConnection: upgrade\r\n", b"", "none", b""),
 ])
 def test_requests_end_where_their_framing_says(head, body, framing, content):
     fed = Fed(request(head, body) + b"NEXT / HTTP/1.1\r\n")

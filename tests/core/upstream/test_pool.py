@@ -94,7 +94,6 @@ def test_open_talk_close(target):
     assert connection.read(10) == b"pong"
     assert target.peer.refs == 2
     connection.close()
-    connection.close()
     assert end.recv(10) == b""
     assert target.counts() == (1, 1, 0, 0)
     assert target.peer.refs == 2        # until the batch is over
@@ -267,7 +266,8 @@ def test_idle_connection_is_closed_when_its_peer_closes_or_speaks(target, speak)
         assert connection.give()
     speak(target.ends[second.id])
     wait(target.reactor, lambda: target.peer.idle() == 2)
-    assert [target.peer.take().id, target.peer.take().id] == [third.id, first.id]
+    taken = [target.peer.take(), target.peer.take()]
+    assert [connection.id for connection in taken] == [third.id, first.id]
     assert target.counts() == (3, 1, 2, 0)
 
 
