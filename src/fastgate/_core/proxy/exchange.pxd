@@ -166,7 +166,6 @@ cdef struct exchange_t:
     uint8_t is_upgrade              # a valid WebSocket handshake, or an allowed Upgrade
     uint8_t is_websocket
     uint8_t is_tunnel               # 101 went through: bytes both ways
-    uint8_t wants_continue          # Expect: 100-continue
     uint8_t keeps_body              # `kept` still has all of it
     uint8_t is_head_sent            # towards the client
     uint8_t is_head_fresh           # the head was not sent before this read: it can still be taken back

@@ -221,9 +221,7 @@ cdef void _read_expectation(exchange_t *exchange) noexcept nogil:
     if not message_has(&exchange.request, HEADER_EXPECT) or exchange.request.http_minor == 0:
         return
     expect = message_find(&exchange.request, HEADER_EXPECT)
-    if span_ieq(header_value(&exchange.request, expect), span_of(b"100-continue", 12)):
-        exchange.wants_continue = True
-    else:
+    if not span_ieq(header_value(&exchange.request, expect), span_of(b"100-continue", 12)):
         _refuse(exchange, 417, TEXT_EXPECT)
 
 
