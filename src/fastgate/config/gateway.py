@@ -168,7 +168,7 @@ GATEWAY = Record("gateway", {
     }),
     "limits": _part("limits", {
         "connections": field(integer(1, 10_000_000, "auto"), "auto"),
-        "header_bytes": field(integer(1024, 1_048_576), 65536),
+        "header_bytes": field(integer(1024, 131_072), 65536),
         "headers": field(integer(1, 256), 200),
         "uri_bytes": field(integer(256, 1_048_576), 16384),
         "body_bytes": field(integer(0, 2**62), 0),
