@@ -178,8 +178,8 @@ GATEWAY = Record("gateway", {
     }, Rule(("uri_bytes", "header_bytes"), _uri_fits)),
     "timeouts": _part("timeouts", {
         "client_header": fields.timeout(15000),
-        "client_body": fields.timeout(30000),
-        "client_write": fields.timeout(30000),
+        "client_body": fields.timeout(60000),
+        "client_write": fields.timeout(60000),
         "min_rate": field(integer(0, 2**31 - 1), 512),
         "keep_alive": fields.timeout(75000),
         "tunnel": fields.timeout(3600000),

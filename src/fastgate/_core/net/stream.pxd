@@ -31,7 +31,7 @@ cdef enum:
     # What may be left in `out` of a peer that takes no more is bounded by these.
     BURST_LEAST = 16384         # to a peer that has been slow
     BURST_FIRST = 65536
-    BURST_MOST = 262144         # to one that took all it was given: fewer system calls
+    BURST_MOST = 131072         # to one that took all it was given: fewer system calls
 
 
 cdef enum:

@@ -25,7 +25,7 @@ from fastgate._core.upstream.connection cimport connection_t, on_connection_cb
 
 
 cdef enum:
-    LANE_INPUT_BYTES = 262144       # one read, at most (BURST_MOST)
+    LANE_INPUT_BYTES = 131072       # one read, at most (BURST_MOST)
     LANE_OUTPUT_BYTES = 262144      # a head of the largest allowed size, rewritten; touched as needed
     LANE_SPARE_EXCHANGES = 256      # kept for reuse, the rest goes back to malloc
     LANE_MAX_LISTENERS = 32
