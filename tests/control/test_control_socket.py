@@ -14,7 +14,11 @@ from fastgate.control.control_client import (
 from fastgate.control.control_socket import ControlSocket, ControlSocketError
 
 
+asked = threading.Event()
+
+
 async def hello() -> dict:
+    asked.set()
     return {"ok": True, "errors": [], "warnings": [], "said": "hello"}
 
 
@@ -84,8 +88,10 @@ def test_a_failing_command_answers(serving, caplog):
 
 def test_waiting_for_the_end(serving):
     answers = []
+    asked.clear()
     thread = threading.Thread(target=lambda: answers.append(send_command(serving.path, "hello", 5, wait_for_end=True)))
     thread.start()
+    assert asked.wait(5)
     assert send_command(serving.path, "hello", 5)["ok"] and not answers
     serving.end()
     thread.join(5)
