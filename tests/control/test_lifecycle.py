@@ -220,6 +220,7 @@ def test_access_log_is_reopened(gateway, upstream, tmp_path):
     path = tmp_path / "access.log"
     running = gateway(to(upstream.url), access_log=str(path))
     requests.get(running.url + "/before")
+    wait_until(lambda: "/before" in path.read_text())
     path.rename(tmp_path / "access.log.1")
     running.signal(signal.SIGUSR1)
     wait_until(path.exists)

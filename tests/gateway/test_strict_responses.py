@@ -148,6 +148,7 @@ def test_answer_sent_before_any_request_is_not_used(site):
     site.origin.script = script
     for _ in range(10):
         assert site.ask(get()).body == b"good"
+        assert site.origin.last.ended.wait(10)      # thrown away, without being asked again
 
 
 def test_fields_of_the_answer_cannot_split_the_head(site):

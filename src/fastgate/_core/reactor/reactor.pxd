@@ -16,6 +16,8 @@ cdef struct source_t:
     # What epoll watches: first field of a listener or stream, which owns it. Its reactor only.
     on_event_cb on_event        # NULL: closed; an event of the same batch may still point here
     int fd
+    bint goes_first             # before the others of its batch: an idle upstream connection, which
+                                # one of them might take although it has just died
 
 
 cdef struct grave_t:

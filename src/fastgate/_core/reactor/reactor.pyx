@@ -202,7 +202,12 @@ cdef void reactor_run(reactor_t *reactor) noexcept nogil:
         reactor.on_tick(reactor)
         for i in range(n):
             source = <source_t *>events[i].data.ptr
-            if source.on_event != NULL:
+            if source.goes_first and source.on_event != NULL:
+                source.on_event(source, events[i].events)
+                events[i].data.ptr = NULL
+        for i in range(n):
+            source = <source_t *>events[i].data.ptr
+            if source != NULL and source.on_event != NULL:
                 reactor.now_ns = clock_ns()
                 source.on_event(source, events[i].events)
         if reactor.n_deferred:

@@ -22,6 +22,7 @@ cdef void pool_remove(connection_t *connection) noexcept nogil:
     connection.next_idle = NULL
     connection.prev_idle = NULL
     connection.is_idle = False
+    connection.stream.source.goes_first = False
     pool.idle -= 1
     own_add_u64(&reactor.counters.upstream_idle, <uint64_t>-1)
 
@@ -50,6 +51,7 @@ cdef bint pool_give(connection_t *connection, const pool_limits_t *limits) noexc
         connection_close(<connection_t *>pool.oldest)
     connection.exchange = NULL
     connection.is_idle = True
+    connection.stream.source.goes_first = True
     connection.prev_idle = NULL
     connection.next_idle = <connection_t *>pool.newest
     if connection.next_idle != NULL:
