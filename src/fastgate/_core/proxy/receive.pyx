@@ -33,7 +33,6 @@ from fastgate._core.proxy.attempt cimport attempt_arm, attempt_connected, attemp
 from fastgate._core.proxy.body cimport body_end_chunks, body_put
 from fastgate._core.proxy.deadline cimport deadline_arm
 from fastgate._core.proxy.exchange cimport (
-    LANE_INPUT_BYTES,
     LANE_OUTPUT_BYTES,
     exchange_t,
     lane_t,
@@ -205,15 +204,14 @@ cdef ssize_t _read(exchange_t *exchange, char **data_out) noexcept nogil:
     return n
 
 
-cdef bint _keep_open_head(exchange_t *exchange, const char *end) noexcept nogil:
+cdef bint _keep_open_head(exchange_t *exchange, const char *end, bint is_in_lane) noexcept nogil:
     """A head that is not whole yet (answer.base up to `end`) must outlive the lane's room."""
-    cdef lane_t *lane = exchange.lane
     cdef buffer_t *held = &exchange.answer_input
     cdef const char *base = exchange.answer.base
     if exchange.answer_parser.is_head_done:
         buffer_clear(held)
         return True
-    if lane.input <= base <= lane.input + LANE_INPUT_BYTES:
+    if is_in_lane:
         buffer_clear(held)
         return buffer_put(held, base, <size_t>(end - base))
     buffer_take(held, <uint32_t>(base - held.data) - held.start)    # what a 1xx before it took
@@ -249,7 +247,7 @@ cdef void receive_resume(exchange_t *exchange) noexcept nogil:
             return
         if _feed(exchange, data, <size_t>n) == DONE:
             return
-        if not _keep_open_head(exchange, data + n):
+        if not _keep_open_head(exchange, data + n, data == exchange.lane.input):
             attempt_failed(exchange, FAULT_MALFORMED)
             return
     else:
