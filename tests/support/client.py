@@ -57,10 +57,14 @@ class Client:
         self.socket.sendall(data)
 
     def send_quietly(self, data: bytes) -> None:
-        """Send what the gateway may refuse half-way: its early close is not an error here."""
+        """Send what the gateway may refuse half-way: its early close is not an error here, nor is
+        ours, in the middle of a send of another thread's.
+        """
         try:
             self.socket.sendall(data)
-        except ConnectionError:
+        except OSError as error:
+            if not isinstance(error, ConnectionError) and self.socket.fileno() >= 0:
+                raise
             self.was_reset = True
 
     def send_pieces(self, pieces: Iterable[bytes]) -> None:
