@@ -1,6 +1,6 @@
 """A view into bytes that somebody else owns. Never freed, never NUL-terminated."""
 
-from libc.string cimport memcmp
+from libc.string cimport memcmp, strlen
 
 
 cdef struct span_t:
@@ -14,6 +14,11 @@ cdef inline span_t span_of(const char *at, size_t len) noexcept nogil:
     s.at = at
     s.len = len
     return s
+
+
+cdef inline span_t span_text(const char *text) noexcept nogil:
+    """A literal: the compiler knows its length."""
+    return span_of(text, strlen(text))
 
 
 cdef inline span_t span_none() noexcept nogil:

@@ -4,12 +4,14 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
-from fastgate._core.base.arena cimport arena_copy, arena_open, arena_t, arena_take
-from fastgate._core.base.clock cimport NS_PER_MS
-from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.arena cimport arena_open, arena_t
+from fastgate._core.base.span cimport span_t
+from fastgate._core.bridge.consumers cimport put_consumers
+from fastgate._core.bridge.plugins cimport Chains
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.bridge.upstreams cimport Upstream
 from fastgate._core.net.address cimport cidr_t
+from fastgate._core.snapshot.keep cimport keep_room, keep_text, ns_of_ms
 from fastgate._core.snapshot.routes_builder cimport routes_build
 from fastgate._core.snapshot.snapshot cimport (
     HASH_CONSUMER,
@@ -45,29 +47,10 @@ HASH_SOURCES = {
 }
 
 
-cdef int _keep(arena_t *arena, str text, span_t *kept_out) except -1:
-    cdef bytes data = text.encode()
-    kept_out[0] = arena_copy(arena, span_of(data, <size_t>len(data)))
-    if kept_out.at == NULL:
-        raise MemoryError("no memory for the configuration")
-    return 0
-
-
-cdef void *_room(arena_t *arena, size_t size) except NULL:
-    cdef void *room = arena_take(arena, size if size else 1)
-    if room == NULL:
-        raise MemoryError("no memory for the configuration")
-    return room
-
-
-cdef uint64_t _ns(object milliseconds) except? 0:
-    return <uint64_t>milliseconds * NS_PER_MS
-
-
 cdef int _put_trusted(arena_t *arena, settings_t *settings, list trusted) except -1:
     cdef cidr_t *cidr
     cdef bytes packed
-    settings.trusted = <cidr_t *>_room(arena, len(trusted) * sizeof(cidr_t))
+    settings.trusted = <cidr_t *>keep_room(arena, len(trusted) * sizeof(cidr_t))
     for text in trusted:
         cidr = &settings.trusted[settings.n_trusted]
         if text == "unix:":
@@ -98,24 +81,24 @@ cdef int _put_settings(arena_t *arena, settings_t *settings, dict gateway) excep
     settings.min_rate = timeouts["min_rate"]
     settings.pool.size = keepalive["pool_size"]
     settings.pool.max_requests = keepalive["max_requests"]
-    settings.pool.idle_ns = _ns(keepalive["idle_timeout"])
-    settings.timeouts.client_header = _ns(timeouts["client_header"])
-    settings.timeouts.client_body = _ns(timeouts["client_body"])
-    settings.timeouts.client_write = _ns(timeouts["client_write"])
-    settings.timeouts.keep_alive = _ns(timeouts["keep_alive"])
-    settings.timeouts.tunnel = _ns(timeouts["tunnel"])
-    settings.timeouts.linger = _ns(timeouts["linger"])
-    _keep(arena, prefix, &settings.header_prefix)
-    _keep(arena, prefix + "-Request-Id", &settings.request_id_name)
-    _keep(arena, prefix + "-Upstream-Latency", &settings.upstream_latency_name)
-    _keep(arena, prefix + "-Proxy-Latency", &settings.proxy_latency_name)
-    _keep(arena, prefix + "-Response-Latency", &settings.response_latency_name)
-    _keep(arena, gateway["real_ip_header"].lower(), &settings.real_ip_header)
+    settings.pool.idle_ns = ns_of_ms(keepalive["idle_timeout"])
+    settings.timeouts.client_header = ns_of_ms(timeouts["client_header"])
+    settings.timeouts.client_body = ns_of_ms(timeouts["client_body"])
+    settings.timeouts.client_write = ns_of_ms(timeouts["client_write"])
+    settings.timeouts.keep_alive = ns_of_ms(timeouts["keep_alive"])
+    settings.timeouts.tunnel = ns_of_ms(timeouts["tunnel"])
+    settings.timeouts.linger = ns_of_ms(timeouts["linger"])
+    keep_text(arena, prefix, &settings.header_prefix)
+    keep_text(arena, prefix + "-Request-Id", &settings.request_id_name)
+    keep_text(arena, prefix + "-Upstream-Latency", &settings.upstream_latency_name)
+    keep_text(arena, prefix + "-Proxy-Latency", &settings.proxy_latency_name)
+    keep_text(arena, prefix + "-Response-Latency", &settings.response_latency_name)
+    keep_text(arena, gateway["real_ip_header"].lower(), &settings.real_ip_header)
     settings.real_ip_recursive = gateway["real_ip_recursive"]
     _put_trusted(arena, settings, list(gateway["trusted_ips"]))
-    settings.upgrades = <span_t *>_room(arena, len(gateway["allowed_upgrades"]) * sizeof(span_t))
+    settings.upgrades = <span_t *>keep_room(arena, len(gateway["allowed_upgrades"]) * sizeof(span_t))
     for token in gateway["allowed_upgrades"]:
-        _keep(arena, token.lower(), &settings.upgrades[settings.n_upgrades])
+        keep_text(arena, token.lower(), &settings.upgrades[settings.n_upgrades])
         settings.n_upgrades += 1
     return 0
 
@@ -124,25 +107,25 @@ cdef int _put_hash(arena_t *arena, hash_key_t *key, dict upstream, str which) ex
     source = upstream.get(which) or "none"
     key.source = HASH_SOURCES[source]
     if source == "cookie":
-        _keep(arena, upstream["hash_on_cookie"] or "", &key.name)
+        keep_text(arena, upstream["hash_on_cookie"] or "", &key.name)
     elif source in ("header", "query_arg", "uri_capture"):
-        _keep(arena, upstream[f"{which}_{source}"] or "", &key.name)
+        keep_text(arena, upstream[f"{which}_{source}"] or "", &key.name)
     return 0
 
 
 cdef int _put_service(arena_t *arena, service_t *service, dict entity, dict upstream, Upstream peers) except -1:
-    _keep(arena, entity["name"] or entity["id"], &service.name)
-    _keep(arena, entity["path"] or "", &service.path)
-    _keep(arena, (upstream["host_header"] if upstream else None) or "", &service.host_header)
+    keep_text(arena, entity["name"] or entity["id"], &service.name)
+    keep_text(arena, entity["path"] or "", &service.path)
+    keep_text(arena, (upstream["host_header"] if upstream else None) or "", &service.host_header)
     service.upstream = &peers.c_upstream
-    service.connect_timeout_ns = _ns(entity["connect_timeout"])
-    service.write_timeout_ns = _ns(entity["write_timeout"])
-    service.read_timeout_ns = _ns(entity["read_timeout"])
+    service.connect_timeout_ns = ns_of_ms(entity["connect_timeout"])
+    service.write_timeout_ns = ns_of_ms(entity["write_timeout"])
+    service.read_timeout_ns = ns_of_ms(entity["read_timeout"])
     service.retries = entity["retries"]
     if upstream:
         _put_hash(arena, &service.hash_on, upstream, "hash_on")
         _put_hash(arena, &service.hash_fallback, upstream, "hash_fallback")
-        _keep(arena, upstream["hash_on_cookie_path"] or "/", &service.hash_cookie_path)
+        keep_text(arena, upstream["hash_on_cookie_path"] or "/", &service.hash_cookie_path)
     return 0
 
 
@@ -154,25 +137,30 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
     cdef route_t *route
     cdef uint32_t i
     cdef list routes = model.routes
+    cdef Chains chains
     cdef dict entity
     _put_settings(arena, &snapshot.settings, model.gateway)
-    snapshot.services = <service_t *>_room(arena, len(model.services) * sizeof(service_t))
+    snapshot.services = <service_t *>keep_room(arena, len(model.services) * sizeof(service_t))
     for entity in model.services:
         service = &snapshot.services[snapshot.n_services]
         _put_service(arena, service, entity, by_name.get(entity["host"]), upstreams[entity["id"]])
         positions[entity["id"]] = snapshot.n_services
         snapshot.n_services += 1
     names = {entity["id"]: entity["name"] or entity["id"] for entity in model.services}
-    snapshot.routes = <route_t *>_room(arena, len(routes) * sizeof(route_t))
+    put_consumers(snapshot, model.consumers)
+    chains = Chains(model)
+    chains.build_plugins(snapshot)
+    snapshot.routes = <route_t *>keep_room(arena, len(routes) * sizeof(route_t))
     for entity in routes:
         route = &snapshot.routes[snapshot.n_routes]
         name = entity["name"] or entity["id"]
-        _keep(arena, name, &route.name)
+        keep_text(arena, name, &route.name)
         if entity["service"] is not None:
             i = positions[entity["service"]]
             route.service = &snapshot.services[i]
         route.strip_path = entity["strip_path"]
         route.preserve_host = entity["preserve_host"]
+        route.chain = chains.of_route(snapshot, entity)
         route.series = series.get(names.get(entity["service"], ""), name)
         snapshot.n_routes += 1
     snapshot.router = routes_build(arena, routes)
@@ -184,7 +172,7 @@ cdef snapshot_t *compile_snapshot(object model, dict upstreams, SeriesRegistry s
     cdef arena_t arena
     cdef snapshot_t *snapshot
     arena_open(&arena)
-    snapshot = <snapshot_t *>_room(&arena, sizeof(snapshot_t))
+    snapshot = <snapshot_t *>keep_room(&arena, sizeof(snapshot_t))
     snapshot.arena = arena
     snapshot.number = number
     try:

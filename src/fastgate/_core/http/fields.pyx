@@ -5,6 +5,7 @@ from libc.string cimport memcpy, memset
 
 from fastgate._core.base.span cimport ascii_lower
 from fastgate._core.http.message cimport (
+    HEADER_AUTHORIZATION,
     HEADER_CONNECTION,
     HEADER_CONTENT_LENGTH,
     HEADER_COOKIE,
@@ -13,6 +14,7 @@ from fastgate._core.http.message cimport (
     HEADER_FORWARDED,
     HEADER_HOST,
     HEADER_KEEP_ALIVE,
+    HEADER_ORIGIN,
     HEADER_OTHER,
     HEADER_PROXY_AUTHENTICATE,
     HEADER_PROXY_AUTHORIZATION,
@@ -28,6 +30,15 @@ from fastgate._core.http.message cimport (
     HEADER_UPGRADE,
     HEADER_USER_AGENT,
     HEADER_VIA,
+    HEADER_X_ANONYMOUS_CONSUMER,
+    HEADER_X_AUTHENTICATED_GROUPS,
+    HEADER_X_AUTHENTICATED_SCOPE,
+    HEADER_X_AUTHENTICATED_USERID,
+    HEADER_X_CONSUMER_CUSTOM_ID,
+    HEADER_X_CONSUMER_GROUPS,
+    HEADER_X_CONSUMER_ID,
+    HEADER_X_CONSUMER_USERNAME,
+    HEADER_X_CREDENTIAL_IDENTIFIER,
     HEADER_X_FORWARDED_FOR,
     HEADER_X_FORWARDED_HOST,
     HEADER_X_FORWARDED_PATH,
@@ -137,5 +148,16 @@ for _name, _id in (
     (b"sec-websocket-key", HEADER_SEC_WEBSOCKET_KEY),
     (b"sec-websocket-version", HEADER_SEC_WEBSOCKET_VERSION),
     (b"sec-websocket-accept", HEADER_SEC_WEBSOCKET_ACCEPT),
+    (b"authorization", HEADER_AUTHORIZATION),
+    (b"origin", HEADER_ORIGIN),
+    (b"x-consumer-id", HEADER_X_CONSUMER_ID),
+    (b"x-consumer-custom-id", HEADER_X_CONSUMER_CUSTOM_ID),
+    (b"x-consumer-username", HEADER_X_CONSUMER_USERNAME),
+    (b"x-consumer-groups", HEADER_X_CONSUMER_GROUPS),
+    (b"x-credential-identifier", HEADER_X_CREDENTIAL_IDENTIFIER),
+    (b"x-anonymous-consumer", HEADER_X_ANONYMOUS_CONSUMER),
+    (b"x-authenticated-groups", HEADER_X_AUTHENTICATED_GROUPS),
+    (b"x-authenticated-scope", HEADER_X_AUTHENTICATED_SCOPE),
+    (b"x-authenticated-userid", HEADER_X_AUTHENTICATED_USERID),
 ):
     _add(_name, _id)

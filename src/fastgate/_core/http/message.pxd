@@ -44,6 +44,18 @@ cdef enum header_id_t:
     HEADER_SEC_WEBSOCKET_KEY
     HEADER_SEC_WEBSOCKET_VERSION
     HEADER_SEC_WEBSOCKET_ACCEPT
+    HEADER_AUTHORIZATION
+    HEADER_ORIGIN
+    HEADER_X_CONSUMER_ID
+    HEADER_X_CONSUMER_CUSTOM_ID
+    HEADER_X_CONSUMER_USERNAME
+    HEADER_X_CONSUMER_GROUPS
+    HEADER_X_CREDENTIAL_IDENTIFIER
+    HEADER_X_ANONYMOUS_CONSUMER
+    HEADER_X_AUTHENTICATED_GROUPS
+    HEADER_X_AUTHENTICATED_SCOPE
+    HEADER_X_AUTHENTICATED_USERID
+    HEADER_DROPPED          # one that a plugin took out: not passed on, found by nobody
     HEADER_COUNT
 
 
@@ -98,6 +110,20 @@ cdef inline const header_t *message_find_name(const message_t *m, span_t name, u
     """The first field of that name (any case) at or after index `start`, or NULL."""
     cdef unsigned i
     for i in range(start, m.n_headers):
-        if m.headers[i].name_len == name.len and span_ieq(header_name(m, &m.headers[i]), name):
+        if (
+            m.headers[i].name_len == name.len and m.headers[i].id != HEADER_DROPPED
+            and span_ieq(header_name(m, &m.headers[i]), name)
+        ):
             return &m.headers[i]
     return NULL
+
+
+cdef inline void message_drop(message_t *m, header_t *h) noexcept nogil:
+    """Take one field out: message_has and both finds no longer see it."""
+    cdef uint16_t id = h.id
+    cdef unsigned i
+    h.id = HEADER_DROPPED
+    for i in range(m.n_headers):
+        if m.headers[i].id == id:
+            return
+    m.known &= ~(<uint64_t>1 << id)

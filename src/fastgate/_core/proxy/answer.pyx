@@ -22,7 +22,8 @@ from fastgate._core.http.parser cimport (
 )
 from fastgate._core.proxy.exchange cimport REQUEST_ID_BYTES, exchange_t, gate_is_draining, lane_date
 from fastgate._core.proxy.own_fields cimport SERVER, VIA
-from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields
+from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields, put_added
+from fastgate._core.proxy.phases cimport phases_header_filter
 from fastgate._core.snapshot.snapshot cimport settings_t
 
 
@@ -89,16 +90,17 @@ cdef void _put_cookie(exchange_t *exchange, writer_t *writer) noexcept nogil:
     if exchange.cookie_value[0] == 0:
         return
     writer_text(writer, b"Set-Cookie: ")
-    writer_span(writer, exchange.route.service.hash_on.name)
+    writer_span(writer, exchange.service.hash_on.name)
     writer_text(writer, b"=")
     writer_put(writer, exchange.cookie_value, REQUEST_ID_BYTES)
     writer_text(writer, b"; Path=")
-    writer_span(writer, exchange.route.service.hash_cookie_path)
+    writer_span(writer, exchange.service.hash_cookie_path)
     writer_text(writer, b"; HttpOnly\r\n")
 
 
 cdef void answer_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef const settings_t *settings = &exchange.snapshot.settings
+    phases_header_filter(exchange)
     _put_status_line(exchange, writer)
     _put_headers(exchange, writer)
     _put_framing(exchange, writer)
@@ -108,6 +110,7 @@ cdef void answer_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
         writer_field(writer, span_of(b"Date", 4), lane_date(exchange.lane))
     if not message_has(&exchange.answer, HEADER_SERVER):
         writer_text(writer, SERVER)
+    put_added(&exchange.answer_added, writer)
     writer_text(writer, VIA)
     _put_milliseconds(writer, settings.upstream_latency_name, exchange.answered_ns - exchange.forwarded_ns)
     _put_milliseconds(writer, settings.proxy_latency_name, exchange.forwarded_ns - exchange.opened_ns)

@@ -16,7 +16,7 @@ from fastgate._core.base.fault cimport (
     FAULT_TIMEOUT,
     fault_t,
 )
-from fastgate._core.base.span cimport span_none
+from fastgate._core.base.span cimport span_none, span_text
 from fastgate._core.base.status cimport OK
 from fastgate._core.base.writer cimport writer_hex, writer_text
 from fastgate._core.http.parser cimport FRAMING_CHUNKED
@@ -71,7 +71,7 @@ cdef void _on_deadline(connection_t *connection) noexcept nogil:
 cdef void attempt_arm(exchange_t *exchange) noexcept nogil:
     cdef connection_t *connection = exchange.connection
     cdef lane_t *lane = exchange.lane
-    cdef const service_t *service = exchange.route.service
+    cdef const service_t *service = exchange.service
     cdef uint64_t wait_ns
     if connection == NULL or connection.stream.is_connecting:
         return                      # armed once, when the connect began
@@ -93,7 +93,7 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
     gather_open(gather, &exchange.connection.stream, lane.output, LANE_OUTPUT_BYTES)
     if forward_head(exchange, &gather.text) != OK:
         attempt_drop(exchange, False)
-        reply_send(exchange, 431, TEXT_HEAD_TOO_LARGE, span_none(), SOURCE_ERROR)
+        reply_send(exchange, 431, span_text(TEXT_HEAD_TOO_LARGE), span_none(), SOURCE_ERROR)
         lane.on_over(exchange)
         return
     if exchange.parser.framing == FRAMING_CHUNKED and kept:
@@ -153,7 +153,7 @@ cdef connection_t *_connect(exchange_t *exchange, peer_t *peer, fault_t *fault_o
         if connection.stream.is_connecting:
             timer_arm(
                 &lane.reactor.wheel, &connection.timer,
-                lane.reactor.now_ns + exchange.route.service.connect_timeout_ns,
+                lane.reactor.now_ns + exchange.service.connect_timeout_ns,
             )
     return connection
 
@@ -164,20 +164,20 @@ cdef void _give_up(exchange_t *exchange, fault_t fault) noexcept nogil:
     if exchange.is_head_sent:
         exchange.is_aborted = True
     elif fault == FAULT_NO_PEER:
-        reply_send(exchange, 503, TEXT_NO_PEER, span_none(), SOURCE_ERROR)
+        reply_send(exchange, 503, span_text(TEXT_NO_PEER), span_none(), SOURCE_ERROR)
     elif fault == FAULT_NO_RESOURCES:
-        reply_send(exchange, 503, TEXT_OVERLOADED, span_none(), SOURCE_ERROR)
+        reply_send(exchange, 503, span_text(TEXT_OVERLOADED), span_none(), SOURCE_ERROR)
     elif fault == FAULT_TIMEOUT or fault == FAULT_CONNECT_TIMEOUT:
         own_add_u64(&lane.reactor.counters.timeouts_upstream, 1)
-        reply_send(exchange, 504, TEXT_UPSTREAM_TIMEOUT, span_none(), SOURCE_ERROR)
+        reply_send(exchange, 504, span_text(TEXT_UPSTREAM_TIMEOUT), span_none(), SOURCE_ERROR)
     else:
-        reply_send(exchange, 502, TEXT_UPSTREAM_INVALID, span_none(), SOURCE_ERROR)
+        reply_send(exchange, 502, span_text(TEXT_UPSTREAM_INVALID), span_none(), SOURCE_ERROR)
     lane.on_over(exchange)
 
 
 cdef void attempt_start(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
-    cdef const service_t *service = exchange.route.service
+    cdef const service_t *service = exchange.service
     cdef peer_set_t *peers
     cdef peer_t *peer
     cdef connection_t *connection
@@ -249,7 +249,7 @@ cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil:
         exchange.is_head_sent or exchange.interim > 0 or exchange.answer_parser.is_started
     )
     failed.keeps_body = exchange.keeps_body
-    failed.has_retries_left = exchange.tries <= exchange.route.service.retries
+    failed.has_retries_left = exchange.tries <= exchange.service.retries
     verdict = retry_decide(&failed)
     if verdict != RETRY_FRESH:
         # A target that fails fast must not look fast.

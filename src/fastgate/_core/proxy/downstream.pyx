@@ -7,16 +7,11 @@ from libc.string cimport memcpy
 from fastgate._core.base.atomics cimport atomic_add_u32, atomic_load_u32, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put
 from fastgate._core.base.fault cimport FAULT_RESET
-from fastgate._core.base.span cimport span_none, span_of, span_t
+from fastgate._core.base.span cimport span_none, span_text
 from fastgate._core.base.status cimport AGAIN, CLOSED, DONE, FAILED, OK, status_t
-from fastgate._core.base.writer cimport writer_open, writer_put, writer_span, writer_t, writer_text
 from fastgate._core.http.parser cimport (
     FRAMING_CHUNKED,
     PARSER_HEAD_TOO_LARGE,
-    PARSER_NO_MEMORY,
-    PARSER_REFUSED_ABOVE,
-    PARSER_URI_TOO_LONG,
-    PARSER_VERSION,
     parser_feed,
     parser_t,
 )
@@ -48,22 +43,19 @@ from fastgate._core.proxy.exchange cimport (
     exchange_close,
     exchange_grow_input,
     exchange_open,
-    exchange_path,
-    exchange_query,
     gate_is_draining,
     lane_t,
 )
 from fastgate._core.proxy.log cimport log_exchange
 from fastgate._core.proxy.pace cimport pace_reset
 from fastgate._core.proxy.receive cimport receive_resume
+from fastgate._core.proxy.phases cimport phases_access
+from fastgate._core.proxy.refusal cimport refusal_of_bytes, refusal_send
 from fastgate._core.proxy.reply cimport (
-    TEXT_BAD_REQUEST,
     TEXT_BODY_TOO_LARGE,
-    TEXT_HEAD_TOO_LARGE,
+    TEXT_NO_SERVICE,
     TEXT_OVERLOADED,
     TEXT_TIMEOUT,
-    TEXT_URI_TOO_LONG,
-    TEXT_VERSION,
     reply_send,
 )
 from fastgate._core.proxy.request cimport request_on_head
@@ -174,7 +166,7 @@ cdef void _on_timer(timer_t *timer) noexcept nogil:
         exchange.is_aborted = True
     else:
         attempt_drop(exchange, False)
-        reply_send(exchange, 408, TEXT_TIMEOUT, span_none(), SOURCE_GATEWAY)
+        reply_send(exchange, 408, span_text(TEXT_TIMEOUT), span_none(), SOURCE_GATEWAY)
     downstream_over(exchange)
 
 
@@ -302,9 +294,11 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
     cdef const settings_t *settings = &exchange.snapshot.settings
     if exchange.refusal or exchange.is_answered:
         return OK
-    if settings.body_bytes and parser.body_bytes > settings.body_bytes:
+    if (settings.body_bytes and parser.body_bytes > settings.body_bytes) or (
+        exchange.body_bytes_max and parser.body_bytes > exchange.body_bytes_max
+    ):
         exchange.refusal = 413
-        exchange.refusal_text = TEXT_BODY_TOO_LARGE
+        exchange.refusal_text = span_text(TEXT_BODY_TOO_LARGE)
         return FAILED
     if exchange.keeps_body:
         if exchange.is_forwarding and not _is_kept(exchange, buffer_len(&exchange.kept) + len):
@@ -312,32 +306,11 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
             buffer_clear(&exchange.kept)
         elif not buffer_put(&exchange.kept, at, len):
             exchange.refusal = 503
-            exchange.refusal_text = TEXT_OVERLOADED
+            exchange.refusal_text = span_text(TEXT_OVERLOADED)
             return FAILED
     if exchange.is_forwarding:
         body_put(&exchange.lane.gather, at, len, parser.framing == FRAMING_CHUNKED)
     return OK
-
-
-cdef span_t _refusal_fields(exchange_t *exchange) noexcept nogil:
-    """Header lines of refusals that need some, in the first half of lane.output."""
-    cdef writer_t writer
-    writer_open(&writer, exchange.lane.output, LANE_OUTPUT_BYTES // 2)
-    if exchange.https_status == 426:
-        writer_text(&writer, b"Upgrade: TLS/1.2, HTTP/1.1\r\nConnection: Upgrade\r\n")
-    elif exchange.https_status:
-        writer_text(&writer, b"Location: https://")
-        writer_put(&writer, exchange.host, exchange.host_len)
-        writer_span(&writer, exchange_path(exchange) if exchange.path_len else span_of(b"/", 1))
-        if exchange.has_query:
-            writer_text(&writer, b"?")
-            writer_span(&writer, exchange_query(exchange))
-        writer_text(&writer, b"\r\n")
-    elif exchange.refusal == 426:
-        writer_text(&writer, b"Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
-    elif exchange.refusal == 405:
-        writer_text(&writer, b"Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n")
-    return span_of(writer.start, <size_t>(writer.at - writer.start))
 
 
 cdef void _answer_refusal(exchange_t *exchange) noexcept nogil:
@@ -345,34 +318,38 @@ cdef void _answer_refusal(exchange_t *exchange) noexcept nogil:
     if exchange.is_head_sent:
         exchange.is_aborted = True      # the upstream has begun to answer: no second answer
     else:
-        reply_send(
-            exchange, exchange.refusal, exchange.refusal_text, _refusal_fields(exchange), SOURCE_GATEWAY
-        )
+        refusal_send(exchange)
     downstream_over(exchange)
 
 
 cdef void _refuse_bytes(exchange_t *exchange) noexcept nogil:
-    """The parser said no: its fault decides the status. The connection ends with the answer."""
-    cdef unsigned fault = exchange.parser.fault
+    """The parser said no. The connection ends with the answer."""
     own_add_u64(&exchange.lane.reactor.counters.refused_malformed, 1)
-    if fault != PARSER_REFUSED_ABOVE:
-        exchange.https_status = 0
-        exchange.refusal = 400
-        exchange.refusal_text = TEXT_BAD_REQUEST
-        if fault == PARSER_HEAD_TOO_LARGE:
-            exchange.refusal = 431
-            exchange.refusal_text = TEXT_HEAD_TOO_LARGE
-        elif fault == PARSER_URI_TOO_LONG:
-            exchange.refusal = 414
-            exchange.refusal_text = TEXT_URI_TOO_LONG
-        elif fault == PARSER_VERSION:
-            exchange.refusal = 505
-            exchange.refusal_text = TEXT_VERSION
-        elif fault == PARSER_NO_MEMORY:
-            exchange.refusal = 503
-            exchange.refusal_text = TEXT_OVERLOADED
+    refusal_of_bytes(exchange)
     exchange.client.is_closing = True
     _answer_refusal(exchange)
+
+
+cdef bint _ask_upstream(exchange_t *exchange, status_t access) noexcept nogil:
+    """What follows the access phase. False: the exchange is over."""
+    cdef downstream_t *client = exchange.client
+    if access == AGAIN:
+        return True
+    if access == DONE:
+        _answer_refusal(exchange)
+    elif exchange.service == NULL:
+        exchange.refusal = 503          # plugins might have answered instead
+        exchange.refusal_text = span_text(TEXT_NO_SERVICE)
+        _answer_refusal(exchange)
+    else:
+        attempt_start(exchange)
+    return client.exchange == exchange
+
+
+cdef void downstream_resumed(exchange_t *exchange) noexcept nogil:
+    cdef downstream_t *client = exchange.client
+    if _ask_upstream(exchange, phases_access(exchange)):
+        deadline_arm(client)
 
 
 cdef bint _make_room(exchange_t *exchange, char **room_out, size_t *size_out) noexcept nogil:
@@ -418,8 +395,7 @@ cdef status_t _take(exchange_t *exchange, const char *data, size_t len) noexcept
     if exchange.is_answered or not parser.is_head_done:
         return OK
     if head_was_open:
-        attempt_start(exchange)
-        if client.exchange != exchange:
+        if not _ask_upstream(exchange, phases_access(exchange)):
             return DONE
     elif was_forwarding:
         if status == DONE:

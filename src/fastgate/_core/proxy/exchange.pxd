@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.atomics cimport atomic_load_u32
 from fastgate._core.base.buffer cimport buffer_t
 from fastgate._core.base.span cimport span_t
@@ -18,6 +19,7 @@ from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.route.pattern cimport pattern_scratch_t
+from fastgate._core.snapshot.plugin cimport CHAIN_MAX_STEPS, consumer_t, plugin_t
 from fastgate._core.snapshot.snapshot cimport route_t, service_t, snapshot_t
 from fastgate._core.upstream.balancer.policy cimport pick_t
 from fastgate._core.upstream.peer cimport PEER_NAME_BYTES
@@ -32,6 +34,7 @@ cdef enum:
     EXCHANGE_BYTES = 4096           # the struct and, behind it, room for a usual request head
     EXCHANGE_HEADERS = 32           # inline; more are allocated when needed
     REQUEST_ID_BYTES = 32
+    NOTES_BYTES = 512               # what plugins keep for a request without asking malloc
     DATE_BYTES = 29                 # "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
@@ -68,6 +71,7 @@ cdef struct lane_t:
     pattern_scratch_t *scratch
     on_connection_cb on_connection  # receive.pyx: an upstream connection has something to say
     on_exchange_cb on_over          # downstream.pyx: an exchange ended, well or badly
+    on_exchange_cb on_resumed       # downstream.pyx: the access phase went on after a wait
     uint64_t date_second
     char date[DATE_BYTES]
     # shared: atomic
@@ -100,7 +104,21 @@ cdef struct tunnel_t:
     route_t route                   # name and series, with a reference of its own
     service_t service               # name
     uint64_t idle_ns
-    char names[8]                   # the two names, as long as they are
+    span_t consumer                 # username or id; empty: none
+    char names[8]                   # the three names, as long as they are
+
+
+cdef struct added_t:
+    # A header field that a plugin adds. Lives in the exchange's notes.
+    added_t *next
+    span_t name
+    span_t value
+
+
+cdef struct additions_t:
+    # Part of exchange_t: fields to add, in order.
+    added_t *first
+    added_t *last
 
 
 cdef struct exchange_t:
@@ -113,6 +131,9 @@ cdef struct exchange_t:
     uint64_t snapshot_number
     tunnel_t *tunnel                # NULL: none
     const route_t *route            # NULL: not found yet, or none
+    const service_t *service        # the route's, or another that a plugin chose; NULL: none
+    const consumer_t *consumer      # who asks; NULL: nobody known
+    span_t credential               # id of the credential that said so; empty: none, or anonymous
     connection_t *connection        # the upstream's; NULL: none now
     # the request
     message_t request
@@ -129,6 +150,7 @@ cdef struct exchange_t:
     uint32_t query_len
     uint32_t authority_at           # Host field, or authority of an absolute target: offset in `input`
     uint32_t authority_len
+    span_t query_edited             # .at not NULL: the query to forward instead
     uint8_t has_query
     buffer_t next_input             # what came behind this request's body: the next request's
     buffer_t kept                   # request body so far, for another try; given up past retry_buffer_bytes
@@ -148,7 +170,18 @@ cdef struct exchange_t:
     uint16_t refusal                # status to answer with once what was read is parsed; 0: none
     uint16_t https_status           # the refusal that sends the client to https; 0: none
     uint16_t interim                # 1xx answers passed on
-    const char *refusal_text
+    span_t refusal_text
+    span_t refusal_type             # not empty: refusal_text is the whole body, of this content type
+    # plugins (phases.pyx)
+    arena_t arena                   # what does not fit into `notes`
+    uint32_t notes_used
+    uint16_t step                   # of the route's chain: the next
+    uint16_t n_filters
+    additions_t request_added
+    additions_t answer_added
+    added_t *answer_mark            # the last of answer_added before the header filters ran
+    timer_t wait                    # armed while parked for a time
+    uint64_t body_bytes_max         # 0: the settings' limit alone
     uint64_t body_bytes_out
     uint64_t queued_before          # bytes ever given to client.stream when the current read began
     uint64_t sent_at_open           # client.stream.sent when the exchange began
@@ -176,6 +209,9 @@ cdef struct exchange_t:
     uint8_t wants_fresh             # a pooled connection was stale: open a new one
     uint8_t is_write_dead           # the connection takes no more, but may still answer
     uint8_t is_aborted              # the client's connection ends without a whole answer
+    uint8_t is_anonymous            # `consumer` stands for those nobody knows
+    uint8_t is_parked               # a plugin waits for something; neither side is read
+    uint8_t is_filtered             # the header filters have run
     # from here on not cleared: read only as far as they were written
     char host[HOST_MAX_BYTES + 1]   # lower case, without port
     char client_ip[ADDRESS_TEXT_BYTES]
@@ -183,6 +219,8 @@ cdef struct exchange_t:
     char target[PEER_NAME_BYTES]    # the last one's address, for the log
     char cookie_value[REQUEST_ID_BYTES]     # balancing by a cookie the client has yet to get; [0] is 0: none
     pick_t pick
+    const plugin_t *filters[CHAIN_MAX_STEPS]    # of this request's plugins, those with a header_filter
+    char notes[NOTES_BYTES]
     header_t headers[EXCHANGE_HEADERS]
     header_t answer_headers[EXCHANGE_HEADERS]
     char room[8]                    # the rest of EXCHANGE_BYTES
@@ -192,6 +230,8 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NU
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
+cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil  # zeroed; until the exchange ends; NULL: no memory
+cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil    # username or id of who asks; empty: nobody known
 cdef span_t exchange_path(const exchange_t *exchange) noexcept nogil
 cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil
 cdef span_t exchange_target(const exchange_t *exchange) noexcept nogil      # as the client sent it

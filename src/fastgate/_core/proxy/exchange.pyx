@@ -4,18 +4,21 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memset
 
+from fastgate._core.base.arena cimport arena_close, arena_take
 from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_release, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear
-from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.parser cimport parser_close, parser_open_request
 from fastgate._core.observe.series cimport series_ref, series_unref
 from fastgate._core.reactor.reactor cimport reactor_random
+from fastgate._core.reactor.timer cimport timer_remove
 from fastgate._core.snapshot.snapshot cimport live_t
 
 
 cdef enum:
     NS_PER_SECOND = 1000000000
+    NOTES_ALIGNMENT = 8
 
 
 cdef const char *DAYS = b"ThuFriSatSunMonTueWed"       # day 0 of the Unix epoch was a Thursday
@@ -79,25 +82,49 @@ cdef void _unpin(exchange_t *exchange) noexcept nogil:
     exchange.snapshot = NULL
 
 
+cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil:
+    if exchange.tunnel != NULL:
+        return exchange.tunnel.consumer
+    if exchange.consumer == NULL:
+        return span_none()
+    return exchange.consumer.username if exchange.consumer.username.len else exchange.consumer.id
+
+
+cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil:
+    cdef char *at = exchange.notes + exchange.notes_used
+    size = (size + NOTES_ALIGNMENT - 1) & ~<size_t>(NOTES_ALIGNMENT - 1)
+    if size > NOTES_BYTES - exchange.notes_used:
+        return arena_take(&exchange.arena, size)
+    exchange.notes_used += <uint32_t>size
+    memset(at, 0, size)
+    return at
+
+
 cdef span_t _keep_name(char *at, span_t name) noexcept nogil:
-    memcpy(at, name.at, name.len)
+    if name.len:
+        memcpy(at, name.at, name.len)
     return span_of(at, name.len)
 
 
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil:
     cdef const route_t *route = exchange.route
-    cdef tunnel_t *tunnel = <tunnel_t *>malloc(sizeof(tunnel_t) + route.name.len + route.service.name.len)
+    cdef const service_t *service = exchange.service
+    cdef span_t consumer = exchange_consumer(exchange)
+    cdef tunnel_t *tunnel = <tunnel_t *>malloc(sizeof(tunnel_t) + route.name.len + service.name.len + consumer.len)
     if tunnel == NULL:
         return False
     memset(tunnel, 0, sizeof(tunnel_t))
     tunnel.idle_ns = exchange.snapshot.settings.timeouts.tunnel
     tunnel.route.name = _keep_name(tunnel.names, route.name)
-    tunnel.service.name = _keep_name(tunnel.names + route.name.len, route.service.name)
+    tunnel.service.name = _keep_name(tunnel.names + route.name.len, service.name)
+    tunnel.consumer = _keep_name(tunnel.names + route.name.len + service.name.len, consumer)
     tunnel.route.service = &tunnel.service
     tunnel.route.series = route.series
     if route.series != NULL:
         series_ref(route.series)
     exchange.route = &tunnel.route
+    exchange.service = &tunnel.service
+    exchange.consumer = NULL
     exchange.tunnel = tunnel
     own_add_u64(&exchange.lane.reactor.counters.tunnels, 1)
     _unpin(exchange)
@@ -120,6 +147,9 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     if exchange.answer.headers != exchange.answer_headers:
         free(exchange.answer.headers)
     free(exchange.path_block)
+    timer_remove(&exchange.wait)
+    if exchange.arena.head != NULL:
+        arena_close(&exchange.arena)
     buffer_clear(&exchange.kept)
     buffer_clear(&exchange.next_input)
     buffer_clear(&exchange.answer_input)
@@ -166,6 +196,8 @@ cdef span_t exchange_path(const exchange_t *exchange) noexcept nogil:
 
 
 cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil:
+    if exchange.query_edited.at != NULL:
+        return exchange.query_edited
     return span_of(exchange.input + exchange.query_at, exchange.query_len)
 
 

@@ -12,6 +12,15 @@ from fastgate._core.http.message cimport (
     HEADER_HOST,
     HEADER_PROXY_AUTHORIZATION,
     HEADER_UPGRADE,
+    HEADER_X_ANONYMOUS_CONSUMER,
+    HEADER_X_AUTHENTICATED_GROUPS,
+    HEADER_X_AUTHENTICATED_SCOPE,
+    HEADER_X_AUTHENTICATED_USERID,
+    HEADER_X_CONSUMER_CUSTOM_ID,
+    HEADER_X_CONSUMER_GROUPS,
+    HEADER_X_CONSUMER_ID,
+    HEADER_X_CONSUMER_USERNAME,
+    HEADER_X_CREDENTIAL_IDENTIFIER,
     HEADER_X_FORWARDED_FOR,
     HEADER_X_FORWARDED_HOST,
     HEADER_X_FORWARDED_PATH,
@@ -36,8 +45,17 @@ from fastgate._core.proxy.exchange cimport (
     exchange_t,
 )
 from fastgate._core.proxy.own_fields cimport VIA
-from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields
+from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields, put_added
 from fastgate._core.upstream.peer cimport peer_t
+
+
+# What tells an upstream who the consumer is (kong.md, Headers).
+cdef uint64_t IDENTITY = (
+    field_bit(HEADER_X_CONSUMER_ID) | field_bit(HEADER_X_CONSUMER_CUSTOM_ID) | field_bit(HEADER_X_CONSUMER_USERNAME)
+    | field_bit(HEADER_X_CONSUMER_GROUPS) | field_bit(HEADER_X_CREDENTIAL_IDENTIFIER)
+    | field_bit(HEADER_X_ANONYMOUS_CONSUMER) | field_bit(HEADER_X_AUTHENTICATED_GROUPS)
+    | field_bit(HEADER_X_AUTHENTICATED_SCOPE) | field_bit(HEADER_X_AUTHENTICATED_USERID)
+)
 
 
 cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
@@ -47,7 +65,7 @@ cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
     if exchange.has_asterisk_target:
         writer_text(writer, b"*")
     elif uri_join(
-        exchange.route.service.path, path, exchange.prefix_len, exchange.route.strip_path,
+        exchange.service.path, path, exchange.prefix_len, exchange.route.strip_path,
         writer.at, <size_t>(writer.end - writer.at), &joined,
     ) == OK:
         if joined.at == writer.at:
@@ -67,15 +85,16 @@ cdef void _put_host(exchange_t *exchange, writer_t *writer) noexcept nogil:
     writer_text(writer, b"Host: ")
     if exchange.route.preserve_host and exchange.authority_len:
         writer_put(writer, exchange.input + exchange.authority_at, exchange.authority_len)
-    elif exchange.route.service.host_header.len:
-        writer_span(writer, exchange.route.service.host_header)
+    elif exchange.service.host_header.len:
+        writer_span(writer, exchange.service.host_header)
     else:
         writer_put(writer, peer.host, peer.host_len)
     writer_text(writer, b"\r\n")
 
 
 cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
-    """What the gateway writes itself is left out; Forwarded (RFC 7239) only trusted peers may say."""
+    """What the gateway writes itself is left out; Forwarded (RFC 7239) only trusted peers may say, and who the
+    consumer is only they, where the gateway does not find out itself."""
     cdef uint64_t dropped = (
         field_bit(HEADER_HOST) | field_bit(HEADER_UPGRADE) | field_bit(HEADER_PROXY_AUTHORIZATION)
         | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
@@ -84,7 +103,10 @@ cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
     )
     if not exchange.is_trusted:
         dropped |= field_bit(HEADER_FORWARDED)
+    if not exchange.is_trusted or exchange.route.chain != NULL and exchange.route.chain.authenticates:
+        dropped |= IDENTITY
     pass_fields(&exchange.request, &exchange.snapshot.settings, dropped, writer)
+    put_added(&exchange.request_added, writer)
 
 
 cdef void _put_kept_or(exchange_t *exchange, writer_t *writer, uint16_t id, const char *name, size_t name_len,

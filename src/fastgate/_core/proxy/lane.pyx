@@ -11,6 +11,7 @@ from fastgate._core.proxy.downstream cimport (
     downstream_drain,
     downstream_may_accept,
     downstream_over,
+    downstream_resumed,
 )
 from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, LANE_MAX_LISTENERS, LANE_OUTPUT_BYTES, exchange_t
 from fastgate._core.proxy.receive cimport receive_on_event
@@ -40,6 +41,7 @@ cdef bint lane_open(lane_t *lane, gate_t *gate, unsigned index, uint64_t seed) n
     lane.gate = gate
     lane.on_connection = receive_on_event
     lane.on_over = downstream_over
+    lane.on_resumed = downstream_resumed
     lane.input = <char *>malloc(LANE_INPUT_BYTES)
     lane.output = <char *>malloc(LANE_OUTPUT_BYTES)
     lane.scratch = pattern_scratch_new(0)

@@ -21,6 +21,7 @@ from fastgate._core.observe.access_record cimport access_record_t
 from fastgate._core.observe.series cimport series_count
 from fastgate._core.proxy.exchange cimport (
     REQUEST_ID_BYTES,
+    exchange_consumer,
     exchange_t,
     exchange_target,
     gate_wall_ns,
@@ -83,8 +84,9 @@ cdef void log_exchange(exchange_t *exchange) noexcept nogil:
     _put_request(exchange, &record)
     if exchange.route != NULL:
         record.route = exchange.route.name
-        if exchange.route.service != NULL:
-            record.service = exchange.route.service.name
+    if exchange.service != NULL:
+        record.service = exchange.service.name
+    record.consumer = exchange_consumer(exchange)
     record.target = span_of(exchange.target, exchange.target_len)
     record.started_at_ms = gate_wall_ns(lane.gate, exchange.opened_ns) // NS_PER_MS
     record.bytes_in = bytes_in

@@ -2,8 +2,9 @@
 
 from libc.stdint cimport uint64_t
 
-from fastgate._core.base.writer cimport writer_t
+from fastgate._core.base.writer cimport writer_field, writer_t
 from fastgate._core.http.message cimport message_t
+from fastgate._core.proxy.exchange cimport added_t, additions_t
 from fastgate._core.snapshot.snapshot cimport settings_t
 
 
@@ -12,6 +13,14 @@ from fastgate._core.snapshot.snapshot cimport settings_t
 # that direction drops.
 cdef void pass_fields(const message_t *message, const settings_t *settings, uint64_t dropped,
                       writer_t *writer) noexcept nogil
+
+
+cdef inline void put_added(const additions_t *added, writer_t *writer) noexcept nogil:
+    """What plugins add."""
+    cdef const added_t *field = added.first
+    while field != NULL:
+        writer_field(writer, field.name, field.value)
+        field = field.next
 
 
 cdef inline uint64_t field_bit(unsigned id) noexcept nogil:

@@ -8,6 +8,7 @@ from fastgate._core.http.connection_options cimport connection_has, connection_n
 from fastgate._core.http.message cimport (
     HEADER_CONNECTION,
     HEADER_CONTENT_LENGTH,
+    HEADER_DROPPED,
     HEADER_KEEP_ALIVE,
     HEADER_OTHER,
     HEADER_PROXY_AUTHENTICATE,
@@ -30,7 +31,7 @@ cdef void pass_fields(const message_t *message, const settings_t *settings, uint
     cdef span_t name
     cdef unsigned i
     dropped |= (
-        field_bit(HEADER_CONNECTION) | field_bit(HEADER_KEEP_ALIVE) | field_bit(HEADER_PROXY_CONNECTION)
+        field_bit(HEADER_DROPPED) | field_bit(HEADER_CONNECTION) | field_bit(HEADER_KEEP_ALIVE) | field_bit(HEADER_PROXY_CONNECTION)
         | field_bit(HEADER_PROXY_AUTHENTICATE) | field_bit(HEADER_TE)
         | field_bit(HEADER_TRANSFER_ENCODING) | field_bit(HEADER_CONTENT_LENGTH)    # framing is this hop's
     )

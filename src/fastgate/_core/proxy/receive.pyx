@@ -37,6 +37,7 @@ from fastgate._core.proxy.exchange cimport (
     exchange_t,
     lane_t,
 )
+from fastgate._core.proxy.phases cimport phases_unfilter
 from fastgate._core.proxy.tunnel cimport tunnel_pump, tunnel_start
 from fastgate._core.reactor.reactor cimport reactor_defer
 from fastgate._core.upstream.balancer.ewma cimport ewma_observe
@@ -137,6 +138,7 @@ cdef void _fail(exchange_t *exchange, fault_t fault) noexcept nogil:
     if exchange.is_head_sent and exchange.is_head_fresh and _queued(&exchange.client.stream) == exchange.queued_before:
         exchange.is_head_sent = False
         exchange.client.is_closing = False
+        phases_unfilter(exchange)
     elif exchange.is_head_sent:
         gather_flush(&exchange.lane.gather)
     attempt_failed(exchange, fault)

@@ -3,7 +3,11 @@
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.writer cimport writer_t
 from fastgate._core.observe.access_record cimport access_source_t
-from fastgate._core.proxy.exchange cimport exchange_t
+from fastgate._core.proxy.exchange cimport LANE_OUTPUT_BYTES, exchange_t
+
+
+cdef enum:
+    REPLY_FIELDS_BYTES = LANE_OUTPUT_BYTES // 4     # from the start of lane.output: where `fields` may lie
 
 
 cdef extern from *:
@@ -51,5 +55,10 @@ cdef extern from *:
 # Queue the answer on the client's stream and mark the exchange answered. Whether the
 # connection lives on is decided here: only when the request was read to its end.
 # `fields` are whole extra header lines, or empty. Uses lane.output.
-cdef void reply_send(exchange_t *exchange, unsigned status, const char *text, span_t fields,
+
+# A message in the form the client accepts: JSON, HTML, XML or plain text.
+cdef void reply_send(exchange_t *exchange, unsigned status, span_t text, span_t fields,
                      access_source_t source) noexcept nogil
+# A whole body of this content type; without one if `type` is empty.
+cdef void reply_send_body(exchange_t *exchange, unsigned status, span_t type, span_t body, span_t fields,
+                          access_source_t source) noexcept nogil

@@ -1,10 +1,10 @@
-"""A short answer with a body in the form the client accepts: JSON, HTML, XML or plain text."""
+"""Answers with a message in the form the client accepts, or with a whole body that a plugin gives."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t
 from libc.string cimport strlen
 
 from fastgate._core.base.clock cimport NS_PER_MS
-from fastgate._core.base.span cimport ascii_lower, span_of, span_t
+from fastgate._core.base.span cimport ascii_lower, span_of, span_t, span_text
 from fastgate._core.base.status cimport OK
 from fastgate._core.base.writer cimport (
     writer_field,
@@ -18,7 +18,9 @@ from fastgate._core.base.writer cimport (
 from fastgate._core.http.message cimport header_t, header_value, message_find_name
 from fastgate._core.http.status_line cimport reason_phrase
 from fastgate._core.includes.llhttp cimport METHOD_HEAD
-from fastgate._core.net.stream cimport stream_send
+from fastgate._core.includes.socket cimport iovec
+from fastgate._core.net.stream cimport stream_write
+from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_json
 from fastgate._core.proxy.exchange cimport (
     LANE_OUTPUT_BYTES,
     REQUEST_ID_BYTES,
@@ -28,10 +30,14 @@ from fastgate._core.proxy.exchange cimport (
     lane_t,
 )
 from fastgate._core.proxy.own_fields cimport SERVER
+from fastgate._core.proxy.pass_fields cimport put_added
+from fastgate._core.proxy.phases cimport phases_header_filter
 
 
 cdef enum:
-    BODY_BYTES = 1024
+    # lane.output: header lines of the caller's, then a message's body, then the head
+    BODY_AT = REPLY_FIELDS_BYTES
+    HEAD_AT = LANE_OUTPUT_BYTES // 2
 
 
 cdef enum form_t:
@@ -72,91 +78,135 @@ cdef form_t _form_of(exchange_t *exchange) noexcept nogil:
     return FORM_PLAIN if _mentions(value, b"text/plain") else FORM_JSON
 
 
-cdef const char *_content_type(form_t form) noexcept nogil:
+cdef span_t _content_type(form_t form) noexcept nogil:
     if form == FORM_HTML:
-        return b"Content-Type: text/html; charset=utf-8\r\n"
+        return span_text(b"text/html; charset=utf-8")
     if form == FORM_XML:
-        return b"Content-Type: application/xml; charset=utf-8\r\n"
+        return span_text(b"application/xml; charset=utf-8")
     if form == FORM_PLAIN:
-        return b"Content-Type: text/plain; charset=utf-8\r\n"
-    return b"Content-Type: application/json; charset=utf-8\r\n"
+        return span_text(b"text/plain; charset=utf-8")
+    return span_text(b"application/json; charset=utf-8")
 
 
-cdef void _put_body(writer_t *body, form_t form, const char *text, span_t request_id) noexcept nogil:
-    """All texts are constants of reply.pxd: nothing of the client's is echoed."""
+cdef void _put_markup(writer_t *body, span_t text) noexcept nogil:
+    """Text in HTML or XML, with what would be markup escaped."""
+    cdef size_t i
+    cdef char c
+    for i in range(text.len):
+        c = text.at[i]
+        if c == c'<':
+            writer_text(body, b"&lt;")
+        elif c == c'&':
+            writer_text(body, b"&amp;")
+        elif c == c'>':
+            writer_text(body, b"&gt;")
+        elif c == c'"':
+            writer_text(body, b"&quot;")
+        else:
+            writer_put(body, text.at + i, 1)
+
+
+cdef void _put_body(writer_t *body, form_t form, span_t text, span_t request_id) noexcept nogil:
     if form == FORM_HTML:
         writer_text(body, b"<!doctype html>\n<html><head><title>")
-        writer_text(body, text)
+        _put_markup(body, text)
         writer_text(body, b"</title></head><body><h1>")
-        writer_text(body, text)
+        _put_markup(body, text)
         writer_text(body, b"</h1><p>Request id: ")
         writer_span(body, request_id)
         writer_text(body, b"</p></body></html>\n")
     elif form == FORM_XML:
         writer_text(body, b'<?xml version="1.0" encoding="UTF-8"?>\n<error><message>')
-        writer_text(body, text)
+        _put_markup(body, text)
         writer_text(body, b"</message><requestid>")
         writer_span(body, request_id)
         writer_text(body, b"</requestid></error>\n")
     elif form == FORM_PLAIN:
-        writer_text(body, text)
+        writer_span(body, text)
         writer_text(body, b"\nrequest_id: ")
         writer_span(body, request_id)
         writer_text(body, b"\n")
     else:
         writer_text(body, b'{"message":"')
-        writer_text(body, text)
+        if text.len * ESCAPE_MAX > <size_t>(body.end - body.at):
+            text.len = 0        # no message of a configuration is as long (config/plugins)
+        body.at = escape_json(body.at, text)
         writer_text(body, b'","request_id":"')
         writer_span(body, request_id)
         writer_text(body, b'"}')
 
 
-cdef void reply_send(exchange_t *exchange, unsigned status, const char *text, span_t fields,
+cdef void reply_send(exchange_t *exchange, unsigned status, span_t text, span_t fields,
                      access_source_t source) noexcept nogil:
-    cdef lane_t *lane = exchange.lane
-    cdef writer_t head, body
-    cdef char body_room[BODY_BYTES]
+    cdef writer_t body
     cdef form_t form = _form_of(exchange)
-    cdef span_t request_id = span_of(exchange.request_id, REQUEST_ID_BYTES)
+    writer_open(&body, exchange.lane.output + BODY_AT, HEAD_AT - BODY_AT)
+    _put_body(&body, form, text, span_of(exchange.request_id, REQUEST_ID_BYTES))
+    reply_send_body(
+        exchange, status, _content_type(form), span_of(body.start, <size_t>(body.at - body.start)), fields, source
+    )
+
+
+cdef void _put_head(exchange_t *exchange, unsigned status, span_t type, size_t body_len, span_t fields,
+                    writer_t *head) noexcept nogil:
+    cdef lane_t *lane = exchange.lane
     cdef bint keeps_alive = (
         exchange.parser.is_complete and exchange.parser.keeps_alive and not exchange.client.is_closing
         and not gate_is_draining(lane.gate)
     )
-    writer_open(&body, body_room, BODY_BYTES)
-    _put_body(&body, form, text, request_id)
-    # Behind what `fields` may occupy at the start of the room.
-    writer_open(&head, lane.output + LANE_OUTPUT_BYTES // 2, LANE_OUTPUT_BYTES // 2)
-    writer_text(&head, b"HTTP/1.1 ")
-    writer_number(&head, status)
-    writer_text(&head, b" ")
-    writer_text(&head, reason_phrase(status))
-    writer_text(&head, b"\r\n")
-    writer_field(&head, span_of(b"Date", 4), lane_date(lane))
-    writer_text(&head, SERVER)
-    writer_text(&head, _content_type(form))
-    writer_text(&head, b"Content-Length: ")
-    writer_number(&head, <uint64_t>(body.at - body.start))
-    writer_text(&head, b"\r\n")
-    writer_span(&head, fields)
-    writer_span(&head, exchange.snapshot.settings.response_latency_name)
-    writer_text(&head, b": ")
-    writer_number(&head, (lane.reactor.now_ns - exchange.opened_ns) // NS_PER_MS)
-    writer_text(&head, b"\r\n")
-    writer_field(&head, exchange.snapshot.settings.request_id_name, request_id)
+    writer_text(head, b"HTTP/1.1 ")
+    writer_number(head, status)
+    writer_text(head, b" ")
+    writer_text(head, reason_phrase(status))
+    writer_text(head, b"\r\n")
+    writer_field(head, span_of(b"Date", 4), lane_date(lane))
+    writer_text(head, SERVER)
+    if type.len:
+        writer_field(head, span_of(b"Content-Type", 12), type)
+    if status != 204:
+        writer_text(head, b"Content-Length: ")
+        writer_number(head, body_len)
+        writer_text(head, b"\r\n")
+    writer_span(head, fields)
+    put_added(&exchange.answer_added, head)
+    writer_span(head, exchange.snapshot.settings.response_latency_name)
+    writer_text(head, b": ")
+    writer_number(head, (lane.reactor.now_ns - exchange.opened_ns) // NS_PER_MS)
+    writer_text(head, b"\r\n")
+    writer_field(
+        head, exchange.snapshot.settings.request_id_name, span_of(exchange.request_id, REQUEST_ID_BYTES)
+    )
     if not keeps_alive:
         exchange.client.is_closing = True
         if fields.len == 0 or not _mentions(fields, b"connection:"):
-            writer_text(&head, b"Connection: close\r\n")
+            writer_text(head, b"Connection: close\r\n")
     elif exchange.request.http_minor == 0:
-        writer_text(&head, b"Connection: keep-alive\r\n")
-    writer_text(&head, b"\r\n")
-    if not (exchange.parser.is_head_done and exchange.request.method == METHOD_HEAD):
-        writer_put(&head, body.start, <size_t>(body.at - body.start))
-        exchange.body_bytes_out = <uint64_t>(body.at - body.start)
+        writer_text(head, b"Connection: keep-alive\r\n")
+    writer_text(head, b"\r\n")
+
+
+cdef void reply_send_body(exchange_t *exchange, unsigned status, span_t type, span_t body, span_t fields,
+                          access_source_t source) noexcept nogil:
+    cdef lane_t *lane = exchange.lane
+    cdef writer_t head
+    cdef iovec parts[2]
+    exchange.answer.n_headers = 0           # of an upstream's answer that was no good
+    exchange.answer.known = 0
+    phases_header_filter(exchange)
+    # Behind what `fields` and a message may occupy in the room.
+    writer_open(&head, lane.output + HEAD_AT, LANE_OUTPUT_BYTES - HEAD_AT)
+    _put_head(exchange, status, type, body.len, fields, &head)
+    if (exchange.parser.is_head_done and exchange.request.method == METHOD_HEAD) or status == 204:
+        body.len = 0
+    exchange.body_bytes_out = body.len
     exchange.status = <uint16_t>status
     exchange.source = <uint8_t>source
     exchange.is_head_sent = True
     exchange.is_answered = True
     exchange.ended_ns = lane.reactor.now_ns
-    if stream_send(&exchange.client.stream, head.start, <size_t>(head.at - head.start)) != OK:
+    parts[0].iov_base = head.start
+    parts[0].iov_len = <size_t>(head.at - head.start)
+    parts[1].iov_base = <void *>body.at
+    parts[1].iov_len = body.len
+    if head.is_full or stream_write(&exchange.client.stream, parts, 2 if body.len else 1) != OK:
         exchange.client.is_closing = True

@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
-from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_trim
+from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_text, span_trim
 from fastgate._core.base.status cimport OK, status_t
 from fastgate._core.http.connection_options cimport connection_has
 from fastgate._core.http.cookie cimport cookie_find
@@ -60,6 +60,7 @@ from fastgate._core.proxy.reply cimport (
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.route.router cimport route_match_group, route_match_t, route_query_t, router_match
 from fastgate._core.snapshot.snapshot cimport (
+    HASH_CONSUMER,
     HASH_COOKIE,
     HASH_HEADER,
     HASH_IP,
@@ -68,6 +69,7 @@ from fastgate._core.snapshot.snapshot cimport (
     HASH_QUERY_ARG,
     HASH_URI_CAPTURE,
     hash_key_t,
+    service_t,
     settings_t,
     settings_trusts,
 )
@@ -82,7 +84,7 @@ cdef enum:
 cdef status_t _refuse(exchange_t *exchange, unsigned status, const char *text) noexcept nogil:
     if exchange.refusal == 0:
         exchange.refusal = <uint16_t>status
-        exchange.refusal_text = text
+        exchange.refusal_text = span_text(text)
     return OK
 
 
@@ -273,7 +275,7 @@ cdef bint _hash_text(exchange_t *exchange, const hash_key_t *key, const route_ma
     elif key.source == HASH_URI_CAPTURE:
         return route_match_group(match, exchange_path(exchange), key.name, text_out)
     else:
-        return False        # none, or consumer: this version has no authentication
+        return False        # none; or the consumer, who is not known yet: request_hash_consumer
     return True
 
 
@@ -283,7 +285,7 @@ cdef void _make_cookie(exchange_t *exchange) noexcept nogil:
 
 
 cdef void _read_hash(exchange_t *exchange, const route_match_t *match) noexcept nogil:
-    cdef const hash_key_t *key = &exchange.route.service.hash_on
+    cdef const hash_key_t *key = &exchange.service.hash_on
     cdef span_t text
     if key.source == HASH_NONE:
         return
@@ -291,10 +293,22 @@ cdef void _read_hash(exchange_t *exchange, const route_match_t *match) noexcept 
         if key.source == HASH_COOKIE:
             _make_cookie(exchange)
             text = span_of(exchange.cookie_value, REQUEST_ID_BYTES)
-        elif not _hash_text(exchange, &exchange.route.service.hash_fallback, match, &text):
+        elif not _hash_text(exchange, &exchange.service.hash_fallback, match, &text):
             return
     exchange.pick.hash = hash_bytes(text.at, text.len, 0)
     exchange.pick.has_hash = True
+
+
+cdef void request_hash_consumer(exchange_t *exchange) noexcept nogil:
+    cdef const service_t *service = exchange.service
+    cdef span_t id
+    if exchange.consumer != NULL and (
+        service.hash_on.source == HASH_CONSUMER
+        or service.hash_fallback.source == HASH_CONSUMER and not exchange.pick.has_hash
+    ):
+        id = exchange.consumer.id
+        exchange.pick.hash = hash_bytes(id.at, id.len, 0)
+        exchange.pick.has_hash = True
 
 
 cdef void _find_route(exchange_t *exchange) noexcept nogil:
@@ -313,15 +327,16 @@ cdef void _find_route(exchange_t *exchange) noexcept nogil:
         _refuse(exchange, 404, TEXT_NO_ROUTE)
         return
     exchange.route = &exchange.snapshot.routes[match.route]
+    exchange.service = exchange.route.service
     exchange.prefix_len = match.prefix_len
     if match.https_status:
         # Without a Host there is nowhere to redirect to.
         exchange.https_status = match.https_status if exchange.host_len else HTTPS_UPGRADE
         _refuse(exchange, exchange.https_status, TEXT_USE_HTTPS)
-    elif exchange.route.service == NULL:
-        _refuse(exchange, 503, TEXT_NO_SERVICE)
-    else:
+    elif exchange.service != NULL:
         _read_hash(exchange, &match)
+    elif exchange.route.chain == NULL:
+        _refuse(exchange, 503, TEXT_NO_SERVICE)
 
 
 cdef status_t request_on_head(parser_t *parser) noexcept nogil:

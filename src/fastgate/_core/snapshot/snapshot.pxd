@@ -13,6 +13,7 @@ from fastgate._core.http.parser cimport parser_limits_t
 from fastgate._core.net.address cimport address_t, cidr_contains, cidr_t
 from fastgate._core.observe.series cimport series_t
 from fastgate._core.route.router cimport router_t
+from fastgate._core.snapshot.plugin cimport chain_t, consumer_t, plugin_t
 from fastgate._core.upstream.pool cimport pool_limits_t
 from fastgate._core.upstream.upstream cimport upstream_t
 
@@ -55,6 +56,7 @@ cdef struct route_t:
     span_t name                 # or its id, when it has none
     service_t *service          # NULL: none
     series_t *series            # one reference held
+    const chain_t *chain        # its plugins; NULL: none
     uint8_t strip_path
     uint8_t preserve_host
 
@@ -91,6 +93,14 @@ cdef struct settings_t:
     uint32_t n_upgrades
 
 
+cdef enum credentials_t:
+    CREDENTIALS_KEY
+    CREDENTIALS_BASIC
+    CREDENTIALS_HMAC
+    CREDENTIALS_JWT
+    CREDENTIALS_COUNT
+
+
 cdef struct live_t:
     # Part of snapshot_t. Exchanges of one reactor that use it: written by it, read by control.
     uint64_t exchanges
@@ -108,6 +118,11 @@ cdef struct snapshot_t:
     uint32_t n_routes
     service_t *services
     uint32_t n_services
+    consumer_t *consumers
+    uint32_t n_consumers
+    plugin_t *plugins
+    uint32_t n_plugins
+    void *credentials[CREDENTIALS_COUNT]    # by credentials_t: the table its plugins share; NULL: none of them is configured
     # each written by its reactor only
     live_t *live                # one per reactor
 

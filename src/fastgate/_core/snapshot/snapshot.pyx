@@ -16,6 +16,9 @@ cdef void snapshot_free(snapshot_t *snapshot) noexcept nogil:
     for i in range(snapshot.n_routes):
         if snapshot.routes[i].series != NULL:
             series_unref(snapshot.routes[i].series)
+    for i in range(snapshot.n_plugins):
+        if snapshot.plugins[i].close != NULL:
+            snapshot.plugins[i].close(&snapshot.plugins[i])
     free(snapshot.live)
     arena = snapshot.arena          # the snapshot lives in it
     arena_close(&arena)

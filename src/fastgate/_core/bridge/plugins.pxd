@@ -1,0 +1,19 @@
+"""Model.plugins, compiled: configurations, and for each route the chain of what may run."""
+
+from fastgate._core.snapshot.plugin cimport chain_t, plugin_t
+from fastgate._core.snapshot.snapshot cimport snapshot_t
+
+
+cdef class Chains:
+    """Lives for one compile_snapshot."""
+    cdef object model
+    cdef dict kinds             # plugin name -> kind: its place in the order of priorities
+    cdef list names             # by kind
+    cdef dict consumers         # id -> place in snapshot.consumers
+    cdef dict scopes            # (name, route id, service id, consumer id) -> place in snapshot.plugins
+    cdef dict of_pairs          # (name, route id or service id) -> [(consumer, rank, place)]
+    cdef set for_some           # names configured for a consumer alone
+    cdef dict built             # what a chain is made of -> its address
+
+    cdef int build_plugins(self, snapshot_t *snapshot) except -1
+    cdef const chain_t *of_route(self, snapshot_t *snapshot, dict route) except? NULL

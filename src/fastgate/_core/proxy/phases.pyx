@@ -1,0 +1,54 @@
+"""Walking a route's plugins, in the order of their priorities."""
+
+from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
+from fastgate._core.proxy.request cimport request_hash_consumer
+from fastgate._core.snapshot.plugin cimport chain_t, plugin_t, step_pick
+
+
+cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept nogil:
+    """The next step's plugin, noted if it wants to see the answer; NULL: nothing of that kind for this request."""
+    cdef const plugin_t *plugin = step_pick(&chain.steps[exchange.step], exchange.consumer)
+    exchange.step += 1
+    if plugin != NULL and plugin.header_filter != NULL:
+        exchange.filters[exchange.n_filters] = plugin
+        exchange.n_filters += 1
+    return plugin
+
+
+cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
+    cdef const chain_t *chain = exchange.route.chain
+    cdef const plugin_t *plugin
+    cdef status_t status = OK
+    exchange.is_parked = False
+    while chain != NULL and exchange.step < chain.n_steps:
+        plugin = _next(exchange, chain)
+        # Behind a refusal plugins are only noted: they filter it (as Kong's do).
+        if plugin != NULL and plugin.access != NULL and status == OK:
+            status = plugin.access(plugin, exchange)
+            if status == AGAIN:
+                exchange.is_parked = True
+                return AGAIN
+    if status == OK and exchange.service != NULL:
+        request_hash_consumer(exchange)
+    return status
+
+
+cdef void phases_header_filter(exchange_t *exchange) noexcept nogil:
+    cdef unsigned i
+    if exchange.is_filtered:
+        return
+    exchange.is_filtered = True
+    exchange.answer_mark = exchange.answer_added.last
+    for i in range(exchange.n_filters):
+        exchange.filters[i].header_filter(exchange.filters[i], exchange)
+
+
+cdef void phases_unfilter(exchange_t *exchange) noexcept nogil:
+    if not exchange.is_filtered:
+        return
+    exchange.is_filtered = False
+    exchange.answer_added.last = exchange.answer_mark
+    if exchange.answer_mark == NULL:
+        exchange.answer_added.first = NULL
+    else:
+        exchange.answer_mark.next = NULL

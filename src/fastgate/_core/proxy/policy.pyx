@@ -1,0 +1,166 @@
+"""The exchange as plugins may change it."""
+
+from libc.stdint cimport uint16_t, uint64_t
+
+from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_text
+from fastgate._core.base.status cimport AGAIN, DONE, status_t
+from fastgate._core.http.fields cimport field_id
+from fastgate._core.http.message cimport (
+    HEADER_CONNECTION,
+    HEADER_CONTENT_LENGTH,
+    HEADER_EXPECT,
+    HEADER_HOST,
+    HEADER_KEEP_ALIVE,
+    HEADER_PROXY_CONNECTION,
+    HEADER_TE,
+    HEADER_TRAILER,
+    HEADER_TRANSFER_ENCODING,
+    HEADER_UPGRADE,
+    header_name,
+    header_t,
+    header_value,
+    message_drop,
+    message_find_name,
+    message_t,
+)
+from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_take
+from fastgate._core.proxy.pass_fields cimport field_bit
+from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_t
+
+
+cdef uint64_t NOT_THEIRS = (
+    field_bit(HEADER_CONNECTION) | field_bit(HEADER_CONTENT_LENGTH) | field_bit(HEADER_EXPECT) | field_bit(HEADER_HOST)
+    | field_bit(HEADER_KEEP_ALIVE) | field_bit(HEADER_PROXY_CONNECTION) | field_bit(HEADER_TE)
+    | field_bit(HEADER_TRAILER) | field_bit(HEADER_TRANSFER_ENCODING) | field_bit(HEADER_UPGRADE)
+)
+
+
+# --- the end of the access phase
+
+cdef status_t policy_refuse(exchange_t *exchange, unsigned status, span_t text) noexcept nogil:
+    exchange.refusal = <uint16_t>status
+    exchange.refusal_text = text
+    return DONE
+
+
+cdef status_t policy_answer(exchange_t *exchange, unsigned status, span_t type, span_t body) noexcept nogil:
+    exchange.refusal = <uint16_t>status
+    exchange.refusal_type = type if type.len else span_text(b"text/plain; charset=utf-8")
+    exchange.refusal_text = body
+    return DONE
+
+
+cdef void _on_waited(timer_t *timer) noexcept nogil:
+    cdef exchange_t *exchange = <exchange_t *>(<char *>timer - <size_t>&(<exchange_t *>NULL).wait)
+    exchange.lane.on_resumed(exchange)
+
+
+cdef status_t policy_wait(exchange_t *exchange, uint64_t delay_ns) noexcept nogil:
+    timer_init(&exchange.wait, _on_waited)
+    timer_arm(&exchange.lane.reactor.wheel, &exchange.wait, exchange.lane.reactor.now_ns + delay_ns)
+    return AGAIN
+
+
+# --- fields
+
+cdef bint _is_theirs(span_t name) noexcept nogil:
+    return not NOT_THEIRS >> field_id(name.at, name.len) & 1
+
+
+cdef void _drop(message_t *message, additions_t *added, span_t name) noexcept nogil:
+    cdef const header_t *header
+    cdef added_t **link = &added.first
+    if not _is_theirs(name):
+        return
+    while True:
+        header = message_find_name(message, name, 0)
+        if header == NULL:
+            break
+        message_drop(message, <header_t *>header)
+    added.last = NULL
+    while link[0] != NULL:
+        if span_ieq(link[0].name, name):
+            link[0] = link[0].next
+        else:
+            added.last = link[0]
+            link = &link[0].next
+
+
+cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
+    cdef added_t *field
+    if not _is_theirs(name):
+        return
+    field = <added_t *>exchange_take(exchange, sizeof(added_t))
+    if field == NULL:
+        return
+    field.name = name
+    field.value = value
+    if added.last == NULL:
+        added.first = field
+    else:
+        added.last.next = field
+    added.last = field
+
+
+cdef bint _value(message_t *message, additions_t *added, span_t name, span_t *value_out) noexcept nogil:
+    cdef const header_t *header = message_find_name(message, name, 0)
+    cdef added_t *field = added.first
+    if header != NULL:
+        value_out[0] = header_value(message, header)
+        return True
+    while field != NULL:
+        if span_ieq(field.name, name):
+            value_out[0] = field.value
+            return True
+        field = field.next
+    return False
+
+
+cdef bint policy_request_has(exchange_t *exchange, span_t name) noexcept nogil:
+    cdef span_t value
+    return _value(&exchange.request, &exchange.request_added, name, &value)
+
+
+cdef bint policy_request_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil:
+    return _value(&exchange.request, &exchange.request_added, name, value_out)
+
+
+cdef void policy_request_drop(exchange_t *exchange, span_t name) noexcept nogil:
+    _drop(&exchange.request, &exchange.request_added, name)
+
+
+cdef void policy_request_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
+    _add(exchange, &exchange.request_added, name, value)
+
+
+cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil:
+    _drop(&exchange.answer, &exchange.answer_added, name)
+
+
+cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
+    _add(exchange, &exchange.answer_added, name, value)
+
+
+cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil:
+    return _value(&exchange.answer, &exchange.answer_added, name, value_out)
+
+
+# --- who asks
+
+cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential,
+                               bint is_anonymous) noexcept nogil:
+    """The identity fields for the upstream (kong.md, Headers); those a client sent are never passed on."""
+    exchange.consumer = consumer
+    exchange.credential = credential
+    exchange.is_anonymous = is_anonymous
+    _identify(exchange, span_text(b"X-Consumer-ID"), consumer.id)
+    _identify(exchange, span_text(b"X-Consumer-Custom-ID"), consumer.custom_id)
+    _identify(exchange, span_text(b"X-Consumer-Username"), consumer.username)
+    _identify(exchange, span_text(b"X-Credential-Identifier"), credential)
+    _identify(exchange, span_text(b"X-Anonymous-Consumer"), span_text(b"true") if is_anonymous else span_of(NULL, 0))
+
+
+cdef void _identify(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
+    _drop(&exchange.request, &exchange.request_added, name)
+    if value.len:
+        _add(exchange, &exchange.request_added, name, value)

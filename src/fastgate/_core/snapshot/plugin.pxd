@@ -1,0 +1,79 @@
+"""Plugins and consumers in a snapshot: which configuration of which plugin runs for whom, in which order."""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+
+from fastgate._core.base.span cimport span_t
+from fastgate._core.base.status cimport status_t
+
+
+cdef enum:
+    CHAIN_MAX_STEPS = 64            # different plugins that one route may meet
+
+
+# A plugin's part in a phase. `exchange` is the proxy's exchange_t, which this room does not know.
+# access: OK, go on; DONE, the answer is decided; AGAIN, parked: phases_resume goes on behind it.
+# header_filter: OK.
+ctypedef status_t (*plugin_hook_t)(const plugin_t *plugin, void *exchange) noexcept nogil
+
+
+cdef struct plugin_t:
+    # One configuration of one plugin. Owner: the snapshot's arena. Read-only after build.
+    plugin_hook_t access            # NULL: has no part in it
+    plugin_hook_t header_filter     # on every answer, proxied or the gateway's own; NULL: none
+    void *config                    # the plugin's own struct
+    void (*close)(plugin_t *plugin) noexcept nogil  # frees what is not in the arena; NULL: nothing is
+    span_t name
+    span_t id
+    uint8_t authenticates           # it may set the consumer
+
+
+cdef struct consumer_t:
+    # Who may call. Owner: the snapshot's arena. Read-only after build.
+    span_t id
+    span_t username                 # empty: none
+    span_t custom_id                # empty: none
+    span_t *groups                  # acl groups, sorted as bytes
+    uint32_t n_groups
+    span_t groups_text              # "a, b"
+    const plugin_t **plugins        # by kind: what is configured for this consumer alone; NULL: nothing
+
+
+cdef struct consumer_plugin_t:
+    # Part of its step. Read-only after build.
+    const consumer_t *consumer
+    const plugin_t *plugin
+
+
+cdef struct step_t:
+    # One kind of plugin in a chain, with what may run of it. Owner: its chain. Read-only after build.
+    const plugin_t *plugin          # route and service, else route, else service, else global; NULL: none
+    const consumer_plugin_t *consumers  # with the route or the service; sorted by address of consumer
+    uint32_t n_consumers
+    uint16_t kind
+    uint8_t is_of_both              # `plugin` is of this route and service: it goes before a consumer's own
+
+
+cdef struct chain_t:
+    # What the requests of a route meet, by priority. Owner: the snapshot's arena; routes share equal
+    # ones. Read-only after build.
+    step_t *steps
+    uint32_t n_steps
+    uint8_t authenticates           # some step does
+
+
+cdef inline const plugin_t *step_pick(const step_t *step, const consumer_t *consumer) noexcept nogil:
+    """The most specific configuration, exactly one (kong.md, Phases); NULL: none for this consumer."""
+    cdef uint32_t low = 0, high = step.n_consumers, middle
+    if consumer == NULL:
+        return step.plugin
+    while low < high:
+        middle = (low + high) // 2
+        if step.consumers[middle].consumer == consumer:
+            return step.consumers[middle].plugin
+        if step.consumers[middle].consumer < consumer:
+            low = middle + 1
+        else:
+            high = middle
+    if not step.is_of_both and consumer.plugins != NULL and consumer.plugins[step.kind] != NULL:
+        return consumer.plugins[step.kind]
+    return step.plugin
