@@ -12,6 +12,7 @@ import pytest
 from support.client import get
 from support.messages import PeerClosed
 from support.origin import sizes
+from support.site import config_of, service
 
 pytestmark = pytest.mark.core
 GATEWAY = {"timeouts": {"client_header": 500, "client_body": 500, "client_write": 500, "min_rate": 10_000,
@@ -88,7 +89,7 @@ def test_body_that_stops_gets_408(site):
     assert client.response().status == 408
     client.expect_end()
     for request in site.origin.requests:
-        assert request.connection.ended.wait(20)
+        assert request.connection.ended.wait(60)
 
 
 @pytest.mark.parametrize("form", ["Content-Length: 100000", "Transfer-Encoding: chunked"])
@@ -100,7 +101,7 @@ def test_body_below_the_minimum_rate_gets_408(site, stop, form):
     drip(client, body, stop)
     assert client.response().status == 408
     for request in site.origin.requests:
-        assert request.connection.ended.wait(20)
+        assert request.connection.ended.wait(60)
 
 
 def test_body_whose_answer_began_is_cut_without_408(site, stop):
@@ -121,7 +122,7 @@ def test_reader_that_stops_is_cut(site):
     site.origin.script = sizes
     client = site.connect(receive_buffer=4096)
     client.send(get("/length/50000000"))
-    assert site.origin.next_request().connection.ended.wait(20)
+    assert site.origin.next_request().connection.ended.wait(60)
     assert len(client.to_end()) < 50_000_000
 
 
@@ -131,7 +132,7 @@ def test_reader_that_was_fast_and_stops_is_cut(site):
     client = site.connect()
     client.send(get("/length/50000000"))
     client.exactly(20_000_000)
-    assert site.origin.next_request().connection.ended.wait(20)
+    assert site.origin.next_request().connection.ended.wait(60)
     assert len(client.to_end()) < 30_000_000
 
 
@@ -168,7 +169,7 @@ def test_reader_below_the_minimum_rate_is_cut(site, stop):
                 return
 
     threading.Thread(target=sip, daemon=True).start()
-    assert site.origin.next_request().connection.ended.wait(20)
+    assert site.origin.next_request().connection.ended.wait(60)
     stop.set()
 
 
@@ -208,16 +209,18 @@ def test_waiting_for_a_slow_upstream_is_no_clients_fault(site):
     assert site.ask(get()).body == b"late"
 
 
-def test_upload_that_the_upstream_reads_slowly_is_no_clients_fault(site):
+def test_upload_that_the_upstream_reads_slowly_is_no_clients_fault(open_site, open_origin):
     """Back-pressure from the upstream holds the client back; its minimum rate must not count then."""
     gate = threading.Event()
 
     def script(connection):
         request = connection.read_head()
-        gate.wait(2)
+        gate.wait(4)                        # two of the client's deadlines
         connection.reply(str(len(connection.read_body(request))).encode())
 
-    site.origin.script = script
+    origin = open_origin(script)
+    timeouts = GATEWAY["timeouts"] | {"client_body": 2000}     # our own thread, too, may be kept waiting
+    site = open_site(config_of(service(origin), gateway={"timeouts": timeouts}), origin)
     client = site.connect()
     data = b"x" * 20_000_000
     pusher = threading.Thread(target=lambda: client.send_quietly(get("/", method="POST", body=data)), daemon=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from support.messages import Head, Reader, Response, split_head
 
-DEADLINE = 20.0         # seconds any single wait may take before a test counts as hanging
+DEADLINE = 60.0         # seconds any single wait may take before a test counts as hanging
 NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST = 4, 20, 1
 Address = tuple[str, int] | str
 

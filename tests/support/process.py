@@ -33,8 +33,8 @@ from pathlib import Path
 # Where this process found fastgate: installed, built in place, or a sanitizer's build. A gateway
 # it starts must be the same.
 SOURCE = Path(find_spec("fastgate").origin).parents[1]
-READY_S = 20.0
-STOP_S = 15.0
+READY_S = 60.0
+STOP_S = 45.0
 
 
 class GatewayFailed(AssertionError):

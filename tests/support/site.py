@@ -16,7 +16,7 @@ from support.messages import Response
 from support.origin import Origin
 from support.process import GatewayProcess, start_gateway
 
-SETTLE_S = 15.0
+SETTLE_S = 45.0
 Config = dict[str, Any]
 
 # The gauges that must be zero when no client is there, as /metrics names them.
