@@ -21,8 +21,8 @@ MAPPED = bytes(10) + b"\xff\xff"
 def networks(version: int, n: int) -> list[tuple[bytes, int]]:
     pick = random.Random(n)
     if version == 4:
-        return [(MAPPED + pick.randbytes(4), 96 + pick.randint(16, 32)) for _ in range(n)]
-    return [(b"\x20\x01" + pick.randbytes(14), pick.randint(24, 64)) for _ in range(n)]
+        return [(MAPPED + pick.randbytes(4), 96 + pick.randint(24, 32)) for _ in range(n)]
+    return [(b"\x20\x01" + pick.randbytes(14), pick.randint(40, 64)) for _ in range(n)]
 
 
 def addresses(version: int, of: list[tuple[bytes, int]]) -> bytes:

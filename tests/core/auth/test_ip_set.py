@@ -76,10 +76,12 @@ def test_is_no_larger_than_it_must_be(networks):
 
 
 @given(networks_of_both, st.randoms(use_true_random=False))
-def test_order_does_not_matter(networks, pick):
+def test_order_and_repetition_do_not_matter(networks, pick):
     shuffled = [*networks, *networks]
     pick.shuffle(shuffled)
-    assert ip_set(shuffled).edges == ip_set(networks).edges
+    one, other = ip_set(networks), ip_set(shuffled)
+    assert one.edges == other.edges
+    assert all(one.has(packed(address)) == other.has(packed(address)) for address in probes(networks))
 
 
 def test_bits_of_the_host_do_not_matter():
