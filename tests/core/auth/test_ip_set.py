@@ -63,6 +63,9 @@ def test_has_what_python_says_it_has(networks, others):
 
 
 @given(networks_of_both)
+@example([ipaddress.ip_network("10.0.0.1/32"), ipaddress.ip_network("10.0.0.2/31")])        # side by side, yet no network
+@example([ipaddress.ip_network("2001:db8::1/128"), ipaddress.ip_network("2001:db8::2/127")])
+@example([ipaddress.ip_network("::/64"), ipaddress.ip_network("0:0:0:1::/64"), ipaddress.ip_network("0:0:0:2::/128")])
 def test_is_no_larger_than_it_must_be(networks):
     """As many edges as the joined networks have; an end of all addresses is none."""
     expected = {4: 0, 6: 0}

@@ -69,6 +69,22 @@ def test_the_seed_decides_where_keys_lie():
     assert len({door.KeyIndex(items, (0, seed)).longest_run() for seed in range(30)}) > 1
 
 
+def test_keys_that_a_slot_cannot_tell_apart():
+    """A slot has 32 bits of the hash; among 300,000 keys a few share these and their place."""
+    seen: dict[tuple[int, int], bytes] = {}
+    pairs = []
+    for key in (b"%07d" % at for at in range(300_000)):
+        hashed = door.siphash13(key, 1, 2)
+        other = seen.setdefault((hashed >> 32, hashed & 3), key)
+        if other is not key:
+            pairs.append((other, key))
+    assert pairs
+    for one, other in pairs:
+        assert door.KeyIndex([(one, 1)], (1, 2)).find(other) is None
+        both = door.KeyIndex([(one, 1), (other, 2)], (1, 2))
+        assert (both.find(one), both.find(other)) == (1, 2)
+
+
 def test_long_keys():
     long = bytes(100_000)
     index = door.KeyIndex([(long, 5), (long + b"\0", 6)])
