@@ -16,6 +16,7 @@ ROOMS = {
     "http": "base",
     "reactor": "base observe",
     "route": "base http",
+    "auth": "base http",
     "net": "reactor base observe",
     "upstream": "net reactor http base observe",
     "snapshot": "route upstream net http base observe",

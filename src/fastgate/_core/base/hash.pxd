@@ -1,7 +1,7 @@
 """Two hashes over bytes, the same on every architecture.
 
-`hash_bytes` with a random seed guards in-process tables against chosen keys.
-With seed 0 it is stable: the consistent-hash ring of every node agrees.
+With seed 0 `hash_bytes` is stable: the consistent-hash ring of every node agrees. No seed guards a table
+against chosen keys: there are keys that collide under all of them. `siphash.pxd` is for that.
 """
 
 from libc.stdint cimport uint64_t

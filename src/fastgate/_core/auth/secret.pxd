@@ -1,0 +1,31 @@
+"""Comparing secrets in a time that does not tell where they differ."""
+
+
+cdef extern from * nogil:
+    """
+    #ifndef FASTGATE_SECRET
+    #define FASTGATE_SECRET
+    #include <stdint.h>
+    #include <string.h>
+    static inline int fg_secret_equal(const void *a, const void *b, size_t len)
+    {
+        const unsigned char *p = (const unsigned char *)a, *q = (const unsigned char *)b;
+        uint64_t x, y, unlike = 0;
+        uint32_t folded;
+        for (; len >= 8; len -= 8, p += 8, q += 8) {
+            memcpy(&x, p, 8);
+            memcpy(&y, q, 8);
+            unlike |= x ^ y;
+            __asm__ volatile ("" : "+r" (unlike));      /* the compiler may not know it, so not leave early */
+        }
+        folded = (uint32_t)(unlike | unlike >> 32);
+        for (; len; len--, p++, q++) {
+            folded |= (uint32_t)(*p ^ *q);
+            __asm__ volatile ("" : "+r" (folded));
+        }
+        return folded == 0;
+    }
+    #endif
+    """
+    # Whether `len` bytes at both are the same. That two secrets differ in length is the caller's to see, and no secret.
+    bint secret_equal "fg_secret_equal"(const void *a, const void *b, size_t len)
