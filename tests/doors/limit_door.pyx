@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memset
 
-from fastgate._core.base.atomics cimport atomic_add_u32, atomic_load_u32
+from fastgate._core.base.atomics cimport atomic_add_u32, atomic_load_u32, atomic_store_u32
 from fastgate._core.base.hash cimport hash_mix
 from fastgate._core.base.spinlock cimport spin_lock, spin_unlock
 from fastgate._core.base.status cimport OK, status_t
@@ -121,7 +121,7 @@ cdef class Table:
                 if inside > atomic_load_u32(&witness.most):
                     spin_lock(&witness.lock)
                     if inside > witness.most:
-                        witness.most = inside
+                        atomic_store_u32(&witness.most, inside)
                     spin_unlock(&witness.lock)
                 atomic_add_u32(&witness.inside, <uint32_t>-1)
                 limit_release(&self.table, &rule.rule, &key, 1)

@@ -34,3 +34,10 @@ def test_a_burst_is_spread_out():
     assert [answer["delay_ns"] for answer in answers] == [0, S // 10, S // 5, 3 * S // 10, 2 * S // 5, S // 2, 0, 0]
     assert [answer["admitted"] for answer in answers] == [True] * 6 + [False] * 2
     assert [answer["windows"][0][1] for answer in answers] == [5, 4, 3, 2, 1, 0, 0, 0]
+
+
+def test_a_request_holds_its_place_in_each_window_from_when_it_leaves():
+    table, rule = Table(10), Rule("leaky-bucket", [(1, S), (1, 10 * S)], 100 * S)
+    assert [window[2] for window in table.decide(rule, 1, T0)["windows"]] == [1, 10]
+    assert [window[2] for window in table.decide(rule, 1, T0)["windows"]] == [11, 20]
+    assert table.decide(Rule("leaky-bucket", [(1, S)], 100 * S), 1, T0)["delay_ns"] == 11 * S

@@ -86,10 +86,10 @@ def test_a_new_limit_is_held_against_what_was_counted(algorithm, before, after, 
 def test_a_window_that_stays_keeps_its_count_and_a_new_one_starts_empty():
     table = Table(10)
     table.repeat(Rule("fixed-window", [(10, 60 * S), (20, HOUR)]), 1, T0, 4)
-    answer = table.decide(Rule("sliding-window", [(10, S), (30, HOUR), (100, 24 * HOUR)]), 1, T0)
-    assert [window[1] for window in answer["windows"]] == [9, 25, 99]
-    answer = table.decide(Rule("sliding-window", [(10, 60 * S), (30, HOUR)]), 1, T0)
-    assert [window[1] for window in answer["windows"]] == [9, 24]
+    answer = table.decide(Rule("sliding-window", [(10, S), (50, 10 * S), (30, HOUR), (100, 24 * HOUR)]), 1, T0)
+    assert [window[1] for window in answer["windows"]] == [9, 49, 25, 99]
+    answer = table.decide(Rule("sliding-window", [(30, HOUR), (10, 60 * S)]), 1, T0)
+    assert [window[1] for window in answer["windows"]] == [24, 9]
 
 
 def test_families_of_algorithms_do_not_mix_and_holders_survive_other_rules():

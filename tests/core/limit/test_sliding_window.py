@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import pytest
 from fastgate_doors.limit_door import Rule, Table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,3 +57,15 @@ def test_who_waits_for_retry_after_is_admitted(limit, gaps, period):
         if not answer["admitted"]:
             now += answer["retry_after_s"] * S
             assert table.decide(rule, 1, now)["admitted"]
+
+
+@pytest.mark.parametrize("period_s", [1, 60, 3600, 86400])
+def test_retry_after_is_enough_where_the_wait_is_a_whole_number_of_seconds(period_s):
+    """One request a second falls out of reach; the weight's rounding must not make the wait one short."""
+    table, rule = Table(10), Rule("sliding-window", [(period_s, period_s * S)])
+    start = 1_700_006_400 * S // (period_s * S) * period_s * S
+    assert table.repeat(rule, 1, start, period_s) == period_s
+    now = start + period_s * S
+    refused = table.decide(rule, 1, now)
+    assert not refused["admitted"]
+    assert table.decide(rule, 1, now + refused["retry_after_s"] * S)["admitted"]
