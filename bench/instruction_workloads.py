@@ -53,6 +53,17 @@ def count() -> Workload:
     return lambda n: held.count(0, 200, 412, 1630, 2_345_678, 2_100_000, 245_678, True, n)
 
 
+def limit(windows: int) -> Workload:
+    """One decision of a sliding-window limiter on one key."""
+    from fastgate_doors.limit_door import Rule, Table
+
+    second = 1_000_000_000
+    table = Table(1000)
+    rule = Rule("sliding-window", [(2**32 - 1, second * 60**i) for i in range(windows)])
+    table.repeat(rule, 1, 1_699_999_999 * second, 100)          # a window before, to be weighed
+    return lambda n: table.repeat(rule, 1, 1_700_000_000 * second, n)
+
+
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "route": route,
     "pick-hash": lambda: pick("consistent-hashing"),
@@ -61,4 +72,6 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "access-line-json": lambda: access_line(0),
     "access-line-combined": lambda: access_line(1),
     "count": count,
+    "limit": lambda: limit(1),
+    "limit-three-windows": lambda: limit(3),
 }

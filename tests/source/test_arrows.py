@@ -14,6 +14,7 @@ ROOMS = {
     "base": "",
     "observe": "base",
     "http": "base",
+    "limit": "base",
     "reactor": "base observe",
     "route": "base http",
     "auth": "base http",
