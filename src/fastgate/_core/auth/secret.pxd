@@ -1,5 +1,7 @@
 """Comparing secrets in a time that does not tell where they differ."""
 
+from fastgate._core.base.span cimport span_t
+
 
 cdef extern from * nogil:
     """
@@ -29,3 +31,7 @@ cdef extern from * nogil:
     """
     # Whether `len` bytes at both are the same. That two secrets differ in length is the caller's to see, and no secret.
     bint secret_equal "fg_secret_equal"(const void *a, const void *b, size_t len)
+
+
+cdef inline bint secret_eq(span_t a, span_t b) noexcept nogil:
+    return a.len == b.len and secret_equal(a.at, b.at, a.len)

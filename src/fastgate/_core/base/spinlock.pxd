@@ -7,6 +7,9 @@ line stays shared, and gives its core away after a while: the holder may have be
 from libc.stdint cimport uint32_t
 
 
+ctypedef uint32_t spinlock_t
+
+
 cdef extern from * nogil:
     """
     #ifndef FASTGATE_SPINLOCK
@@ -34,5 +37,5 @@ cdef extern from * nogil:
     #define fg_spin_unlock(lock)    __atomic_store_n((lock), 0, __ATOMIC_RELEASE)
     #endif
     """
-    void spin_lock "fg_spin_lock"(uint32_t *lock)
-    void spin_unlock "fg_spin_unlock"(uint32_t *lock)
+    void spin_lock "fg_spin_lock"(spinlock_t *lock)
+    void spin_unlock "fg_spin_unlock"(spinlock_t *lock)
