@@ -3,6 +3,7 @@
 import json
 
 from fastgate.config import ConfigErrors, load_text
+from fastgate.plugins.registry import PLUGINS
 
 NOW = 1_700_000_000
 HEAD = '_format_version: "3.0"\n'
@@ -50,3 +51,15 @@ def upstream_with(**fields):
 
 def gateway_with(**fields):
     return {"_format_version": "3.0", "gateway": fields}
+
+
+def plugin_with(name, config=None, **fields):
+    """A configuration with one plugin, and a consumer "guest"."""
+    return {"_format_version": "3.0", "consumers": [{"username": "guest"}],
+            "plugins": [{"name": name, "config": config, **fields}]}
+
+
+def plugin_config(name, config=None):
+    """What the Model has as the plugin's config."""
+    (plugin,) = loaded(plugin_with(name, config), plugins=PLUGINS).plugins
+    return plugin["config"]

@@ -26,9 +26,10 @@ ROOMS = {
 # Packages of the Python layer: who may import whom. Only the core's `bridge` is open to any.
 PACKAGES = {
     "config": "",
+    "plugins": "config",
     "telemetry": "_core.bridge",
-    "control": "config telemetry _core.bridge",
-    "cli": "control config telemetry",
+    "control": "config plugins telemetry _core.bridge",
+    "cli": "control config plugins telemetry",
     "_core": "",
 }
 

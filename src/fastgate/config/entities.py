@@ -13,24 +13,29 @@ from .upstreams import UPSTREAM
 
 # record: its fields; key: the field other entities may name it by; foreign:
 # field → collection it refers to; owner: the foreign field it can't be without;
-# unique: fields (or groups of them) no two entities may share.
-Kind = namedtuple("Kind", ("record", "key", "foreign", "owner", "unique"))
+# unique: fields (or groups of them) no two entities may share; identity: the
+# fields an id is made from, where that is not the key alone.
+Kind = namedtuple("Kind", ("record", "key", "foreign", "owner", "unique", "identity"))
 
-_CREDENTIAL_UNIQUE = {
+_CREDENTIAL_IDENTITY = {
     "keyauth_credentials": ("key",), "basicauth_credentials": ("username",), "hmacauth_credentials": ("username",),
-    "jwt_secrets": ("key",), "oauth2_credentials": ("client_id",), "acls": (("consumer", "group"),),
+    "jwt_secrets": ("key",), "oauth2_credentials": ("client_id",), "acls": ("consumer", "group"),
 }
+_CREDENTIAL_UNIQUE = {**_CREDENTIAL_IDENTITY, "acls": (("consumer", "group"),)}
+_PLUGIN_IDENTITY = ("name", "route", "service", "consumer")
 
 # In this order references are resolved: what is referred to comes first.
 KINDS: dict[str, Kind] = {
-    "services": Kind(SERVICE, "name", {}, None, ("name",)),
-    "upstreams": Kind(UPSTREAM, "name", {}, None, ("name",)),
-    "consumers": Kind(CONSUMER, "username", {}, None, ("username", "custom_id")),
-    "routes": Kind(ROUTE, "name", {"service": "services"}, None, ("name",)),
-    "targets": Kind(TARGET, "target", {"upstream": "upstreams"}, "upstream", (("upstream", "host", "port"),)),
+    "services": Kind(SERVICE, "name", {}, None, ("name",), None),
+    "upstreams": Kind(UPSTREAM, "name", {}, None, ("name",), None),
+    "consumers": Kind(CONSUMER, "username", {}, None, ("username", "custom_id"), None),
+    "routes": Kind(ROUTE, "name", {"service": "services"}, None, ("name",), None),
+    "targets": Kind(TARGET, "target", {"upstream": "upstreams"}, "upstream", (("upstream", "host", "port"),),
+                    ("upstream", "target")),
     "plugins": Kind(PLUGIN, "instance_name", {"service": "services", "route": "routes", "consumer": "consumers"},
-                    None, ("instance_name", ("name", "route", "service", "consumer"))),
-    **{name: Kind(record, None, {"consumer": "consumers"}, "consumer", _CREDENTIAL_UNIQUE[name])
+                    None, ("instance_name", _PLUGIN_IDENTITY), _PLUGIN_IDENTITY),
+    **{name: Kind(record, None, {"consumer": "consumers"}, "consumer",
+                  _CREDENTIAL_UNIQUE[name], _CREDENTIAL_IDENTITY[name])
        for name, record in CREDENTIALS.items()},
 }
 

@@ -82,6 +82,17 @@ def common(*, stamps: Check | None = None) -> dict[str, Field]:
     }
 
 
+def multiline(value: Any, problems: Problems) -> Any:
+    """Text with line ends, as PEM and whole documents have, which text() refuses."""
+    if not isinstance(value, str):
+        problems.append(((), type_problem("text", value)))
+    elif not value:
+        problems.append(((), "must not be empty"))
+    else:
+        return str(value)
+    return None
+
+
 _any_text = text()
 _id_text = text(uuid_problem)
 

@@ -7,6 +7,7 @@ entity's content, so that they too stay the same between loads.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha1
 from typing import Any
 
@@ -33,9 +34,9 @@ def entity_id(collection: str, key: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def target_key(upstream_id: str, target: str) -> str:
-    """A target is unique within its upstream: Kong's cache key."""
-    return f"targets:{_WORKSPACE}:{upstream_id}:{target}"
+def cache_key(collection: str, values: Iterable[str | None]) -> str:
+    """The key of an entity that several fields together tell apart: Kong's cache key."""
+    return ":".join((collection, _WORKSPACE, *(value or "" for value in values)))
 
 
 class ContentKeys:

@@ -10,9 +10,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from . import overrides, patterns, reader, references, substitution
-from .consumers import CREDENTIALS
-from .entities import singular
+from . import overrides, patterns, plugins as plugin_rows, reader, references, substitution
+from .consumers import CREDENTIALS, check_hashed_passwords
 from .errors import ConfigError, ConfigErrors, path_text, shown
 from .gateway import GATEWAY
 from .model import Model
@@ -26,25 +25,28 @@ _VERSIONS = ("1.1", "2.1", "3.0")
 
 def load(path: str | os.PathLike[str], *, allow_unknown_plugins: bool = False,
          environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
-         check_pattern: Callable[[str], str | None] | None = None) -> Model:
+         check_pattern: Callable[[str], str | None] | None = None,
+         plugins: plugin_rows.Plugins | None = None) -> Model:
     """The Model of the file at `path` (JSON when it ends in .json, else YAML).
 
     `environ` (default: the process's): for substitutions and FASTGATE_*
     overrides. `flags`: the command line's, over both: keys of overrides.KEYS,
     values as typed, None where not given. `check_pattern`: the core's regular
-    expression compiler, giving what is wrong with a pattern or None.
+    expression compiler, giving what is wrong with a pattern or None. `plugins`:
+    the plugins there are (fastgate.plugins.registry's PLUGINS); without, none.
 
     Raises ConfigErrors with everything that is wrong.
     """
     text = reader.read_text(path)
     name = os.fspath(path)
     return load_text(text, name, reader.form_of(name), allow_unknown_plugins=allow_unknown_plugins, environ=environ,
-                     flags=flags, check_pattern=check_pattern)
+                     flags=flags, check_pattern=check_pattern, plugins=plugins)
 
 
 def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugins: bool = False,
               environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
-              check_pattern: Callable[[str], str | None] | None = None, now: int | None = None) -> Model:
+              check_pattern: Callable[[str], str | None] | None = None,
+              plugins: plugin_rows.Plugins | None = None, now: int | None = None) -> Model:
     """As `load`, of text in `format` ("yaml" or "json") that messages call `name`.
     `now`: what entities without created_at get, in seconds."""
     if format not in ("yaml", "json"):
@@ -56,14 +58,15 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
     gc.disable()
     try:
         return _load(text, name, format, environ, flags or {}, allow_unknown_plugins, check_pattern,
-                     int(time.time()) if now is None else now)
+                     plugins or {}, int(time.time()) if now is None else now)
     finally:
         if is_collecting:
             gc.enable()
 
 
 def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: Mapping[str, object],
-          allow_unknown_plugins: bool, check_pattern: Callable[[str], str | None] | None, now: int) -> Model:
+          allow_unknown_plugins: bool, check_pattern: Callable[[str], str | None] | None,
+          plugins: plugin_rows.Plugins, now: int) -> Model:
     tree, findings = reader.parse(text, name, format)
     problems: Problems = []
     if type(tree) is not dict:
@@ -76,10 +79,12 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
     gateway, origins = _read_gateway(tree.get("gateway"), environ, flags, problems)
     rows = references.flatten(tree, problems)
     references.resolve(rows, problems)
-    left_out = _leave_out_plugins(rows, allow_unknown_plugins, problems)
+    if tree.get("_transform") is False:
+        check_hashed_passwords(rows["basicauth_credentials"], problems)
     if check_pattern is not None:
         patterns.check_patterns(rows["routes"], check_pattern, problems)
     references.check_unique(rows, problems)
+    left_out = plugin_rows.check(rows, plugins, allow_unknown_plugins, check_pattern, problems)
     if not problems and not findings:
         references.give_ids(rows, now, problems)
     if problems or findings:
@@ -124,20 +129,6 @@ def _read_gateway(section: Any, environ: Mapping[str, str], flags: Mapping[str, 
     return gateway, origins
 
 
-def _leave_out_plugins(rows: references.Rows, allow: bool, problems: Problems) -> list[str]:
-    left_out = []
-    for plugin, path in rows["plugins"]:
-        name = plugin["name"]
-        if name is None:
-            continue
-        if allow:
-            left_out.append(f"{name} ({path_text(path)})")
-        else:
-            problems.append(((*path, "name"), f"the plugin {shown(name)} is not in this version; remove it, or load "
-                                              "the rest with --allow-unknown-plugins"))
-    return left_out
-
-
 def _without_echoes(problems: Problems, unresolved: set[tuple[str | int, ...]]) -> Problems:
     """Without what follows only from a substitution that failed: one problem a place."""
     seen = set()
@@ -172,16 +163,33 @@ def _model(rows: references.Rows, gateway: dict[str, Any], left_out: list[str], 
         upstream["targets"] = []
     for target, _ in rows["targets"]:
         upstreams[target["upstream"]]["targets"].append(target)
+    services = [service for service, _ in rows["services"] if service["id"] not in disabled]
+    routes = [route for route, _ in rows["routes"] if not disabled or route["service"] not in disabled]
+    warnings = _warnings(rows, gateway)
     return Model(
         gateway=gateway,
-        services=[service for service, _ in rows["services"] if service["id"] not in disabled],
-        routes=[route for route, _ in rows["routes"] if not disabled or route["service"] not in disabled],
+        services=services,
+        routes=routes,
         upstreams=list(upstreams.values()),
-        warnings=_warnings(rows, gateway),
+        consumers=_with_credentials(rows),
+        plugins=plugin_rows.finished(rows, routes, services, warnings),
+        warnings=warnings,
         left_out=left_out,
         source=name,
         hash=md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest(),
     )
+
+
+def _with_credentials(rows: references.Rows) -> list[dict[str, Any]]:
+    consumers = {consumer["id"]: consumer for consumer, _ in rows["consumers"]}
+    for name in CREDENTIALS:
+        if name == "oauth2_credentials":
+            continue
+        for consumer in consumers.values():
+            consumer[name] = []
+        for credential, _ in rows[name]:
+            consumers[credential["consumer"]][name].append(credential)
+    return list(consumers.values())
 
 
 def _warnings(rows: references.Rows, gateway: dict[str, Any]) -> list[str]:
@@ -198,10 +206,10 @@ def _warnings(rows: references.Rows, gateway: dict[str, Any]) -> list[str]:
         if not service["enabled"]:
             warnings.append(f"{path_text(path)}: the service {shown(default_name(service))} is disabled: it and its "
                             "routes are left out")
-    present = [f"{len(rows[name])} {name if len(rows[name]) > 1 else singular(name)}"
-               for name in ("consumers", *CREDENTIALS) if rows[name]]
-    if present:
-        warnings.append(f"{', '.join(present)}: read and checked, but nothing in this version uses them")
+    count = len(rows["oauth2_credentials"])
+    if count:
+        warnings.append(f"{count} {'oauth2_credentials' if count > 1 else 'oauth2_credential'}: read and checked, but "
+                        "nothing in this version uses them")
     if "h2c" in gateway["allowed_upgrades"]:
         warnings.append("gateway.allowed_upgrades: h2c lets clients pass requests this gateway does not see")
     return warnings

@@ -10,19 +10,24 @@ class Model:
     and equal defaults are shared between its entities.
 
     `gateway`: the node's settings, every key present. `services`, `routes`,
-    `upstreams` (each with its `targets`): plain dicts with Kong's field names,
-    every field present, in the order of the file; disabled services and their
-    routes are not among them. `warnings`: for the operator's log. `left_out`:
+    `upstreams` (each with its `targets`), `consumers` (each with its
+    credentials and `acls`, lists under Kong's names; a basic-auth credential's
+    `is_hashed` says that its password is Kong's hash), `plugins` (`config` with
+    every field, `priority`): plain dicts with Kong's field names, every field
+    present, references as ids, in the order of the file; what is disabled, and
+    what stands in it, is not among them. `warnings`: for the operator's log. `left_out`:
     unknown plugins that were skipped. `source`: the file's name. `hash`: MD5 of
     the raw text, in hex (Kong's configuration hash: a name, no protection).
     """
 
-    __slots__ = ("gateway", "services", "routes", "upstreams", "warnings", "left_out", "source", "hash")
+    __slots__ = ("gateway", "services", "routes", "upstreams", "consumers", "plugins", "warnings", "left_out", "source", "hash")
 
     gateway: dict[str, Any]
     services: list[dict[str, Any]]
     routes: list[dict[str, Any]]
     upstreams: list[dict[str, Any]]
+    consumers: list[dict[str, Any]]
+    plugins: list[dict[str, Any]]
     warnings: list[str]
     left_out: list[str]
     source: str

@@ -28,14 +28,15 @@ def check_patterns(routes: list, check_pattern: Callable[[str], str | None], pro
     for route, path in routes:
         for at, one in enumerate(route["paths"] or ()):
             if one is not None and one[0] == "~":
-                _check(check_pattern, one[1:], (*path, "paths", at), problems)
+                check_pattern_at(check_pattern, one[1:], (*path, "paths", at), problems)
         for name, values in (route["headers"] or {}).items():
             if values and len(values) == 1 and values[0] is not None and values[0].startswith("~*"):
-                _check(check_pattern, values[0][2:], (*path, "headers", name, 0), problems)
+                check_pattern_at(check_pattern, values[0][2:], (*path, "headers", name, 0), problems)
 
 
-def _check(check_pattern: Callable[[str], str | None], pattern: str, path: tuple[str | int, ...],
-           problems: Problems) -> None:
+def check_pattern_at(check_pattern: Callable[[str], str | None], pattern: str, path: tuple[str | int, ...],
+                     problems: Problems) -> None:
+    """Says what is wrong with the pattern that stands at `path`."""
     problem = check_pattern(pattern)
     if problem:
         problems.append((path, f"the regular expression is not valid: {problem}"))

@@ -1,9 +1,20 @@
-"""Plugins: this version has none, so each is refused by name or, when asked, left out."""
+"""Plugins: what all of them have, and how each one's own configuration is checked.
+
+Which plugins there are is the caller's to say (`fastgate.plugins.registry`): a
+mapping from names to modules with NAME, PRIORITY, CONFIG and is_native.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from . import fields
-from .schema import Record, any_mapping, array, boolean, field, one_of, text
+from .errors import did_you_mean, path_text, shown
+from .patterns import check_pattern_at
+from .schema import Problems, Record, any_mapping, array, boolean, field, one_of, prefix, text
+
+Plugins = Mapping[str, Any]
 
 PLUGIN = Record("a plugin", {
     **fields.common(),
@@ -17,4 +28,97 @@ PLUGIN = Record("a plugin", {
                                     "wss"), is_set=True), ["grpc", "grpcs", "http", "https"]),
     "enabled": field(boolean, True),
     "ordering": field(any_mapping),
-})
+}, computed={"priority": None}, hints={"consumer_group": "consumer_groups are not in this version; remove the key"})
+
+_AUTHENTICATION = 1450     # the first plugin that may know the consumer has this priority
+
+
+def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
+          check_pattern: Callable[[str], str | None] | None, problems: Problems) -> list[str]:
+    """Validates every plugin's own configuration; the unknown ones, which are left out, if they may be."""
+    left_out = []
+    kept = []
+    consumers: dict[str, Any] = {}
+    failed = {path for path, _ in problems}
+    for plugin, path in rows["plugins"]:
+        name = plugin["name"]
+        if name in known:
+            module = known[name]
+            plugin["priority"] = module.PRIORITY
+            _check_scope(plugin, path, module, problems)
+            start = len(problems)
+            if (*path, "config") in failed:
+                continue
+            _read_config(plugin, module, check_pattern, problems)
+            if plugin["config"].get("anonymous") is not None:
+                consumers = consumers or _by_id_and_name(rows["consumers"])
+                _find_anonymous(plugin["config"], consumers, problems)
+            for at in range(start, len(problems)):
+                below, message = problems[at]
+                problems[at] = ((*path, "config", *below), message)
+            kept.append((plugin, path))
+        elif allow_unknown and name is not None:
+            left_out.append(f"{name} ({path_text(path)})")
+        elif name is not None:
+            near = did_you_mean(name, known, len(problems))
+            problems.append(((*path, "name"), f"the plugin {shown(name)} is not in this version{near or '; remove it'}"
+                                              ", or load the rest with --allow-unknown-plugins"))
+    rows["plugins"] = kept
+    return left_out
+
+
+def _check_scope(plugin: dict[str, Any], path: tuple[str | int, ...], module: Any, problems: Problems) -> None:
+    if plugin["ordering"] is not None:
+        problems.append(((*path, "ordering"), "ordering is Kong Enterprise's; plugins run by their priorities here"))
+    if plugin["consumer"] is not None and not getattr(module, "TAKES_CONSUMER", True):
+        at = "name" if path[0] == "consumers" else "consumer"
+        problems.append(((*path, at), f"{plugin['name']} can't be a consumer's: it runs for whoever calls; put it on a "
+                                      "route or service, or at the top level"))
+
+
+def _read_config(plugin: dict[str, Any], module: Any, check_pattern: Callable[[str], str | None] | None,
+                 problems: Problems) -> None:
+    start = len(problems)
+    plugin["config"] = config = module.CONFIG.read(plugin["config"] or {}, problems)
+    if check_pattern is not None and len(problems) == start and hasattr(module, "patterns"):
+        for path, pattern in module.patterns(config):
+            check_pattern_at(check_pattern, pattern, path, problems)
+
+
+def _by_id_and_name(rows: list) -> dict[str, Any]:
+    index = {consumer["username"]: consumer for consumer, _ in rows if consumer["username"] is not None}
+    index.update((consumer["id"], consumer) for consumer, _ in rows if consumer["id"] is not None)
+    return index
+
+
+def _find_anonymous(config: dict[str, Any], consumers: dict[str, Any], problems: Problems) -> None:
+    wanted = config["anonymous"]
+    found = consumers.get(wanted) or consumers.get(wanted.lower() if "-" in wanted else wanted)
+    if found is None:
+        problems.append((("anonymous",), f"no consumer in this file has the id or username {shown(wanted)}"
+                                         f"{did_you_mean(wanted, consumers, len(problems))}"))
+    config["anonymous"] = found
+
+
+def finished(rows: dict[str, list], routes: list[dict[str, Any]], services: list[dict[str, Any]],
+             warnings: list[str]) -> list[dict[str, Any]]:
+    """The plugins that run, once there are ids: not the disabled, nor those of what is disabled."""
+    alive: dict[str, set] = {"route": {one["id"] for one in routes}, "service": {one["id"] for one in services}}
+    kept = []
+    for plugin, path in rows["plugins"]:
+        anonymous = plugin["config"].get("anonymous")
+        if anonymous is not None:
+            plugin["config"]["anonymous"] = anonymous["id"]
+        if not plugin["enabled"]:
+            continue
+        if any(plugin[back] is not None and plugin[back] not in alive[back] for back in alive):
+            continue
+        place = f"{path_text(path)}: the plugin {plugin['name']}"
+        protocols = plugin["protocols"]
+        if protocols is not None and "http" not in protocols and "https" not in protocols:
+            warnings.append(f"{place} is for {', '.join(protocols)} only, which are not in this version: it is left out")
+            continue
+        if plugin["consumer"] is not None and plugin["priority"] > _AUTHENTICATION:
+            warnings.append(f"{place} is a consumer's but runs before any consumer is known: it never applies")
+        kept.append(plugin)
+    return kept

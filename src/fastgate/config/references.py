@@ -6,7 +6,7 @@ from typing import Any
 
 from .entities import FOREIGN_KEYS, KINDS, PARENT_FIELD, REFUSED, singular
 from .errors import did_you_mean, path_text, shown
-from .ids import ContentKeys, entity_id, target_key
+from .ids import ContentKeys, cache_key, entity_id
 from .scalars import type_problem
 from .schema import Problems
 from .targets import normalize
@@ -110,8 +110,7 @@ def _found(index: dict[str, dict[str, Any]], wanted: str, target: str, path: tup
 def give_ids(rows: Rows, now: int, problems: Problems) -> None:
     """Ids for entities without one, and times; foreign fields become ids. Parents
     first: their ids are in their children's."""
-    for name in ("services", "upstreams", "routes", "targets"):
-        kind = KINDS[name]
+    for name, kind in KINDS.items():
         unnamed = ContentKeys()
         for entity, _ in rows[name]:
             for back in kind.foreign:
@@ -123,11 +122,11 @@ def give_ids(rows: Rows, now: int, problems: Problems) -> None:
             if entity["updated_at"] is None:
                 entity["updated_at"] = entity["created_at"]
             if entity["id"] is None:
-                key = entity[kind.key]
-                if key is None:
-                    key = unnamed.key(entity)
-                elif name == "targets":
-                    key = target_key(entity["upstream"], key)
+                values = [entity[part] for part in kind.identity or ()]
+                if any(values):
+                    key = cache_key(name, values)
+                else:
+                    key = (entity[kind.key] if kind.key else None) or unnamed.key(entity)
                 entity["id"] = entity_id(name, key)
             if name == "targets":
                 normalize(entity)
@@ -154,8 +153,10 @@ def _check_field(name: str, unique: str, rows: Rows, problems: Problems) -> None
             continue
         first = seen.setdefault(value, path)
         if first is not path:
-            problems.append(((*path, unique), f"the {singular(name)} at {path_text(first)} has the {unique} "
-                                              f"{shown(value)} already; it must be unique"))
+            is_secret = unique == "key" and name == "keyauth_credentials"
+            said = f"this {unique}" if is_secret else f"the {unique} {shown(value)}"
+            problems.append(((*path, unique), f"the {singular(name)} at {path_text(first)} has {said} already; it "
+                                              "must be unique"))
 
 
 def _check_group(name: str, unique: tuple[str, ...], rows: Rows, problems: Problems) -> None:

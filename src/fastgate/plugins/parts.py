@@ -1,0 +1,62 @@
+"""What the schemas of several plugins share."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from fastgate.config.errors import shown
+from fastgate.config.fields import token_problem
+from fastgate.config.schema import Check, Field, Problems, array, boolean, field, text
+
+_COLON = re.compile(r"[^:]+:.*\Z", re.DOTALL)
+
+
+def unless_false(message: str) -> Check:
+    """A switch of Kong's that this version can't turn on."""
+
+    def read(value: Any, problems: Problems) -> Any:
+        value = boolean(value, problems)
+        if value:
+            problems.append(((), message))
+        return value
+
+    return read
+
+
+def unless_empty(message: str) -> Check:
+    """A list of Kong's that this version can't act on."""
+
+    def read(value: Any, problems: Problems) -> Any:
+        value = _texts(value, problems)
+        if value:
+            problems.append(((), message))
+        return value
+
+    return read
+
+
+def texts(*default: str) -> Field:
+    """A list of texts, empty when the file says so."""
+    return field(_texts, list(default))
+
+
+def header_names(*default: str) -> Field:
+    return field(array(header_name, keeps_empty=True), list(default))
+
+
+def pair_problem(value: str) -> str | None:
+    return None if _COLON.match(value) else f'{shown(value)} is not "name:value"'
+
+
+def header_pair_problem(value: str) -> str | None:
+    return pair_problem(value) or token_problem(value.partition(":")[0])
+
+
+header_name = text(token_problem, longest=256)
+plain = text()
+_texts = array(plain, keeps_empty=True)
+
+# The consumer that stands in for who is not authenticated: its id or username in the file, its id in the Model.
+ANONYMOUS = field(plain)
+REALM = field(text(longest=256))

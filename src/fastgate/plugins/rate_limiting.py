@@ -1,0 +1,120 @@
+"""rate-limiting: how often, and how many at a time, each caller may call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastgate.config.errors import shown
+from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
+
+from .parts import header_name, plain
+
+NAME = "rate-limiting"
+PRIORITY = 910
+is_native = True
+
+WINDOWS = ("second", "minute", "hour", "day", "month", "year")
+IDENTITIES = ("consumer", "credential", "ip", "service", "header", "path")
+ALGORITHMS = ("sliding-window", "fixed-window", "token-bucket", "leaky-bucket")
+
+
+def _path_problem(value: str) -> str | None:
+    return None if value[0] == "/" else f'{shown(value)} must begin with "/"'
+
+
+def _limit_by(value: Any, problems: Problems) -> Any:
+    """One identity, or a list of them that together make the key."""
+    if type(value) is not list:
+        return _identity(value, problems)
+    several = _identities(value, problems)
+    return several[0] if several and len(several) == 1 else several
+
+
+_identity = one_of(*IDENTITIES, not_yet=("consumer-group",))
+_identities = array(_identity, is_set=True, needs_one=True)
+
+
+def _need_limit(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    if config["concurrency"] is None and all(config[window] is None for window in WINDOWS):
+        problems.append(((), f"rate-limiting needs a limit: one of {', '.join(WINDOWS)} or concurrency"))
+
+
+def _grow(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    given = [window for window in WINDOWS if config[window] is not None]
+    for shorter, longer in zip(given, given[1:], strict=False):
+        if config[longer] < config[shorter]:
+            problems.append(((longer,), f"the limit of a {longer} ({config[longer]}) can't be lower than that of a "
+                                        f"{shorter} ({config[shorter]})"))
+
+
+def _need_what_it_is_limited_by(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    by = config["limit_by"]
+    by = [by] if isinstance(by, str) else by
+    for identity, key in (("header", "header_name"), ("path", "path")):
+        if identity in by and config[key] is None:
+            problems.append((("limit_by",), f"limit_by {identity} needs {key}"))
+
+
+def _fit_algorithm(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    algorithm = config["algorithm"]
+    if config["burst"] is not None and algorithm not in ("token-bucket", "leaky-bucket"):
+        problems.append((("burst",), f"burst is for token-bucket and leaky-bucket; {algorithm} has none"))
+    if config["max_delay"] is not None and algorithm != "leaky-bucket":
+        problems.append((("max_delay",), f"max_delay is for leaky-bucket; {algorithm} delays nothing"))
+
+
+def _drop_flat(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    # Kong's older names of what stands in redis now; with policy local they mean nothing.
+    for key in _FLAT:
+        del config[key]
+
+
+_limit = field(integer(1, 2**31 - 1))
+_seconds_or_off = number(-1, 2**31)
+
+
+def _sync_rate(value: Any, problems: Problems) -> Any:
+    value = _seconds_or_off(value, problems)
+    if value is not None and value != -1 and value < 0.02:
+        problems.append(((), f"expected -1 or a number of seconds from 0.02, not {shown(value)}"))
+    return value
+
+
+_REDIS_FIELDS = {
+    "host": field(plain),
+    "port": field(integer(0, 65535), 6379),
+    "timeout": field(integer(0, 2**31 - 2), 2000),
+    "username": field(plain),
+    "password": field(plain),
+    "database": field(integer(0, 2**31 - 1), 0),
+    "ssl": field(boolean, False),
+    "ssl_verify": field(boolean, False),
+    "server_name": field(plain),
+}
+_REDIS = Record("redis", _REDIS_FIELDS)
+_FLAT = {f"redis_{key}": field(one.check) for key, one in _REDIS_FIELDS.items()}
+
+CONFIG = Record("rate-limiting's config", {
+    **{window: _limit for window in WINDOWS},
+    "concurrency": field(integer(1, 2**31 - 1)),
+    "algorithm": field(one_of(*ALGORITHMS), "sliding-window"),
+    "burst": field(integer(1, 2**31 - 1)),
+    "max_delay": field(integer(1, 600_000)),
+    "limit_by": field(_limit_by, "consumer"),
+    "header_name": field(header_name),
+    "path": field(text(_path_problem)),
+    "policy": field(one_of("local", not_yet=("cluster", "redis")), "local"),
+    "fault_tolerant": field(boolean, True),
+    "redis": field(_REDIS.read, _REDIS.defaults()),
+    "hide_client_headers": field(boolean, False),
+    "error_code": field(integer(200, 599), 429),
+    "error_message": field(plain, "API rate limit exceeded"),
+    "sync_rate": field(_sync_rate, -1),
+    **_FLAT,
+}, rules=(
+    Rule((*WINDOWS, "concurrency"), _need_limit),
+    Rule(WINDOWS, _grow),
+    Rule(("limit_by", "header_name", "path"), _need_what_it_is_limited_by),
+    Rule(("algorithm", "burst", "max_delay"), _fit_algorithm),
+    Rule((), _drop_flat),
+))

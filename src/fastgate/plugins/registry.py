@@ -1,0 +1,44 @@
+"""Which plugins there are. A module is imported when a configuration names its plugin, not before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from types import ModuleType
+
+_MODULES = {
+    "acl": "acl",
+    "basic-auth": "basic_auth",
+    "bot-detection": "bot_detection",
+    "correlation-id": "correlation_id",
+    "cors": "cors",
+    "hmac-auth": "hmac_auth",
+    "ip-restriction": "ip_restriction",
+    "jwt": "jwt",
+    "key-auth": "key_auth",
+    "rate-limiting": "rate_limiting",
+    "redirect": "redirect",
+    "request-size-limiting": "request_size_limiting",
+    "request-termination": "request_termination",
+    "request-transformer": "request_transformer",
+    "response-transformer": "response_transformer",
+}
+
+
+class Registry(Mapping[str, ModuleType]):
+    """Plugin name → its module; looking one up imports it."""
+
+    def __getitem__(self, name: str) -> ModuleType:
+        return import_module(f"fastgate.plugins.{_MODULES[name]}")
+
+    def __contains__(self, name: object) -> bool:
+        return name in _MODULES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+PLUGINS = Registry()
