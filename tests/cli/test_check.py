@@ -60,3 +60,12 @@ def test_unknown_plugins(check):
     assert code == 1 and "fly" in err
     code, out, err = check(text, "--allow-unknown-plugins")
     assert code == 0 and out.startswith("OK") and err.startswith("warning: ") and "fly" in err
+
+
+def test_plugins_are_checked(check):
+    code, out, err = check(GOOD + "plugins:\n- {name: rate-limiting, config: {minute: 0}}\n"
+                                  "- {name: bot-detection, config: {deny: ['(a']}}\n")
+    assert (code, out) == (1, "") and "fastgate.yaml:9: plugins[0].config.minute: " in err
+    assert "fastgate.yaml:10: plugins[1].config.deny[0]: " in err and "parenthesis" in err
+    code, out, err = check(GOOD + "consumers: [{username: a, acls: [{group: g}]}]\n")
+    assert code == 0 and not err

@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 from fastgate.config import ConfigErrors, load, reader
 from fastgate.config.gateway import GATEWAY, PARTS, defaults
+from fastgate.plugins.registry import PLUGINS
 
 CORPUS = Path(__file__).parent / "corpus"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def corpus(name, **options):
-    return load(CORPUS / name, **{"environ": {}, **options})
+    return load(CORPUS / name, **{"environ": {}, "plugins": PLUGINS, **options})
 
 
 def test_shop():
@@ -36,9 +37,15 @@ def test_flat_export():
 def test_plugins_are_refused_or_left_out():
     with pytest.raises(ConfigErrors) as refused:
         corpus("plugins.yaml")
-    assert [error.line for error in refused.value.errors] == [4, 6, 12, 19, 21, 31]
+    assert [error.line for error in refused.value.errors] == [4]
     model = corpus("plugins.yaml", allow_unknown_plugins=True)
-    assert len(model.left_out) == 6 and len(model.routes) == 1
+    assert len(model.left_out) == 1 and len(model.routes) == 1
+    assert [plugin["name"] for plugin in model.plugins] == [
+        "correlation-id", "jwt", "request-transformer", "rate-limiting", "rate-limiting"]
+    assert model.plugins[-1]["consumer"] == model.consumers[0]["id"]
+    with pytest.raises(ConfigErrors) as refused:
+        corpus("plugins.yaml", plugins=None)
+    assert [error.line for error in refused.value.errors] == [4, 6, 12, 19, 21, 31]
 
 
 def test_edge_json():

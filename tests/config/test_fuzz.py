@@ -5,6 +5,7 @@ import json
 from fastgate.config import ConfigErrors, load_text
 from fastgate.config.entities import FOREIGN_KEYS, KINDS, REFUSED
 from fastgate.config.gateway import GATEWAY, PARTS
+from fastgate.plugins.registry import PLUGINS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,16 +37,22 @@ configs = st.fixed_dictionaries({"_format_version": st.sampled_from(["3.0", "2.1
     "gateway": st.fixed_dictionaries({}, optional={key: trees for key in GATEWAY.fields})})
 
 
+plugins = st.sampled_from(sorted(PLUGINS)).flatmap(lambda name: st.fixed_dictionaries(
+    {"name": st.just(name)}, optional={"config": st.fixed_dictionaries(
+        {}, optional={key: scalars | st.lists(texts, max_size=2) | trees for key in PLUGINS[name].CONFIG.fields})}))
+
+
 def never_fails(text, form):
     try:
-        model = load_text(text, "f", form, environ={"X": "1"}, allow_unknown_plugins=True, check_pattern=lambda _: None)
+        model = load_text(text, "f", form, environ={"X": "1"}, allow_unknown_plugins=True, check_pattern=lambda _: None,
+                          plugins=PLUGINS)
     except ConfigErrors as refused:
         assert refused.errors
         str(refused).encode()
         for error in refused.errors:
             assert error.message and 0 <= error.line <= len(text.splitlines()) + 1
     else:
-        for entity in (*model.services, *model.routes, *model.upstreams):
+        for entity in (*model.services, *model.routes, *model.upstreams, *model.consumers, *model.plugins):
             assert entity["id"] and entity["created_at"] is not None
         "\n".join(model.warnings).encode()
 
@@ -54,6 +61,13 @@ def never_fails(text, form):
 @settings(max_examples=60, deadline=None)
 def test_any_json_structure(tree):
     never_fails(json.dumps(tree).replace("NaN", "5").replace("Infinity", "1e999"), "json")
+
+
+@given(st.lists(plugins, max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_any_plugins(several):
+    never_fails(json.dumps({"_format_version": "3.0", "plugins": several}).replace("NaN", "5").replace("Infinity", "1e999"),
+                "json")
 
 
 @given(trees | configs)

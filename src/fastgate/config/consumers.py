@@ -59,16 +59,6 @@ _PEM, _PEM_END = "-----BEGIN PUBLIC KEY-----", "-----END PUBLIC KEY-----"
 _SHA1 = re.compile(r"[0-9a-fA-F]{40}\Z")
 
 
-def _secret(value: Any, problems: Problems) -> Any:
-    """Text that no message shows."""
-    start = len(problems)
-    value = _text(value, problems)
-    if len(problems) != start:
-        problems[start:] = [((), "expected text without control characters, 1 to 4096 long; what looks like a number or "
-                                 "a boolean needs quotes")]
-    return value
-
-
 def _own(what: str) -> Rule:
     def apply(credential: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
         if credential[what] is None:
@@ -80,7 +70,7 @@ def _own(what: str) -> Rule:
 _text = text()
 _ttl = refused("keys that end by themselves are not in this version; remove ttl, and the key when it shall end")
 _optional_text = field(_text)
-_secret_field = field(_secret)
+_secret_field = field(fields.secret)
 _needed_text = field(_text, is_required=True)
 _consumer = {"consumer": field(fields.reference)}
 
@@ -88,7 +78,7 @@ CREDENTIALS = {
     "keyauth_credentials": Record("a key-auth credential", {
         **fields.common(), **_consumer, "key": _secret_field, "ttl": field(_ttl)}, rules=(_own("key"),)),
     "basicauth_credentials": Record("a basic-auth credential", {
-        **fields.common(), **_consumer, "username": _needed_text, "password": field(_secret, is_required=True)},
+        **fields.common(), **_consumer, "username": _needed_text, "password": field(fields.secret, is_required=True)},
         computed={"is_hashed": False}),
     "hmacauth_credentials": Record("an hmac-auth credential", {
         **fields.common(), **_consumer, "username": _needed_text, "secret": _secret_field},

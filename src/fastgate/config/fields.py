@@ -82,6 +82,16 @@ def common(*, stamps: Check | None = None) -> dict[str, Field]:
     }
 
 
+def secret(value: Any, problems: Problems) -> Any:
+    """Text that no message shows."""
+    start = len(problems)
+    value = _any_text(value, problems)
+    if len(problems) != start:
+        problems[start:] = [((), "expected text without control characters, 1 to 4096 long; what looks like a number or "
+                                 "a boolean needs quotes")]
+    return value
+
+
 def multiline(value: Any, problems: Problems) -> Any:
     """Text with line ends, as PEM and whole documents have, which text() refuses."""
     if not isinstance(value, str):

@@ -61,8 +61,8 @@ def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
             left_out.append(f"{name} ({path_text(path)})")
         elif name is not None:
             near = did_you_mean(name, known, len(problems))
-            problems.append(((*path, "name"), f"the plugin {shown(name)} is not in this version{near or '; remove it'}"
-                                              ", or load the rest with --allow-unknown-plugins"))
+            problems.append(((*path, "name"), f"the plugin {shown(name)} is not in this version; remove it, or load "
+                                              f"the rest with --allow-unknown-plugins{near}"))
     rows["plugins"] = kept
     return left_out
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastgate.config.errors import shown
+from fastgate.config.fields import secret
 from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
 
 from .parts import header_name, plain
@@ -57,9 +58,11 @@ def _need_what_it_is_limited_by(config: dict[str, Any], raw: dict[str, Any], pro
 
 def _fit_algorithm(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
     algorithm = config["algorithm"]
-    if config["burst"] is not None and algorithm not in ("token-bucket", "leaky-bucket"):
-        problems.append((("burst",), f"burst is for token-bucket and leaky-bucket; {algorithm} has none"))
-    if config["max_delay"] is not None and algorithm != "leaky-bucket":
+    if config["burst"] is not None and algorithm != "token-bucket":
+        problems.append((("burst",), f"burst is for token-bucket; {algorithm} has none"))
+    if config["max_delay"] is None and algorithm == "leaky-bucket":
+        problems.append((("algorithm",), "leaky-bucket needs max_delay: the longest a call may wait, in milliseconds"))
+    elif config["max_delay"] is not None and algorithm != "leaky-bucket":
         problems.append((("max_delay",), f"max_delay is for leaky-bucket; {algorithm} delays nothing"))
 
 
@@ -85,7 +88,7 @@ _REDIS_FIELDS = {
     "port": field(integer(0, 65535), 6379),
     "timeout": field(integer(0, 2**31 - 2), 2000),
     "username": field(plain),
-    "password": field(plain),
+    "password": field(secret),
     "database": field(integer(0, 2**31 - 1), 0),
     "ssl": field(boolean, False),
     "ssl_verify": field(boolean, False),
