@@ -21,8 +21,9 @@ ROOMS = {
     "net": "reactor base observe",
     "upstream": "net reactor http base observe",
     "snapshot": "route upstream net http base observe",
-    "proxy": "route snapshot upstream net http reactor base observe",
-    "bridge": "proxy snapshot route upstream net http reactor base observe",
+    "proxy": "route snapshot limit upstream net http reactor base observe",
+    "plugin": "proxy snapshot auth limit route upstream net http reactor base observe",
+    "bridge": "plugin proxy snapshot auth limit route upstream net http reactor base observe",
 }
 
 # Packages of the Python layer: who may import whom. Only the core's `bridge` is open to any.

@@ -41,6 +41,8 @@ def test_files_say_what_they_are(path):
 # Who may call the allocator at run time, and for what. Everything else takes from an arena or
 # a slab. `*` stands for every file of the folder.
 ALLOCATES = {
+    "auth/token_cache.pyx": "the cache, once; an entry for each token kept, bounded",
+    "auth/verify_key.pyx": "a key outlives no snapshot, but OpenSSL's part of it is not the arena's to free",
     "base/*": "arenas, slabs, rings and buffers are made of it",
     "bridge/*": "builders, with the GIL",
     "route/pattern.pyx": "a reactor's scratch space for PCRE2, once",

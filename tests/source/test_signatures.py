@@ -6,7 +6,7 @@ import pytest
 from tree import CORE, code, core_files, functions, name, room
 
 # Builders may raise, with the GIL; everything else is the data plane.
-BUILDERS = ("bridge", "snapshot")
+BUILDERS = ("bridge", "plugin", "snapshot")
 # Their builders run once, at import, before any reactor does.
 AT_IMPORT = ("http/llhttp.pyx", "http/fields.pyx")
 PYTHON_TYPES = re.compile(r"object|bytes|bytearray|str|list|dict|tuple|set|memoryview|[A-Z]\w*")

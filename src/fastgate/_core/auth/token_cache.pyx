@@ -4,7 +4,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy
 
-from fastgate._core.auth.secret cimport secret_bytes_eq
+from fastgate._core.auth.secret cimport secret_equal
 from fastgate._core.base.atomics cimport atomic_load_u64, own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
 from fastgate._core.base.span cimport span_t
@@ -63,8 +63,8 @@ cdef inline void _pull_locked(token_list_t *list, token_entry_t *entry) noexcept
 cdef token_entry_t *_find_locked(token_shard_t *shard, uint64_t hash, span_t token, const uint8_t *scope) noexcept nogil:
     cdef token_entry_t *entry = shard.buckets[hash >> SHARD_BITS & shard.mask]
     while entry != NULL:
-        if (entry.hash == hash and entry.len == token.len and secret_bytes_eq(_bytes(entry), token.at, token.len)
-                and secret_bytes_eq(entry.scope, scope, TOKEN_CACHE_SCOPE_BYTES)):
+        if (entry.hash == hash and entry.len == token.len and secret_equal(_bytes(entry), token.at, token.len)
+                and secret_equal(entry.scope, scope, TOKEN_CACHE_SCOPE_BYTES)):
             return entry
         entry = entry.chain
     return NULL
