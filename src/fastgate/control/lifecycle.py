@@ -134,11 +134,12 @@ class Lifecycle:
         drain_s = self.reloader.published.gateway["timeouts"]["drain"] / 1000
         self._notifier.stopping("draining")
         self._notifier.extend_timeout(drain_s + JOIN_S)
+        for listener in self.plane.listeners:
+            if listener.is_unix:
+                listener.shut()     # what is queued can still be taken; a TCP socket's reactor shuts it once it is empty
         self.gateway.stop_accepting()
         log.info("draining: %s open, up to %g s", counted(self.gateway.active(), "connections"), drain_s)
-        await asyncio.sleep(drain.SHUT_AFTER_S)
-        for listener in self.plane.listeners:
-            listener.shut()
+        await asyncio.sleep(drain.TAKEN_AFTER_S)
         left = await drain.wait_until_idle(self.gateway.active, drain_s, self._quit, self._report_drain)
         if left:
             log.warning("%s cut: %s", counted(left, "connections"),
