@@ -161,6 +161,8 @@ cdef connection_t *_connect(exchange_t *exchange, peer_t *peer, fault_t *fault_o
 cdef void _give_up(exchange_t *exchange, fault_t fault) noexcept nogil:
     """Tell the client; when it has part of an answer already, cut its connection instead."""
     cdef lane_t *lane = exchange.lane
+    if fault == FAULT_TIMEOUT or fault == FAULT_CONNECT_TIMEOUT:
+        own_add_u64(&lane.reactor.counters.timeouts_upstream, 1)
     if exchange.is_head_sent:
         exchange.is_aborted = True
     elif fault == FAULT_NO_PEER:
@@ -168,7 +170,6 @@ cdef void _give_up(exchange_t *exchange, fault_t fault) noexcept nogil:
     elif fault == FAULT_NO_RESOURCES:
         reply_send(exchange, 503, TEXT_OVERLOADED, span_none(), SOURCE_ERROR)
     elif fault == FAULT_TIMEOUT or fault == FAULT_CONNECT_TIMEOUT:
-        own_add_u64(&lane.reactor.counters.timeouts_upstream, 1)
         reply_send(exchange, 504, TEXT_UPSTREAM_TIMEOUT, span_none(), SOURCE_ERROR)
     else:
         reply_send(exchange, 502, TEXT_UPSTREAM_INVALID, span_none(), SOURCE_ERROR)
