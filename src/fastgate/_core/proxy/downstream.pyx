@@ -307,10 +307,12 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
         exchange.refusal_text = TEXT_BODY_TOO_LARGE
         return FAILED
     if exchange.keeps_body:
-        if exchange.is_forwarding and not _is_kept(exchange, buffer_len(&exchange.kept) + len):
+        if exchange.is_forwarding and not (
+            _is_kept(exchange, buffer_len(&exchange.kept) + len) and buffer_put(&exchange.kept, at, len)
+        ):
             exchange.keeps_body = False
             buffer_clear(&exchange.kept)
-        elif not buffer_put(&exchange.kept, at, len):
+        elif not exchange.is_forwarding and not buffer_put(&exchange.kept, at, len):
             exchange.refusal = 503
             exchange.refusal_text = TEXT_OVERLOADED
             return FAILED
@@ -469,7 +471,7 @@ cdef void _read(downstream_t *client) noexcept nogil:
                 return
         exchange = client.exchange
         if not _make_room(exchange, &room, &size):
-            exchange.parser.fault = PARSER_HEAD_TOO_LARGE
+            exchange.parser.fault = PARSER_NO_MEMORY
             _refuse_bytes(exchange)
             return
         n = stream_read(&client.stream, room, size)
