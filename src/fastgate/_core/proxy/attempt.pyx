@@ -17,7 +17,7 @@ from fastgate._core.base.fault cimport (
     fault_t,
 )
 from fastgate._core.base.span cimport span_none
-from fastgate._core.base.status cimport OK
+from fastgate._core.base.status cimport NO_MEMORY, OK
 from fastgate._core.base.writer cimport writer_hex, writer_text
 from fastgate._core.http.parser cimport FRAMING_CHUNKED
 from fastgate._core.includes.llhttp cimport METHOD_DELETE, METHOD_GET, METHOD_HEAD, METHOD_OPTIONS, METHOD_PUT
@@ -114,7 +114,7 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
     exchange.is_write_dead = False
     if gather_flush(gather) != OK:
         exchange.is_write_dead = True
-        attempt_failed(exchange, FAULT_RESET)
+        attempt_failed(exchange, FAULT_NO_RESOURCES if gather.status == NO_MEMORY else FAULT_RESET)
         return
     if kept > exchange.snapshot.settings.retry_buffer_bytes:
         exchange.keeps_body = False

@@ -6,9 +6,9 @@ from libc.string cimport memcpy
 
 from fastgate._core.base.atomics cimport atomic_add_u32, atomic_load_u32, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put
-from fastgate._core.base.fault cimport FAULT_RESET
+from fastgate._core.base.fault cimport FAULT_NO_RESOURCES
 from fastgate._core.base.span cimport span_none, span_of, span_t
-from fastgate._core.base.status cimport AGAIN, CLOSED, DONE, FAILED, OK, status_t
+from fastgate._core.base.status cimport AGAIN, CLOSED, DONE, FAILED, NO_MEMORY, OK, status_t
 from fastgate._core.base.writer cimport writer_open, writer_put, writer_span, writer_t, writer_text
 from fastgate._core.http.parser cimport (
     FRAMING_CHUNKED,
@@ -428,7 +428,10 @@ cdef status_t _take(exchange_t *exchange, const char *data, size_t len) noexcept
             if parser.framing == FRAMING_CHUNKED:
                 body_end_chunks(&lane.gather, &parser.trailers)
             exchange.is_forwarding = False
-        if gather_flush(&lane.gather) != OK:
+        if gather_flush(&lane.gather) == NO_MEMORY:
+            attempt_failed(exchange, FAULT_NO_RESOURCES)
+            return DONE
+        if lane.gather.status != OK:
             # It takes no more, but its answer may be in already.
             exchange.is_write_dead = True
             exchange.is_forwarding = False
