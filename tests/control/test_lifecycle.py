@@ -89,7 +89,7 @@ def test_drain_has_a_deadline(gateway, upstream):
     assert running.wait() == 0
     held.join(10)
     assert held.error is not None
-    assert "1 connections are cut: not finished within 0.2 s" in running.log()
+    assert "1 connection cut: not finished within 0.2 s" in running.log()
 
 
 def test_a_second_signal_quits(gateway, upstream):

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from fastgate._core.bridge.upstreams import is_address
 from fastgate.config import load_text
-from fastgate.control.host_names import is_address, names_of
+from fastgate.control.host_names import names_of
 from fastgate.control.names import Names
 
 CONFIG = """
@@ -26,7 +27,7 @@ def test_names_of_a_configuration():
 
 
 @pytest.mark.parametrize("host, is_one", [("10.0.0.1", True), ("::1", True), ("[::1]", True), ("unix:/run/x", True),
-                                          ("h", False), ("10.0.0.1.example", False), ("1234", False)])
+                                          ("h", False), ("10.0.0.1.example", False), ("1234", False), ("a\0b", False)])
 def test_is_address(host, is_one):
     assert is_address(host) == is_one
 

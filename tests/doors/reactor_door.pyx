@@ -207,6 +207,7 @@ cdef mail_t *_note(uint64_t value, bint is_last) noexcept nogil:
 cdef class Reactor:
     """`address` lends it to the doors of other rooms. Close those users first."""
     cdef box_t *box
+    cdef bint is_closed
 
     def __cinit__(self, uint32_t index=0, uint64_t seed=1):
         self.box = <box_t *>calloc(1, sizeof(box_t))
@@ -219,8 +220,8 @@ cdef class Reactor:
 
     def __dealloc__(self):
         if self.box != NULL:
-            self.step()             # whose graves are still open
-            reactor_close(&self.box.reactor)
+            if not self.is_closed:
+                reactor_close(&self.box.reactor)
             free(self.box.log.entries)
             free(self.box)
 
@@ -286,6 +287,11 @@ cdef class Reactor:
         """Until stop(), or the mail that says so."""
         with nogil:
             reactor_run(&self.box.reactor)
+
+    def close(self):
+        """No loop after this."""
+        self.is_closed = True
+        reactor_close(&self.box.reactor)
 
     def stop(self):
         reactor_stop(&self.box.reactor)
@@ -389,6 +395,10 @@ cdef class Actors:
 
     def unwatch(self, uint32_t i):
         reactor_unwatch(&self.reactor.box.reactor, &self.actors[i].source)
+
+    def bury(self, uint32_t i):
+        self.actors[i].source.on_event = NULL
+        reactor_bury(&self.reactor.box.reactor, &self.actors[i].grave, _free_actor)
 
     def defer(self, uint32_t i):
         reactor_defer(&self.reactor.box.reactor, &self.actors[i].source)

@@ -108,7 +108,8 @@ def test_request_trailers_are_forwarded_or_dropped_never_merged(site):
 def test_trailers_that_could_pass_for_headers_are_dropped(site):
     """Some recipients merge trailers into the header: no way around what the gateway vouches for."""
     bad = ("X-Forwarded-For: 10.0.0.1", "X-Real-IP: 10.0.0.1", "Forwarded: for=x", "Authorization: Basic eDp5", "Host: other",
-           "Cookie: a=b", "Content-Type: text/html", "Set-Cookie: a=b", "Via: 1.1 x")
+           "Cookie: a=b", "Content-Type: text/html", "Set-Cookie: a=b", "Via: 1.1 x",
+           "X-Fastgate-Request-Id: forged", "x-fastgate-proxy-latency: 0")
     data = get("/", "Transfer-Encoding: chunked", method="POST")
     data += chunk_all([b"hello"], trailers="".join(f"{line}\r\n" for line in (*bad, "X-Sum: 5")).encode())
     assert site.echo(data)["trailers"] == [["X-Sum", "5"]]
@@ -123,6 +124,12 @@ def test_response_trailers_reach_a_client_that_takes_them(site):
     assert response.body == b"hello"
     assert response.trailers == [("X-Sum", "5")]
     assert response.get("x-sum") is None
+
+
+def test_response_trailers_in_the_gateways_own_name_are_dropped(site):
+    site.origin.script = answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n"
+                                b"X-Fastgate-Request-Id: forged\r\nX-FASTGATE-UPSTREAM-LATENCY: 0\r\nX-Fastgate-Other: 1\r\n\r\n")
+    assert site.ask(get("/", "TE: trailers", "Connection: TE")).trailers == [("X-Fastgate-Other", "1")]
 
 
 def test_response_trailers_leave_the_connection_usable(site):

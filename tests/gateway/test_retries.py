@@ -233,6 +233,7 @@ def test_read_timeout_within_the_answer_ends_both(open_site, open_origin):
     client.send(get())
     assert client.to_end().endswith(b"half")
     assert origin.last.ended.wait(20)
+    site.wait_metric("fastgate_upstream_timeouts_total", 1)
 
 
 def test_write_timeout_is_504(open_site, open_origin):

@@ -139,7 +139,7 @@ def test_reader_that_stops_costs_lines_and_no_time(pipe):
     assert len(kept) == 2000 - dropped and LINE.fullmatch(kept[-1])[3].startswith(f"{1999 - dropped:04d}")
     log.info("again")
     lines = read(pipe[0])
-    assert lines[0] == f"[{dropped} lines of the error log were lost here]"
+    assert lines[0] == f"[lines of the error log lost here: {dropped}]"
     assert LINE.fullmatch(lines[1])[3] == "again" and handler.dropped == 0
 
 

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from fastgate.cli import options
+from fastgate.telemetry.wording import counted
 
 NAME = "check"
 HELP = "validate a configuration"
@@ -36,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     for error in report.errors:
         print(error, file=sys.stderr)
     if report.errors:
-        print(f"{args.config}: {options.counted(len(report.errors), 'errors')}", file=sys.stderr)
+        print(f"{args.config}: {counted(len(report.errors), 'errors')}", file=sys.stderr)
         return 1
-    print("OK: " + ", ".join(options.counted(count, name) for name, count in report.counts.items()))
+    print("OK: " + ", ".join(counted(count, name) for name, count in report.counts.items()))
     return 0

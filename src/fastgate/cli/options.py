@@ -59,11 +59,6 @@ def missing_config(path: str) -> str | None:
     return f"{path}: no such file"
 
 
-def counted(count: int, plural: str) -> str:
-    """"1 route", "2 routes"."""
-    return f"{count} {plural if count != 1 else plural[:-1]}"
-
-
 def workers(text: str) -> int | str:
     if text == "auto":
         return text

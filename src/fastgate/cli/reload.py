@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from fastgate.cli import options
+from fastgate.telemetry.wording import counted
 
 NAME = "reload"
 HELP = "make the running gateway read its configuration again"
@@ -36,6 +37,6 @@ def run(args: argparse.Namespace) -> int:
             print(error, file=sys.stderr)
         print("refused: the old configuration goes on", file=sys.stderr)
         return 1
-    print(f"reloaded: snapshot {answer['number']}, {options.counted(answer['services'], 'services')}, "
-          f"{options.counted(answer['routes'], 'routes')}, in {answer['took_ms']} ms")
+    print(f"reloaded: snapshot {answer['number']}, {counted(answer['services'], 'services')}, "
+          f"{counted(answer['routes'], 'routes')}, in {answer['took_ms']} ms")
     return 0

@@ -15,6 +15,7 @@ from fastgate.control.listeners import Listener, adopt_listener, open_listener, 
 from fastgate.control.published import Published, publish
 from fastgate.control.resources import worker_count
 from fastgate.control.systemd import take_sockets
+from fastgate.telemetry.wording import counted
 
 if TYPE_CHECKING:
     from fastgate.config import Model
@@ -57,8 +58,8 @@ class DataPlane:
         inherited = take_sockets(environ)
         self.listeners = [adopt_listener(s) for name, s in inherited if name != STATUS_SOCKET_NAME]
         if self.listeners:
-            log.info("listening on %d sockets handed over by systemd; gateway.proxy_listen is not used",
-                     len(self.listeners))
+            log.info("listening on %s handed over by systemd; gateway.proxy_listen is not used",
+                     counted(len(self.listeners), "sockets"))
         else:
             self.listeners = open_listeners(settings["proxy_listen"], self.workers)
         for name, handed_over in inherited:

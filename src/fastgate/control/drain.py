@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 
-SHUT_AFTER_S = 0.05         # by then the reactors have taken what waited in the listeners' queues
+TAKEN_AFTER_S = 0.05        # by then the reactors have taken what waited in the listeners' queues
 LOOK_S = 0.02               # how often the connections are counted
 REPORT_S = 5.0              # how often progress is logged
 

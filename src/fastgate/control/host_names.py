@@ -1,6 +1,5 @@
 """Which names a configuration needs resolved."""
 
-import socket
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,20 +10,9 @@ Name = tuple[str, int]      # host, port
 
 def names_of(model: "Model") -> set[Name]:
     """What a configuration needs resolved: services' hosts which are no upstream, and targets."""
+    from fastgate._core.bridge.upstreams import is_address
+
     upstreams = {upstream["name"] for upstream in model.upstreams}
     found = {(service["host"], service["port"]) for service in model.services if service["host"] not in upstreams}
     found |= {(target["host"], target["port"]) for upstream in model.upstreams for target in upstream["targets"]}
     return {name for name in found if not is_address(name[0])}
-
-
-def is_address(host: str) -> bool:
-    """Whether there is nothing to resolve: an IP address or a Unix socket."""
-    if host.startswith("unix:"):
-        return True
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, host.strip("[]"))
-        except (OSError, ValueError):
-            continue
-        return True
-    return False

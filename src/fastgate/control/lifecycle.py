@@ -23,6 +23,7 @@ from fastgate.control.resources import forget_garbage, give_memory_back
 from fastgate.control.source import Source
 from fastgate.control.systemd import Notifier
 from fastgate.telemetry import error_log
+from fastgate.telemetry.wording import counted
 
 if TYPE_CHECKING:
     from fastgate.config import Model
@@ -91,9 +92,10 @@ class Lifecycle:
         forget_garbage()
         self.state = "ready"
         self._announce()
-        log.info("fastgate %s ready: %s, %d reactors, snapshot %d: %d services, %d routes", __version__,
-                 ", ".join(listener.address for listener in self.plane.listeners), self.plane.workers,
-                 published.number, published.services, published.routes)
+        log.info("fastgate %s ready: %s, %s, snapshot %d: %s, %s", __version__,
+                 ", ".join(listener.address for listener in self.plane.listeners),
+                 counted(self.plane.workers, "reactors"), published.number,
+                 counted(published.services, "services"), counted(published.routes, "routes"))
 
     async def _open_status(self) -> None:
         if self.plane.status_listener is None:
@@ -132,14 +134,15 @@ class Lifecycle:
         drain_s = self.reloader.published.gateway["timeouts"]["drain"] / 1000
         self._notifier.stopping("draining")
         self._notifier.extend_timeout(drain_s + JOIN_S)
-        self.gateway.stop_accepting()
-        log.info("draining: %d connections open, up to %g s", self.gateway.active(), drain_s)
-        await asyncio.sleep(drain.SHUT_AFTER_S)
         for listener in self.plane.listeners:
-            listener.shut()
+            if listener.is_unix:
+                listener.shut()     # what is queued can still be taken; a TCP socket's reactor shuts it once it is empty
+        self.gateway.stop_accepting()
+        log.info("draining: %s open, up to %g s", counted(self.gateway.active(), "connections"), drain_s)
+        await asyncio.sleep(drain.TAKEN_AFTER_S)
         left = await drain.wait_until_idle(self.gateway.active, drain_s, self._quit, self._report_drain)
         if left:
-            log.warning("%d connections are cut: %s", left,
+            log.warning("%s cut: %s", counted(left, "connections"),
                         "told to quit" if self._quit.is_set() else f"not finished within {drain_s:g} s")
         self.plane.stop()
         if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
@@ -197,11 +200,12 @@ class Lifecycle:
 
     def _announce(self) -> None:
         self._notifier.ready(f"{self.state}: snapshot {self.reloader.published.number}, "
-                             f"{self.reloader.published.routes} routes")
+                             f"{counted(self.reloader.published.routes, 'routes')}")
 
     def _report_drain(self, left: int) -> None:
-        self._notifier.status(f"draining: {left} connections open")
-        log.info("draining: %d connections open", left)
+        text = f"draining: {counted(left, 'connections')} open"
+        self._notifier.status(text)
+        log.info("%s", text)
 
     # Commands of the control socket.
 

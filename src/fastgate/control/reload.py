@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fastgate.control.names import Names
 from fastgate.control.published import Published, publish
 from fastgate.control.source import model_warnings
+from fastgate.telemetry.wording import counted
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
@@ -106,11 +107,11 @@ class Reloader:
         if result.ok:
             self.succeeded += 1
             self.last_success_s = time.time()
-            log.info("reload: snapshot %d published: %d services, %d routes, in %d ms",
-                     result.number, result.services, result.routes, result.took_ms)
+            log.info("reload: snapshot %d published: %s, %s, in %d ms", result.number,
+                     counted(result.services, "services"), counted(result.routes, "routes"), result.took_ms)
         else:
             self.failed += 1
-            log.error("reload: refused, snapshot %d goes on; %d errors:", result.number, len(result.errors))
+            log.error("reload: refused, snapshot %d goes on; %s:", result.number, counted(len(result.errors), "errors"))
             for error in result.errors:
                 log.error("reload: %s", error)
 

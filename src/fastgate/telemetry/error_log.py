@@ -81,7 +81,7 @@ class DescriptorHandler(logging.Handler):
         if len(data) > LINE_BYTES:
             data = data[:LINE_BYTES] + b"...+%d" % (len(data) - LINE_BYTES)
         if self.dropped:
-            data = b"[%d lines of the error log were lost here]\n%b" % (self.dropped, data)
+            data = b"[lines of the error log lost here: %d]\n%b" % (self.dropped, data)
         if self._write(data + b"\n"):
             self.dropped = 0
         else:

@@ -51,7 +51,8 @@ METRICS: tuple[Metric, ...] = (
            "Connects to targets that were refused, unreachable or timed out."),
     Metric("fastgate_upstream_connections_closed_total", "counter", "Connections to targets closed."),
     Metric("fastgate_upstream_connections_idle", "gauge", "Connections to targets waiting in a pool."),
-    Metric("fastgate_upstream_timeouts_total", "counter", "Requests answered 504 because the upstream was too slow."),
+    Metric("fastgate_upstream_timeouts_total", "counter",
+           "Requests answered 504, or cut within the answer, because the upstream was too slow."),
     Metric("fastgate_upstream_retries_total", "counter", "Requests sent once more."),
 
     Metric("fastgate_reactor_loops_total", "counter", "Turns of the reactors' event loops."),

@@ -169,9 +169,27 @@ def test_close_takes_what_is_queued_and_nothing_after(reactor, listen, connect):
     listener.close()
     listener.close()
     assert len(listener.taken) == 3
-    connect(1)
+    with pytest.raises(ConnectionRefusedError):     # at once: not taken by the kernel and reset later
+        connect(1)
     reactor.step()
     assert len(listener.taken) == 3
+
+
+def test_close_takes_what_is_queued_at_a_unix_socket_shut_before(reactor, tmp_path):
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
+        server.bind(str(tmp_path / "socket"))
+        server.listen()
+        server.setblocking(False)
+        listener = door.Listener(reactor, server.fileno(), is_shared=True, is_unix=True)
+        client.connect(str(tmp_path / "socket"))
+        server.shutdown(socket.SHUT_RDWR)
+        with socket.socket(socket.AF_UNIX) as late, pytest.raises(ConnectionRefusedError):
+            late.connect(str(tmp_path / "socket"))
+        listener.close()
+        (fd, *_), = listener.taken
+        os.write(fd, b"ok")
+        os.close(fd)
+        assert client.recv(2) == b"ok"
 
 
 def test_close_leaves_the_queue_of_a_shared_socket_to_the_others(reactor, listen, connect):

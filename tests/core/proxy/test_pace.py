@@ -1,10 +1,17 @@
 """`_core/proxy/pace.pxd` against a model: a minimum rate after a grace, no silence longer than the grace, only while we wait."""
 
+import pytest
 from fastgate_doors import proxy_door as door
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastgate.config import ConfigErrors, load_text
+from fastgate.config.fields import LONGEST_TIME
+
 SECOND = 10**9
+MOST_RATE = 2**31 - 1           # the bounds of the configuration; its times are in milliseconds
+MOST_GRACE = LONGEST_TIME * 10**6
+MOST_BODY = 2**62
 
 
 class Model:
@@ -106,3 +113,23 @@ def test_counts_too_large_to_earn_time_for_do_not_wrap_round():
     pace.wait(SECOND, 0)
     pace.wait(2 * SECOND, 2**63)
     assert pace.deadline(30 * SECOND, 1) == 32 * SECOND
+
+
+def test_the_bounds_are_the_configurations():
+    text = '{_format_version: "3.0", gateway: {timeouts: {min_rate: %d, client_body: %d}, limits: {body_bytes: %d}}}'
+    load_text(text % (MOST_RATE, LONGEST_TIME, MOST_BODY), "fastgate.yaml")
+    for beyond in ((MOST_RATE + 1, 1, 1), (1, LONGEST_TIME + 1, 1), (1, 1, MOST_BODY + 1)):
+        with pytest.raises(ConfigErrors):
+            load_text(text % beyond, "fastgate.yaml")
+
+
+@given(st.sampled_from([1, 2, 512, MOST_RATE - 1, MOST_RATE]), st.sampled_from([1, MOST_GRACE]),
+       st.integers(0, MOST_BODY) | st.sampled_from([2**30 - 1, 2**30 * MOST_RATE - 1, 2**30 * MOST_RATE, MOST_BODY]),
+       st.sampled_from([1, 200 * 365 * 86400 * SECOND]), st.integers(0, 10**6))
+def test_nothing_wraps_round_at_the_bounds(rate, grace, moved, now, waited_s):
+    pace, model = door.Pace(), Model()
+    for passed, count in ((0, 0), (waited_s * SECOND, moved)):
+        now += passed
+        pace.wait(now, count)
+        model.wait(now, count)
+    assert pace.deadline(grace, rate) == now + model.left(grace, rate)

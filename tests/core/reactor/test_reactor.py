@@ -55,6 +55,17 @@ def test_mail_wakes_a_sleeping_reactor(reactor):
     assert reactor.log == [1]
 
 
+def test_mail_and_graves_left_over_are_seen_to_at_the_close(reactor):
+    actors = door.Actors(reactor, 1)
+    reactor.stop()
+    reactor.post(7, 3)
+    reactor.run()
+    actors.defer(0)
+    actors.bury(0)
+    reactor.close()
+    assert reactor.log == [7, 8, 9, 1000]
+
+
 # ---- stopping, waking, waiting
 
 def test_stop_from_another_thread_ends_the_loop(reactor):

@@ -37,16 +37,16 @@ ALGORITHMS = {
 }
 
 
-def is_literal(host: str) -> bool:
-    """Whether a target needs no look-up: an IP address or a Unix socket."""
+def is_address(host: str) -> bool:
+    """Whether there is nothing to resolve: an IP address or a Unix socket."""
     if host.startswith("unix:"):
         return True
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, host.strip("[]"))
-            return True
-        except OSError:
-            pass
+        except (OSError, ValueError):
+            continue
+        return True
     return False
 
 
@@ -134,7 +134,7 @@ cdef class Upstream:
         return peers
 
     def names(self) -> list[tuple[str, int]]:
-        return [(host, port) for host, port, weight in self.shape[2] if not is_literal(host)]
+        return [(host, port) for host, port, weight in self.shape[2] if not is_address(host)]
 
     cdef PeerPlan plan(self, tuple shape, dict addresses):
         """Builds a peer set; nothing changes yet. May raise ValueError and MemoryError.
@@ -151,7 +151,7 @@ cdef class Upstream:
         for host, port, weight in targets:
             if weight == 0:
                 continue
-            for address in [host] if is_literal(host) else addresses.get((host, port), ()):
+            for address in [host] if is_address(host) else addresses.get((host, port), ()):
                 key = (peer_text(address, port), host_text(host, port))
                 if key in plan.peers:
                     continue

@@ -7,6 +7,7 @@ are handed up as they come, without their framing.
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.buffer cimport buffer_t
+from fastgate._core.base.span cimport span_t
 from fastgate._core.base.status cimport status_t
 from fastgate._core.includes.llhttp cimport llhttp_t
 from fastgate._core.http.message cimport message_t
@@ -14,6 +15,7 @@ from fastgate._core.http.message cimport message_t
 
 ctypedef status_t (*on_head_cb)(parser_t *parser) noexcept nogil        # OK, or a failure that ends parsing
 ctypedef status_t (*on_body_cb)(parser_t *parser, const char *at, size_t len) noexcept nogil
+ctypedef bint (*may_trail_cb)(parser_t *parser, span_t name) noexcept nogil
 
 
 cdef enum parser_fault_t:
@@ -51,6 +53,7 @@ cdef struct parser_t:
     void *owner
     on_head_cb on_head
     on_body_cb on_body
+    may_trail_cb may_trail      # whether a trailer of this name is passed on; NULL: the parser's own list decides
     buffer_t trailers           # "Name: value\r\n" of each trailer that may be passed on
     uint64_t content_length     # FRAMING_LENGTH
     uint64_t wire_bytes         # of the body, framing included

@@ -189,6 +189,7 @@ cdef bint _may_trail(span_t name) noexcept nogil:
 
 cdef int _trailer_end(parser_t *parser) noexcept nogil:
     cdef buffer_t *trailers = &parser.trailers
+    cdef span_t name
     cdef uint32_t colon = parser.trailer_start
     cdef uint32_t lines = 0, i
     while colon < trailers.end and trailers.data[colon] != c':':
@@ -197,7 +198,8 @@ cdef int _trailer_end(parser_t *parser) noexcept nogil:
         lines += trailers.data[i] == c'\n'
     if lines >= parser.limits.headers:
         return _fail(parser, PARSER_HEAD_TOO_LARGE)
-    if not _may_trail(span_of(trailers.data + parser.trailer_start, colon - parser.trailer_start)):
+    name = span_of(trailers.data + parser.trailer_start, colon - parser.trailer_start)
+    if not _may_trail(name) or parser.may_trail != NULL and not parser.may_trail(parser, name):
         trailers.end = parser.trailer_start
         return 0
     if not buffer_put(trailers, b"\r\n", 2):

@@ -49,6 +49,7 @@ cdef extern from "<sys/socket.h>" nogil:
         MSG_NOSIGNAL
         MSG_DONTWAIT
         MSG_PEEK
+        SHUT_RDWR
         SHUT_WR
         IPPROTO_TCP
         TCP_NODELAY

@@ -26,4 +26,4 @@ cdef struct listener_t:
 
 
 cdef bint listener_open(listener_t *listener, reactor_t *reactor, int fd, bint is_shared) noexcept nogil    # False: not watched
-cdef void listener_close(listener_t *listener) noexcept nogil   # takes what is queued first
+cdef void listener_close(listener_t *listener) noexcept nogil   # takes what is queued first; shuts a socket that is not shared

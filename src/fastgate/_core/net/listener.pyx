@@ -8,12 +8,14 @@ from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.includes.epoll cimport EPOLLEXCLUSIVE, EPOLLIN
 from fastgate._core.includes.socket cimport (
     IPPROTO_TCP,
+    SHUT_RDWR,
     SOCK_CLOEXEC,
     SOCK_NONBLOCK,
     TCP_NODELAY,
     accept4,
     close,
     setsockopt,
+    shutdown,
     sockaddr,
     sockaddr_in6,
     socklen_t,
@@ -101,10 +103,13 @@ cdef bint listener_open(listener_t *listener, reactor_t *reactor, int fd, bint i
 cdef void listener_close(listener_t *listener) noexcept nogil:
     if not listener.is_open:
         return
-    # What the kernel accepted for this socket would be reset with it.
-    if not listener.is_shared:
+    # What the kernel accepted for this socket would be reset with it. Of shared sockets, those of TCP
+    # are systemd's: there connections wait for the next process.
+    if listener.is_unix or not listener.is_shared:
         while _accept_one(listener):
             pass
+    if not listener.is_shared:
+        shutdown(listener.source.fd, SHUT_RDWR)     # at once: who comes from here on is refused, not reset
     listener.is_open = False
     listener.source.on_event = NULL
     reactor_unwatch(listener.reactor, &listener.source)

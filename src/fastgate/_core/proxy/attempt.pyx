@@ -17,7 +17,7 @@ from fastgate._core.base.fault cimport (
     fault_t,
 )
 from fastgate._core.base.span cimport span_none, span_text
-from fastgate._core.base.status cimport OK
+from fastgate._core.base.status cimport NO_MEMORY, OK
 from fastgate._core.base.writer cimport writer_hex, writer_text
 from fastgate._core.http.parser cimport FRAMING_CHUNKED
 from fastgate._core.includes.llhttp cimport METHOD_DELETE, METHOD_GET, METHOD_HEAD, METHOD_OPTIONS, METHOD_PUT
@@ -114,7 +114,7 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
     exchange.is_write_dead = False
     if gather_flush(gather) != OK:
         exchange.is_write_dead = True
-        attempt_failed(exchange, FAULT_RESET)
+        attempt_failed(exchange, FAULT_NO_RESOURCES if gather.status == NO_MEMORY else FAULT_RESET)
         return
     if kept > exchange.snapshot.settings.retry_buffer_bytes:
         exchange.keeps_body = False
@@ -161,6 +161,8 @@ cdef connection_t *_connect(exchange_t *exchange, peer_t *peer, fault_t *fault_o
 cdef void _give_up(exchange_t *exchange, fault_t fault) noexcept nogil:
     """Tell the client; when it has part of an answer already, cut its connection instead."""
     cdef lane_t *lane = exchange.lane
+    if fault == FAULT_TIMEOUT or fault == FAULT_CONNECT_TIMEOUT:
+        own_add_u64(&lane.reactor.counters.timeouts_upstream, 1)
     if exchange.is_head_sent:
         exchange.is_aborted = True
     elif fault == FAULT_NO_PEER:
@@ -168,7 +170,6 @@ cdef void _give_up(exchange_t *exchange, fault_t fault) noexcept nogil:
     elif fault == FAULT_NO_RESOURCES:
         reply_send(exchange, 503, span_text(TEXT_OVERLOADED), span_none(), SOURCE_ERROR)
     elif fault == FAULT_TIMEOUT or fault == FAULT_CONNECT_TIMEOUT:
-        own_add_u64(&lane.reactor.counters.timeouts_upstream, 1)
         reply_send(exchange, 504, span_text(TEXT_UPSTREAM_TIMEOUT), span_none(), SOURCE_ERROR)
     else:
         reply_send(exchange, 502, span_text(TEXT_UPSTREAM_INVALID), span_none(), SOURCE_ERROR)

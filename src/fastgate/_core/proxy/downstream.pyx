@@ -6,12 +6,12 @@ from libc.string cimport memcpy
 
 from fastgate._core.base.atomics cimport atomic_add_u32, atomic_load_u32, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put
-from fastgate._core.base.fault cimport FAULT_RESET
+from fastgate._core.base.fault cimport FAULT_NO_RESOURCES
 from fastgate._core.base.span cimport span_none, span_text
-from fastgate._core.base.status cimport AGAIN, CLOSED, DONE, FAILED, OK, status_t
+from fastgate._core.base.status cimport AGAIN, CLOSED, DONE, FAILED, NO_MEMORY, OK, status_t
 from fastgate._core.http.parser cimport (
     FRAMING_CHUNKED,
-    PARSER_HEAD_TOO_LARGE,
+    PARSER_NO_MEMORY,
     parser_feed,
     parser_t,
 )
@@ -301,10 +301,12 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
         exchange.refusal_text = span_text(TEXT_BODY_TOO_LARGE)
         return FAILED
     if exchange.keeps_body:
-        if exchange.is_forwarding and not _is_kept(exchange, buffer_len(&exchange.kept) + len):
+        if exchange.is_forwarding and not (
+            _is_kept(exchange, buffer_len(&exchange.kept) + len) and buffer_put(&exchange.kept, at, len)
+        ):
             exchange.keeps_body = False
             buffer_clear(&exchange.kept)
-        elif not buffer_put(&exchange.kept, at, len):
+        elif not exchange.is_forwarding and not buffer_put(&exchange.kept, at, len):
             exchange.refusal = 503
             exchange.refusal_text = span_text(TEXT_OVERLOADED)
             return FAILED
@@ -402,7 +404,10 @@ cdef status_t _take(exchange_t *exchange, const char *data, size_t len) noexcept
             if parser.framing == FRAMING_CHUNKED:
                 body_end_chunks(&lane.gather, &parser.trailers)
             exchange.is_forwarding = False
-        if gather_flush(&lane.gather) != OK:
+        if gather_flush(&lane.gather) == NO_MEMORY:
+            attempt_failed(exchange, FAULT_NO_RESOURCES)
+            return DONE
+        if lane.gather.status != OK:
             # It takes no more, but its answer may be in already.
             exchange.is_write_dead = True
             exchange.is_forwarding = False
@@ -445,7 +450,7 @@ cdef void _read(downstream_t *client) noexcept nogil:
                 return
         exchange = client.exchange
         if not _make_room(exchange, &room, &size):
-            exchange.parser.fault = PARSER_HEAD_TOO_LARGE
+            exchange.parser.fault = PARSER_NO_MEMORY
             _refuse_bytes(exchange)
             return
         n = stream_read(&client.stream, room, size)

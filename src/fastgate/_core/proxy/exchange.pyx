@@ -11,6 +11,7 @@ from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.parser cimport parser_close, parser_open_request
 from fastgate._core.observe.series cimport series_ref, series_unref
+from fastgate._core.proxy.own_fields cimport own_fields_may_trail
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.reactor.timer cimport timer_remove
 from fastgate._core.snapshot.snapshot cimport live_t
@@ -64,6 +65,7 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
     exchange.answer.capacity = EXCHANGE_HEADERS
     parser_open_request(&exchange.parser, &exchange.request, &lane.snapshot.settings.parser)
     exchange.parser.owner = exchange
+    exchange.parser.may_trail = own_fields_may_trail
     exchange.opened_ns = lane.reactor.now_ns
     exchange.sent_at_open = client.stream.sent
     exchange.received_at_open = client.received

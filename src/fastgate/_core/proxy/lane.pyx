@@ -52,7 +52,7 @@ cdef void lane_close(lane_t *lane) noexcept nogil:
     cdef exchange_t *exchange
     cdef unsigned i
     for i in range(lane.n_listeners):
-        listener_close(&lane.listeners[i])
+        lane.listeners[i].is_open = False       # no request more is taken, not even by a drain still in the mail
     while lane.downstreams != NULL:
         downstream_close(lane.downstreams)
     while lane.spare != NULL:

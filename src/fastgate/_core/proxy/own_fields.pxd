@@ -1,6 +1,7 @@
 """Fields the gateway writes under its own name: Via, Server, <header_prefix>-…."""
 
 from fastgate._core.base.span cimport span_ieq, span_of, span_t
+from fastgate._core.http.parser cimport parser_t
 from fastgate._core.snapshot.snapshot cimport settings_t
 
 
@@ -15,6 +16,9 @@ cdef extern from *:
     """
     const char *VIA "FG_VIA"
     const char *SERVER "FG_SERVER"
+
+
+cdef bint own_fields_may_trail(parser_t *parser, span_t name) noexcept nogil  # as `may_trail` of an exchange's parsers
 
 
 cdef inline bint is_own_field(const settings_t *settings, span_t name) noexcept nogil:

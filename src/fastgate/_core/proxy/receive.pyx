@@ -37,6 +37,7 @@ from fastgate._core.proxy.exchange cimport (
     exchange_t,
     lane_t,
 )
+from fastgate._core.proxy.own_fields cimport own_fields_may_trail
 from fastgate._core.proxy.phases cimport phases_unfilter
 from fastgate._core.proxy.tunnel cimport tunnel_pump, tunnel_start
 from fastgate._core.reactor.reactor cimport reactor_defer
@@ -112,6 +113,7 @@ cdef void _expect_answer(exchange_t *exchange) noexcept nogil:
     exchange.answer_parser.owner = exchange
     exchange.answer_parser.on_head = _on_head
     exchange.answer_parser.on_body = _on_body
+    exchange.answer_parser.may_trail = own_fields_may_trail
 
 
 cdef void _finish(exchange_t *exchange, size_t extra) noexcept nogil:

@@ -61,7 +61,7 @@ cdef struct reactor_t:
 
 cdef bint reactor_open(reactor_t *reactor, uint32_t index, uint64_t seed) noexcept nogil
 cdef void reactor_run(reactor_t *reactor) noexcept nogil        # returns after reactor_stop
-cdef void reactor_close(reactor_t *reactor) noexcept nogil
+cdef void reactor_close(reactor_t *reactor) noexcept nogil      # after it returned; reads the mail left over
 cdef bint reactor_watch(reactor_t *reactor, source_t *source, uint32_t events) noexcept nogil
 cdef void reactor_unwatch(reactor_t *reactor, source_t *source) noexcept nogil
 cdef void reactor_defer(reactor_t *reactor, source_t *source) noexcept nogil    # on_event(source, 0) after this batch

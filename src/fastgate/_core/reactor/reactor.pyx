@@ -61,13 +61,6 @@ cdef bint reactor_open(reactor_t *reactor, uint32_t index, uint64_t seed) noexce
     )
 
 
-cdef void reactor_close(reactor_t *reactor) noexcept nogil:
-    close(reactor.epoll_fd)
-    close(reactor.wake_fd)
-    free(reactor.deferred)
-    reactor.deferred = NULL
-
-
 cdef bint reactor_watch(reactor_t *reactor, source_t *source, uint32_t events) noexcept nogil:
     cdef epoll_event event
     memset(&event, 0, sizeof(event))
@@ -171,6 +164,16 @@ cdef void _read_mail(reactor_t *reactor) noexcept nogil:
         next = ordered.next
         ordered.on_mail(reactor, ordered)
         ordered = next
+
+
+cdef void reactor_close(reactor_t *reactor) noexcept nogil:
+    # Mail may have come after the last loop, and what the owner closed since lies in a grave.
+    _read_mail(reactor)
+    _empty_graves(reactor)
+    close(reactor.epoll_fd)
+    close(reactor.wake_fd)
+    free(reactor.deferred)
+    reactor.deferred = NULL
 
 
 cdef int _wait_ms(reactor_t *reactor) noexcept nogil:
