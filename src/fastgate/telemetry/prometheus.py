@@ -31,6 +31,10 @@ FROM_COUNTERS = {
     "fastgate_upstream_connections_idle": "upstream_idle",
     "fastgate_upstream_timeouts_total": "timeouts_upstream",
     "fastgate_upstream_retries_total": "retries",
+    "fastgate_token_cache_hits_total": "tokens_hit",
+    "fastgate_token_cache_misses_total": "tokens_missed",
+    "fastgate_token_cache_evictions_total": "tokens_evicted",
+    "fastgate_token_cache_entries": "tokens_kept",
     "fastgate_reactor_loops_total": "loops",
 }
 FROM_SNAPSHOT = {

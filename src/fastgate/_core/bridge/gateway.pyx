@@ -5,6 +5,12 @@ import os
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 
+from fastgate._core.auth.token_cache cimport (
+    token_cache_counts,
+    token_cache_counts_t,
+    token_cache_free,
+    token_cache_new,
+)
 from fastgate._core.base.atomics cimport (
     atomic_load_u32,
     atomic_load_u64,
@@ -92,6 +98,10 @@ cdef class Gateway:
             log = AccessLog(settings["access_log"]["path"], settings["access_log"]["format"], workers)
             self.access_log = log
             self.gate.access_log = log.pointer()
+        if settings["limits"]["token_cache"]:
+            self.gate.tokens = token_cache_new(settings["limits"]["token_cache"], seed)
+            if self.gate.tokens == NULL:
+                raise MemoryError("no memory for the cache of verified tokens")
         self.lanes = <lane_t **>calloc(workers, sizeof(lane_t *))
         if self.lanes == NULL:
             raise MemoryError("no memory for the reactors")
@@ -109,6 +119,7 @@ cdef class Gateway:
             lane_close(self.lanes[i])
             free(self.lanes[i])
         free(self.lanes)
+        token_cache_free(self.gate.tokens)
 
     def listen(self, list fds, bint is_shared, uint16_t port, bint is_unix) -> None:
         """Accept on these listening, non-blocking sockets, which stay the caller's; before the reactors run.
@@ -298,14 +309,19 @@ cdef class Gateway:
     # --- figures
 
     def counters(self) -> dict[str, int]:
-        """The fields of counters_t, summed over the reactors."""
+        """The fields of counters_t, summed over the reactors, and what the token cache has counted."""
         cdef dict sums = {}
         cdef counters_t *counters
+        cdef token_cache_counts_t tokens
         cdef uint32_t i
         for i in range(self.n_lanes):
             counters = &self.lanes[i].reactor.counters
             for name, value in read_counters(counters).items():
                 sums[name] = (sums.get(name, 0) + value) & 0xFFFFFFFFFFFFFFFF
+        if self.gate.tokens != NULL:
+            token_cache_counts(self.gate.tokens, &tokens)
+            sums.update(tokens_hit=tokens.hits, tokens_missed=tokens.misses, tokens_evicted=tokens.evictions,
+                        tokens_kept=tokens.entries)
         return sums
 
     def series(self) -> list[dict]:

@@ -1,6 +1,7 @@
 """From a plugin's name to its builder."""
 
 from fastgate._core.plugin.correlation_id cimport correlation_id_build
+from fastgate._core.plugin.jwt cimport jwt_build
 from fastgate._core.plugin.key_auth cimport key_auth_build
 from fastgate._core.plugin.request_termination cimport request_termination_build
 
@@ -13,6 +14,8 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
     name = entity["name"]
     if name == "correlation-id":
         return correlation_id_build(plugin, snapshot, config, context)
+    if name == "jwt":
+        return jwt_build(plugin, snapshot, config, context)
     if name == "key-auth":
         return key_auth_build(plugin, snapshot, config, context)
     if name == "request-termination":

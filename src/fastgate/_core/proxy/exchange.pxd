@@ -2,6 +2,8 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgate._core.auth.token_cache cimport token_cache_t
+from fastgate._core.auth.verify_key cimport verifier_t
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.atomics cimport atomic_load_u32
 from fastgate._core.base.buffer cimport buffer_t
@@ -46,6 +48,7 @@ cdef struct gate_t:
     # read-only after build
     uint32_t n_lanes
     access_log_t *access_log        # NULL: off
+    token_cache_t *tokens           # verdicts on tokens; NULL: none are kept
     # shared: atomic
     void *snapshot                  # the current snapshot_t
     uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python
@@ -69,6 +72,7 @@ cdef struct lane_t:
     listener_t listeners[LANE_MAX_LISTENERS]
     downstream_t *downstreams       # all open client connections
     pattern_scratch_t *scratch
+    verifier_t *verifier            # for signatures
     on_connection_cb on_connection  # receive.pyx: an upstream connection has something to say
     on_exchange_cb on_over          # downstream.pyx: an exchange ended, well or badly
     on_exchange_cb on_resumed       # downstream.pyx: the access phase went on after a wait
