@@ -44,7 +44,7 @@ cdef bytes _decoded(str secret):
     """As Kong reads them: either alphabet, padded or not. Empty: no base64."""
     text = secret.rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        return base64.b64decode(text + "=" * (3 - (len(text) + 3) % 4), validate=True)
     except (binascii.Error, ValueError):
         return b""
 
