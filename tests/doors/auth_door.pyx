@@ -27,6 +27,7 @@ from fastgate._core.auth.verify_key cimport (
     VERIFY_FINGERPRINT_BYTES, verifier_free, verifier_new, verifier_t, verify_key_free, verify_key_new, verify_key_t,
     verify_signature,
 )
+from fastgate._core.base.hash cimport hash_bytes, hash_mix
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.spinlock cimport spin_lock, spin_unlock, spinlock_t
 from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE
@@ -237,6 +238,10 @@ cdef class Token:
 
 # ---- the cache
 
+def hash_of(bytes data, uint64_t seed):
+    return hash_bytes(<const char *>data, <size_t>len(data), seed)
+
+
 cdef class Cache:
     cdef token_cache_t *cache
 
@@ -294,7 +299,7 @@ cdef class Cache:
         with nogil:
             memcpy(token, c_prefix, len_prefix)
             for i in range(rounds):
-                number = <uint32_t>((first + i) * 7919) % 64
+                number = <uint32_t>(hash_mix(<uint64_t>(first + i)) & 63)
                 memcpy(token + len_prefix, &number, sizeof(number))
                 if token_cache_get(self.cache, span_of(token, len_prefix + sizeof(number)), c_scope, i, &verdict):
                     wrong += verdict.value != number

@@ -14,6 +14,7 @@ ROOMS = {
     "base": "",
     "observe": "base",
     "http": "base",
+    "auth": "base http",
     "reactor": "base observe",
     "route": "base http",
     "net": "reactor base observe",

@@ -42,6 +42,8 @@ def test_files_say_what_they_are(path):
 # a slab. `*` stands for every file of the folder.
 ALLOCATES = {
     "base/*": "arenas, slabs, rings and buffers are made of it",
+    "auth/token_cache.pyx": "an entry: one block, from a verdict to its eviction, at most so many as configured",
+    "auth/verify_key.pyx": "a key, at configuration time; a reactor's scratch space for libcrypto, once",
     "bridge/*": "builders, with the GIL",
     "route/pattern.pyx": "a reactor's scratch space for PCRE2, once",
     "proxy/downstream.pyx": "a client connection: one block, from accept to close",
