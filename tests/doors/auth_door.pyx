@@ -90,6 +90,18 @@ def digest(unsigned kind, list pieces):
     return <bytes>(<const char *>out)[:digest_size(kind)]
 
 
+def digest_many(unsigned kind, bytes data, int rounds):
+    cdef uint8_t out[DIGEST_MAX_BYTES]
+    cdef digest_t state
+    cdef span_t c_data = _span(data)
+    cdef int i
+    with nogil:
+        for i in range(rounds):
+            digest_start(&state, kind)
+            digest_add(&state, c_data.at, c_data.len)
+            digest_end(&state, out)
+
+
 def hmac(unsigned kind, bytes secret, list pieces, bytes expected=b""):
     """(the digest, whether it is the expected one)"""
     cdef uint8_t out[DIGEST_MAX_BYTES]

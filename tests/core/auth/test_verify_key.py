@@ -113,7 +113,7 @@ def test_a_key_fits_its_algorithm_only(algorithm, kind):
 
 @needs_libcrypto
 @pytest.mark.parametrize("algorithm, material, problem", [
-    ("HS256", b"", "empty"), ("RS256", OTHER["rsa 1024"].encode(), "2048"), ("PS512", OTHER["rsa 1024"].encode(), "2048"),
+    ("none", b"x", "algorithm"), ("", b"x", "algorithm"), ("HS1", b"x", "algorithm"), ("HS256", b"", "empty"), ("RS256", OTHER["rsa 1024"].encode(), "2048"), ("PS512", OTHER["rsa 1024"].encode(), "2048"),
     ("ES256", OTHER["secp256k1"].encode(), "curve"), ("EdDSA", OTHER["ed448"].encode(), "Ed25519"), ("RS256", b"", "PEM"), ("RS256", b"secret", "PEM"),
     ("RS256", OTHER["rsa private"].encode(), "PEM"), ("ES256", OTHER["ec private"].encode(), "PEM"), ("RS256", MATERIALS["RSA"][:200], "PEM"),
     ("RS256", MATERIALS["RSA"].replace(b"M", b"!", 1), "PEM"), ("ES256", bytes.fromhex(OTHER["ec off its curve, hex"]), "PEM"),
