@@ -344,6 +344,14 @@ cdef class Lock:
 
 # ---- libcrypto alone, to compare with
 
+ctypedef unsigned long (*peek_error_fn)() noexcept nogil
+
+
+def library_error():
+    """The oldest error in this thread's queue; 0: none."""
+    return (<peek_error_fn>dlsym(dlopen(b"libcrypto.so.3", RTLD_NOW), b"ERR_peek_error"))()
+
+
 def library_verify_many(bytes der, str family, str md, bytes digest, bytes signature, int rounds):
     """The library's own EVP_PKEY_verify loop over a ready context, as `openssl speed` runs it. How often it was good."""
     cdef void *handle = dlopen(b"libcrypto.so.3", RTLD_NOW)
