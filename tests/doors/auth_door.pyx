@@ -327,6 +327,11 @@ cdef class Cache:
         return counts
 
 
+# ---- libcrypto alone, to compare with
+
+ctypedef unsigned long (*peek_error_fn)() noexcept nogil
+
+
 def library_error():
     """The oldest error in this thread's queue; 0: none."""
     return (<peek_error_fn>dlsym(dlopen(b"libcrypto.so.3", RTLD_NOW), b"ERR_peek_error"))()
