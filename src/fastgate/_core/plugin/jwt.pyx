@@ -6,9 +6,9 @@ now, this snapshot says.
 """
 
 from libc.stdint cimport int64_t, uint32_t
-from libc.string cimport memchr
 
 from fastgate._core.auth.crypto cimport crypto_open, crypto_problem
+from fastgate._core.auth.jwt cimport jwt_split
 from fastgate._core.auth.token_cache cimport token_cache_get, token_cache_put, token_verdict_t
 from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_none, span_of, span_t, span_text
@@ -69,23 +69,13 @@ cdef enum:
 
 # ---- the verdict
 
-cdef bint _has_parts(span_t token) noexcept nogil:
-    """Three, and the first two with something in them: what costs nothing to see."""
-    cdef const char *end = token.at + token.len
-    cdef const char *dot = <const char *>memchr(token.at, c'.', token.len)
-    cdef const char *second
-    if dot == NULL or dot == token.at:
-        return False
-    second = <const char *>memchr(dot + 1, c'.', <size_t>(end - dot - 1))
-    return second != NULL and second != dot + 1 and memchr(second + 1, c'.', <size_t>(end - second - 1)) == NULL
-
-
 cdef uint32_t _judge(const jwt_plugin_t *config, exchange_t *exchange, span_t token,
                      const credential_t **credential_out) noexcept nogil:
     """0, or why it is refused."""
     cdef token_verdict_t verdict
+    cdef span_t parts[3]
     cdef int64_t now_ms = <int64_t>(gate_wall_ns(exchange.lane.gate, exchange.lane.reactor.now_ns) // NS_PER_MS)
-    if not _has_parts(token):
+    if not jwt_split(token, parts):
         return JWT_REFUSED_FORM
     if (exchange.lane.gate.tokens == NULL
             or not token_cache_get(exchange.lane.gate.tokens, token, config.rules.scope, now_ms, &verdict)):
