@@ -56,7 +56,7 @@ from fastgate._core.plugin.jwt_source cimport (
 )
 from fastgate._core.proxy.exchange cimport exchange_t, exchange_take, gate_wall_ns
 from fastgate._core.proxy.policy cimport policy_answer, policy_answer_add
-from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text
 from fastgate._core.snapshot.snapshot cimport CREDENTIALS_JWT
 
 from fastgate._core.bridge.errors import SnapshotError
@@ -207,7 +207,9 @@ cdef int jwt_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict con
     keep_text(&snapshot.arena, f"No mandatory '{claim}' in claims", &kept.no_name)
     keep_text(&snapshot.arena, f"Invalid '{claim}' in claims", &kept.bad_name)
     keep_text(&snapshot.arena, f"No credentials found for given '{claim}'", &kept.unknown)
-    realm = "" if config["realm"] is None else f'realm="{config["realm"]}", '
-    keep_text(&snapshot.arena, f'Bearer {realm}error="invalid_token"', &kept.challenge)
+    challenge = kept.authentication.challenge.at[:kept.authentication.challenge.len]
+    keep_bytes(
+        &snapshot.arena, challenge + (b" " if config["realm"] is None else b", ") + b'error="invalid_token"', &kept.challenge
+    )
     plugin.access = _access
     return 0
