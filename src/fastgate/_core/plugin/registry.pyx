@@ -3,6 +3,7 @@
 from fastgate._core.plugin.acl cimport acl_build
 from fastgate._core.plugin.basic_auth cimport basic_auth_build
 from fastgate._core.plugin.correlation_id cimport correlation_id_build
+from fastgate._core.plugin.hmac_auth cimport hmac_auth_build
 from fastgate._core.plugin.key_auth cimport key_auth_build
 from fastgate._core.plugin.request_termination cimport request_termination_build
 
@@ -19,6 +20,8 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
         return basic_auth_build(plugin, snapshot, config, context)
     if name == "correlation-id":
         return correlation_id_build(plugin, snapshot, config, context)
+    if name == "hmac-auth":
+        return hmac_auth_build(plugin, snapshot, config, context)
     if name == "key-auth":
         return key_auth_build(plugin, snapshot, config, context)
     if name == "request-termination":
