@@ -56,6 +56,9 @@ cdef credential_table_t *credentials_build(snapshot_t *snapshot, credentials_t k
                                            dict context) except NULL
 cdef list credentials_of(str collection, dict context)             # [(consumer's entity, credential's entity), …]
 
+# The values of this query argument are credentials: no log shows them.
+cdef int secret_arg_keep(snapshot_t *snapshot, str name) except -1
+
 # What follows the scheme in an Authorization or Proxy-Authorization field. False: no such field, two, or another scheme.
 cdef bint scheme_credentials(const message_t *request, span_t field, span_t scheme, span_t *rest_out) noexcept nogil
 

@@ -7,12 +7,13 @@ from libc.string cimport memcpy
 
 from fastgate._core.auth.key_index cimport KEY_NONE, key_index_build, key_index_find, key_item_t
 from fastgate._core.base.arena cimport arena_close, arena_open, arena_t
-from fastgate._core.base.span cimport span_ieq, span_none, span_of, span_text, span_trim
+from fastgate._core.base.span cimport span_eq, span_ieq, span_none, span_of, span_text, span_trim
 from fastgate._core.base.status cimport MALFORMED, NO_MEMORY, OK
 from fastgate._core.http.message cimport header_t, header_value, message_find_name
 from fastgate._core.includes.llhttp cimport METHOD_OPTIONS
 from fastgate._core.proxy.policy cimport policy_answer_add, policy_authenticated, policy_refuse
-from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text
+from fastgate._core.snapshot.snapshot cimport secret_arg_t
 
 from fastgate._core.bridge.errors import SnapshotError
 
@@ -87,6 +88,20 @@ cdef credential_table_t *credentials_build(snapshot_t *snapshot, credentials_t k
     _index(table, snapshot, credentials, key)
     snapshot.credentials[<unsigned>kind] = table
     return table
+
+
+cdef int secret_arg_keep(snapshot_t *snapshot, str name) except -1:
+    cdef secret_arg_t *kept = snapshot.secret_args
+    cdef bytes text = name.encode()
+    while kept != NULL:
+        if span_eq(kept.name, span_of(<const char *>text, <size_t>len(text))):
+            return 0
+        kept = kept.next
+    kept = <secret_arg_t *>keep_room(&snapshot.arena, sizeof(secret_arg_t))
+    keep_bytes(&snapshot.arena, text, &kept.name)
+    kept.next = snapshot.secret_args
+    snapshot.secret_args = kept
+    return 0
 
 
 # --- a request
