@@ -19,6 +19,7 @@ from libc.stdint cimport uint8_t, uint32_t
 from fastgate._core.auth.key_index cimport key_index_t
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.status cimport status_t
+from fastgate._core.http.message cimport message_t
 from fastgate._core.proxy.exchange cimport exchange_t
 from fastgate._core.snapshot.plugin cimport consumer_t, plugin_t
 from fastgate._core.snapshot.snapshot cimport credentials_t, snapshot_t
@@ -55,6 +56,12 @@ cdef credential_table_t *credentials_build(snapshot_t *snapshot, credentials_t k
                                            dict context) except NULL
 cdef list credentials_of(str collection, dict context)             # [(consumer's entity, credential's entity), …]
 
+# The values of this query argument are credentials: no log shows them.
+cdef int secret_arg_keep(snapshot_t *snapshot, str name) except -1
+
+# What follows the scheme in an Authorization or Proxy-Authorization field. False: no such field, two, or another scheme.
+cdef bint scheme_credentials(const message_t *request, span_t field, span_t scheme, span_t *rest_out) noexcept nogil
+
 cdef const credential_t *credential_find(const credential_table_t *table, span_t key) noexcept nogil    # NULL: unknown
 
 cdef bint authentication_is_skipped(const authentication_t *authentication, exchange_t *exchange) noexcept nogil
@@ -65,6 +72,7 @@ cdef status_t authentication_fail(const authentication_t *authentication, exchan
 cdef status_t authentication_fail_as(const authentication_t *authentication, exchange_t *exchange, span_t text,
                                      span_t challenge) noexcept nogil       # with a challenge that says more
 
-# `identifier`: X-Credential-Identifier (kong.md: a key's id, a user name, a token's key claim). OK.
+# `identifier`: X-Credential-Identifier (a key's id, a user name, a token's key claim); policy.pxd says how long it
+# must live. OK.
 cdef status_t authentication_succeed(exchange_t *exchange, const credential_t *credential,
                                      span_t identifier) noexcept nogil

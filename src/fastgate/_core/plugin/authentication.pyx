@@ -7,11 +7,13 @@ from libc.string cimport memcpy
 
 from fastgate._core.auth.key_index cimport KEY_NONE, key_index_build, key_index_find, key_item_t
 from fastgate._core.base.arena cimport arena_close, arena_open, arena_t
-from fastgate._core.base.span cimport span_none, span_text
+from fastgate._core.base.span cimport span_eq, span_ieq, span_none, span_of, span_text, span_trim
 from fastgate._core.base.status cimport MALFORMED, NO_MEMORY, OK
+from fastgate._core.http.message cimport header_t, header_value, message_find_name
 from fastgate._core.includes.llhttp cimport METHOD_OPTIONS
 from fastgate._core.proxy.policy cimport policy_answer_add, policy_authenticated, policy_refuse
-from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text
+from fastgate._core.snapshot.snapshot cimport secret_arg_t
 
 from fastgate._core.bridge.errors import SnapshotError
 
@@ -26,7 +28,10 @@ cdef int authentication_build(authentication_t *authentication, plugin_t *plugin
                               dict config, dict context) except -1:
     cdef uint32_t at
     realm = config.get("realm")
-    keep_text(&snapshot.arena, scheme if realm is None else f'{scheme} realm="{realm}"', &authentication.challenge)
+    if realm is not None:
+        realm = realm.replace("\\", "\\\\").replace('"', '\\"')       # RFC 9110 section 5.6.4
+        scheme = f'{scheme} realm="{realm}"'
+    keep_text(&snapshot.arena, scheme, &authentication.challenge)
     authentication.skips_preflight = not config.get("run_on_preflight", True)
     if config["anonymous"] is not None:
         at = context["consumers"][config["anonymous"]]
@@ -85,7 +90,34 @@ cdef credential_table_t *credentials_build(snapshot_t *snapshot, credentials_t k
     return table
 
 
+cdef int secret_arg_keep(snapshot_t *snapshot, str name) except -1:
+    cdef secret_arg_t *kept = snapshot.secret_args
+    cdef bytes text = name.encode()
+    while kept != NULL:
+        if span_eq(kept.name, span_of(<const char *>text, <size_t>len(text))):
+            return 0
+        kept = kept.next
+    kept = <secret_arg_t *>keep_room(&snapshot.arena, sizeof(secret_arg_t))
+    keep_bytes(&snapshot.arena, text, &kept.name)
+    kept.next = snapshot.secret_args
+    snapshot.secret_args = kept
+    return 0
+
+
 # --- a request
+
+cdef bint scheme_credentials(const message_t *request, span_t field, span_t scheme, span_t *rest_out) noexcept nogil:
+    """RFC 9110 section 11.4: the scheme in any case, then spaces."""
+    cdef const header_t *first = message_find_name(request, field, 0)
+    cdef span_t value
+    if first == NULL or message_find_name(request, field, <unsigned>(first - request.headers) + 1) != NULL:
+        return False
+    value = header_value(request, first)
+    if value.len <= scheme.len or value.at[scheme.len] != c' ' or not span_ieq(span_of(value.at, scheme.len), scheme):
+        return False
+    rest_out[0] = span_trim(span_of(value.at + scheme.len, value.len - scheme.len))
+    return True
+
 
 cdef const credential_t *credential_find(const credential_table_t *table, span_t key) noexcept nogil:
     cdef uint32_t at = key_index_find(&table.index, key)

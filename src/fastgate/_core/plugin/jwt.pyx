@@ -22,6 +22,7 @@ from fastgate._core.plugin.authentication cimport (
     authentication_succeed,
     credential_t,
     credentials_build,
+    secret_arg_keep,
 )
 from fastgate._core.plugin.jwt_keys cimport jwt_key_name, jwt_keys_build, jwt_keys_close, jwt_keys_decode
 from fastgate._core.plugin.jwt_rules cimport (
@@ -202,6 +203,8 @@ cdef int jwt_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict con
     if config["secret_is_base64"]:
         jwt_keys_decode(kept.credentials, context)
     jwt_source_build(&kept.source, &snapshot.arena, config)
+    for name in config["uri_param_names"] or []:
+        secret_arg_keep(snapshot, name)
     jwt_rules_build(&kept.rules, &snapshot.arena, kept.credentials, config)
     claim = config["key_claim_name"]
     keep_text(&snapshot.arena, f"No mandatory '{claim}' in claims", &kept.no_name)

@@ -15,6 +15,7 @@ from fastgate._core.plugin.authentication cimport (
     credential_find,
     credential_t,
     credentials_build,
+    secret_arg_keep,
 )
 from fastgate._core.proxy.exchange cimport exchange_query, exchange_t, exchange_take
 from fastgate._core.proxy.policy cimport policy_request_drop
@@ -102,6 +103,8 @@ cdef int key_auth_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dic
     for name in config["key_names"]:
         keep_text(&snapshot.arena, name, &kept.names[kept.n_names])
         kept.n_names += 1
+        if config["key_in_query"]:
+            secret_arg_keep(snapshot, name)
     kept.in_header = config["key_in_header"]
     kept.in_query = config["key_in_query"]
     kept.hides = config["hide_credentials"]

@@ -1,6 +1,9 @@
 """From a plugin's name to its builder."""
 
+from fastgate._core.plugin.acl cimport acl_build
+from fastgate._core.plugin.basic_auth cimport basic_auth_build
 from fastgate._core.plugin.correlation_id cimport correlation_id_build
+from fastgate._core.plugin.hmac_auth cimport hmac_auth_build
 from fastgate._core.plugin.jwt cimport jwt_build
 from fastgate._core.plugin.key_auth cimport key_auth_build
 from fastgate._core.plugin.request_termination cimport request_termination_build
@@ -12,8 +15,14 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
     cdef dict context = {"entity": entity, "model": model, "consumers": consumers}
     cdef dict config = entity["config"]
     name = entity["name"]
+    if name == "acl":
+        return acl_build(plugin, snapshot, config, context)
+    if name == "basic-auth":
+        return basic_auth_build(plugin, snapshot, config, context)
     if name == "correlation-id":
         return correlation_id_build(plugin, snapshot, config, context)
+    if name == "hmac-auth":
+        return hmac_auth_build(plugin, snapshot, config, context)
     if name == "jwt":
         return jwt_build(plugin, snapshot, config, context)
     if name == "key-auth":

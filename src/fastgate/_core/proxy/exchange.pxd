@@ -230,6 +230,7 @@ cdef struct exchange_t:
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
+cdef void exchange_mask(exchange_t *exchange) noexcept nogil                # credentials out of the target and Referer, once nobody but the log reads them
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
 cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil  # zeroed; until the exchange ends; when its head is whole; NULL: no memory
