@@ -10,6 +10,8 @@ from fastgate._core.base.buffer cimport buffer_clear
 from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.parser cimport parser_close, parser_open_request
+from fastgate._core.limit.limiter cimport limit_release
+from fastgate._core.limit.table cimport limit_key_t
 from fastgate._core.observe.series cimport series_ref, series_unref
 from fastgate._core.proxy.own_fields cimport own_fields_may_trail
 from fastgate._core.reactor.reactor cimport reactor_random
@@ -140,8 +142,20 @@ cdef void _tunnel_free(exchange_t *exchange) noexcept nogil:
     own_add_u64(&exchange.lane.reactor.counters.tunnels, <uint64_t>-1)
 
 
+cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil:
+    exchange.hold = key[0]
+    exchange.is_held = True
+
+
+cdef void exchange_release(exchange_t *exchange) noexcept nogil:
+    if exchange.is_held:
+        exchange.is_held = False
+        limit_release(&exchange.lane.gate.limits, &exchange.hold, 1)
+
+
 cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
+    exchange_release(exchange)
     if exchange.input != exchange.room:
         free(exchange.input)
     if exchange.request.headers != exchange.headers:
