@@ -2,6 +2,7 @@
 
 from fastgate._core.plugin.correlation_id cimport correlation_id_build
 from fastgate._core.plugin.rate_limiting cimport rate_limiting_build
+from fastgate._core.plugin.key_auth cimport key_auth_build
 from fastgate._core.plugin.request_termination cimport request_termination_build
 
 from fastgate._core.bridge.errors import SnapshotError
@@ -15,6 +16,8 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
         return correlation_id_build(plugin, snapshot, config, context)
     if name == "rate-limiting":
         return rate_limiting_build(plugin, snapshot, config, context)
+    if name == "key-auth":
+        return key_auth_build(plugin, snapshot, config, context)
     if name == "request-termination":
         return request_termination_build(plugin, snapshot, config, context)
     raise SnapshotError(f'plugin "{name}"', "name", "this build has no such native plugin")

@@ -27,6 +27,7 @@ cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil  
 cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil  # in header_filter; the first
 
-# Who asks. `credential` is empty for the anonymous consumer.
-cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential,
+# Who asks. `credential`, its id, and `identifier`, what the upstream is told of it, are empty for
+# the anonymous consumer.
+cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential, span_t identifier,
                                bint is_anonymous) noexcept nogil

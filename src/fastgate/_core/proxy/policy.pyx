@@ -147,7 +147,7 @@ cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_o
 
 # --- who asks
 
-cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential,
+cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential, span_t identifier,
                                bint is_anonymous) noexcept nogil:
     """The identity fields for the upstream (kong.md, Headers); those a client sent are never passed on."""
     exchange.consumer = consumer
@@ -156,7 +156,7 @@ cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer,
     _identify(exchange, span_text(b"X-Consumer-ID"), consumer.id)
     _identify(exchange, span_text(b"X-Consumer-Custom-ID"), consumer.custom_id)
     _identify(exchange, span_text(b"X-Consumer-Username"), consumer.username)
-    _identify(exchange, span_text(b"X-Credential-Identifier"), credential)
+    _identify(exchange, span_text(b"X-Credential-Identifier"), identifier)
     _identify(exchange, span_text(b"X-Anonymous-Consumer"), span_text(b"true") if is_anonymous else span_of(NULL, 0))
 
 
