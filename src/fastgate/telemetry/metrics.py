@@ -55,6 +55,11 @@ METRICS: tuple[Metric, ...] = (
            "Requests answered 504, or cut within the answer, because the upstream was too slow."),
     Metric("fastgate_upstream_retries_total", "counter", "Requests sent once more."),
 
+    Metric("fastgate_rate_limit_refusals_total", "counter", "Requests that rate-limiting refused."),
+    Metric("fastgate_rate_limit_keys", "gauge", "Callers that have counters; at most limits.rate_limit_keys."),
+    Metric("fastgate_rate_limit_evictions_total", "counter",
+           "Callers whose counters had to go for want of room: they start afresh."),
+
     Metric("fastgate_reactor_loops_total", "counter", "Turns of the reactors' event loops."),
 
     Metric("fastgate_access_log_lines_total", "counter", "Access log lines written."),
