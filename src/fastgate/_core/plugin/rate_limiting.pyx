@@ -7,7 +7,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.siphash cimport siphash
-from fastgate._core.base.span cimport span_eq, span_none, span_of, span_text
+from fastgate._core.base.span cimport span_eq, span_none, span_of, span_t, span_text
 from fastgate._core.base.status cimport OK, status_t
 from fastgate._core.base.writer cimport writer_number, writer_open, writer_t
 from fastgate._core.limit.limiter cimport limit_decide, limit_result_t
@@ -23,14 +23,14 @@ from fastgate._core.limit.rule cimport (
 )
 from fastgate._core.limit.table cimport limit_key_t, limit_table_t
 from fastgate._core.proxy.exchange cimport (
+    added_t,
     exchange_hold,
     exchange_path,
     exchange_release,
     exchange_t,
-    exchange_take,
     gate_wall_ns,
 )
-from fastgate._core.proxy.policy cimport policy_answer_add, policy_refuse, policy_request_value, policy_wait
+from fastgate._core.proxy.policy cimport policy_answer_fields, policy_refuse, policy_request_value, policy_wait
 from fastgate._core.snapshot.keep cimport keep_room, keep_text, ns_of_ms
 
 from fastgate._core.bridge.errors import SnapshotError
@@ -106,46 +106,50 @@ cdef limit_key_t _key(exchange_t *exchange, const rate_limiting_t *config) noexc
 
 # --- what the answer says
 
+cdef inline void _put(added_t *field, span_t name, span_t value) noexcept nogil:
+    field.name = name
+    field.value = value
+
+
 cdef span_t _number(writer_t *writer, uint32_t value) noexcept nogil:
     cdef char *at = writer.at
     writer_number(writer, value)
     return span_of(at, <size_t>(writer.at - at))
 
 
-cdef void _tell(exchange_t *exchange, const rate_fields_t *fields, const limit_result_t *result,
+cdef void _tell(exchange_t *exchange, const rate_fields_t *about, const limit_result_t *result,
                 bint has_tightest) noexcept nogil:
     cdef uint32_t n = result.n_windows
-    cdef char *room = <char *>exchange_take(exchange, (n + 1) * NUMBER_BYTES)
-    cdef span_t remaining
-    cdef span_t least = span_none()
+    cdef uint32_t n_fields = 2 * n + (3 if has_tightest else 0)
+    cdef size_t digits = (n + 1) * NUMBER_BYTES
+    cdef added_t *fields
     cdef writer_t writer
     cdef uint32_t i
-    if n == 0 or room == NULL:
+    if n == 0:
         return
-    writer_open(&writer, room, (n + 1) * NUMBER_BYTES)
+    fields = policy_answer_fields(exchange, n_fields, digits)
+    if fields == NULL:
+        return
+    writer_open(&writer, <char *>&fields[n_fields], digits)
     for i in range(n):
-        remaining = _number(&writer, result.windows[i].remaining)
-        policy_answer_add(exchange, fields[i].limit_name, fields[i].limit_text)
-        policy_answer_add(exchange, fields[i].remaining_name, remaining)
-        if i == result.tightest:
-            least = remaining
+        _put(&fields[2 * i], about[i].limit_name, about[i].limit_text)
+        _put(&fields[2 * i + 1], about[i].remaining_name, _number(&writer, result.windows[i].remaining))
     if has_tightest:
-        policy_answer_add(exchange, span_text(b"RateLimit-Limit"), fields[result.tightest].limit_text)
-        policy_answer_add(exchange, span_text(b"RateLimit-Remaining"), least)
-        policy_answer_add(
-            exchange, span_text(b"RateLimit-Reset"), _number(&writer, result.windows[result.tightest].reset_s)
-        )
+        i = result.tightest
+        _put(&fields[2 * n], span_text(b"RateLimit-Limit"), about[i].limit_text)
+        _put(&fields[2 * n + 1], span_text(b"RateLimit-Remaining"), fields[2 * i + 1].value)
+        _put(&fields[2 * n + 2], span_text(b"RateLimit-Reset"), _number(&writer, result.windows[i].reset_s))
 
 
 cdef status_t _refuse(exchange_t *exchange, const rate_limiting_t *config, uint32_t retry_after_s) noexcept nogil:
+    cdef added_t *field
     cdef writer_t writer
-    cdef char *room
     own_add_u64(&exchange.lane.reactor.counters.rate_limited, 1)
     if not config.hides_fields:
-        room = <char *>exchange_take(exchange, NUMBER_BYTES)
-        if room != NULL:
-            writer_open(&writer, room, NUMBER_BYTES)
-            policy_answer_add(exchange, span_text(b"Retry-After"), _number(&writer, retry_after_s))
+        field = policy_answer_fields(exchange, 1, NUMBER_BYTES)
+        if field != NULL:
+            writer_open(&writer, <char *>&field[1], NUMBER_BYTES)
+            _put(field, span_text(b"Retry-After"), _number(&writer, retry_after_s))
     return policy_refuse(exchange, config.status, config.message)
 
 
