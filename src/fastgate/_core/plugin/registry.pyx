@@ -5,6 +5,7 @@ from fastgate._core.plugin.basic_auth cimport basic_auth_build
 from fastgate._core.plugin.correlation_id cimport correlation_id_build
 from fastgate._core.plugin.hmac_auth cimport hmac_auth_build
 from fastgate._core.plugin.jwt cimport jwt_build
+from fastgate._core.plugin.rate_limiting cimport rate_limiting_build
 from fastgate._core.plugin.key_auth cimport key_auth_build
 from fastgate._core.plugin.request_termination cimport request_termination_build
 
@@ -25,6 +26,8 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
         return hmac_auth_build(plugin, snapshot, config, context)
     if name == "jwt":
         return jwt_build(plugin, snapshot, config, context)
+    if name == "rate-limiting":
+        return rate_limiting_build(plugin, snapshot, config, context)
     if name == "key-auth":
         return key_auth_build(plugin, snapshot, config, context)
     if name == "request-termination":
