@@ -295,7 +295,7 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
     if exchange.refusal or exchange.is_answered:
         return OK
     if (settings.body_bytes and parser.body_bytes > settings.body_bytes) or (
-        exchange.body_bytes_max and parser.body_bytes > exchange.body_bytes_max
+        exchange.body_bytes_over and parser.body_bytes >= exchange.body_bytes_over
     ):
         exchange.refusal = 413
         exchange.refusal_text = span_text(TEXT_BODY_TOO_LARGE)

@@ -215,6 +215,7 @@ cdef void _read_client(exchange_t *exchange) noexcept nogil:
         exchange.is_https = span_ieq(header_value(request, header), span_of(b"https", 5))
     if exchange.is_trusted and settings.real_ip_header.len:
         _read_real_ip(exchange, &address)
+    exchange.client_address = address
     exchange.client_ip_len = <uint8_t>address_format(&address, exchange.client_ip)
 
 
