@@ -15,5 +15,4 @@ cdef enum verdict_t:
 cdef int pattern_list_add(pattern_t **list, arena_t *arena, str text, unsigned flags, str place) except -1
 cdef void pattern_list_close(pattern_t *list) noexcept nogil
 
-# Of a subject longer than PATTERN_MAX_SUBJECT only the beginning is looked at.
 cdef verdict_t pattern_list_match(const pattern_t *list, span_t subject, pattern_scratch_t *scratch) noexcept nogil

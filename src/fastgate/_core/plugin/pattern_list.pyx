@@ -3,7 +3,6 @@
 from fastgate._core.base.span cimport span_of
 from fastgate._core.base.status cimport OK
 from fastgate._core.route.pattern cimport (
-    PATTERN_MAX_SUBJECT,
     pattern_close,
     pattern_compile,
     pattern_error_t,
@@ -37,8 +36,6 @@ cdef void pattern_list_close(pattern_t *list) noexcept nogil:
 
 cdef verdict_t pattern_list_match(const pattern_t *list, span_t subject, pattern_scratch_t *scratch) noexcept nogil:
     cdef verdict_t verdict = VERDICT_NONE
-    if subject.len > PATTERN_MAX_SUBJECT:
-        subject.len = PATTERN_MAX_SUBJECT
     while list != NULL:
         if pattern_match(list, subject, scratch):
             return VERDICT_MATCH
