@@ -13,7 +13,7 @@ import re
 
 cdef span_t _with_path(exchange_t *exchange, const redirect_t *config) noexcept nogil:
     """The path is the normalised one; it begins with one slash, so it can't name another host. .at NULL: no memory."""
-    cdef span_t path = exchange_path(exchange) if exchange.path_len else span_text(b"/")
+    cdef span_t path = exchange_path(exchange)
     cdef span_t query = exchange_query(exchange) if exchange.has_query else span_text(b"")
     cdef size_t size = config.origin.len + path.len + 1 + query.len + config.fragment.len
     cdef char *room = <char *>exchange_take(exchange, size)

@@ -105,6 +105,8 @@ cdef bint downstream_accept(listener_t *listener, int fd, const address_t *peer)
     )
     atomic_add_u32(&lane.gate.connections, 1)
     own_add_u64(&lane.reactor.counters.connections_accepted, 1)
+    # Each reactor counts in steps of their number: no two connections have the same.
+    client.number = lane.reactor.counters.connections_accepted * lane.gate.n_lanes + lane.reactor.index
     return True
 
 

@@ -92,6 +92,8 @@ cdef struct downstream_t:
     pace_t writing                  # answers
     address_t peer
     uint64_t received               # bytes, ever
+    uint64_t number                 # among all connections this process has accepted
+    uint64_t n_requests             # heads read on it, this one's included
     uint16_t port                   # the listener's
     uint8_t is_unix
     uint8_t is_lingering            # answered and half-closed: reading to the end so that the answer is not lost

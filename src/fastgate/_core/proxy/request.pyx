@@ -346,6 +346,7 @@ cdef status_t request_on_head(parser_t *parser) noexcept nogil:
     cdef const settings_t *settings = &exchange.snapshot.settings
     exchange.head_ns = exchange.lane.reactor.now_ns
     own_add_u64(&exchange.lane.reactor.counters.requests, 1)
+    exchange.client.n_requests += 1
     _read_client(exchange)
     if method == METHOD_CONNECT or method == METHOD_TRACE:
         return _refuse(exchange, 405, TEXT_METHOD)
