@@ -97,6 +97,8 @@ cdef struct downstream_t:
     pace_t writing                  # answers
     address_t peer
     uint64_t received               # bytes, ever
+    uint64_t number                 # among all connections this process has accepted
+    uint64_t n_requests             # heads read on it, this one's included
     uint16_t port                   # the listener's
     uint8_t is_unix
     uint8_t is_lingering            # answered and half-closed: reading to the end so that the answer is not lost
@@ -162,6 +164,7 @@ cdef struct exchange_t:
     uint16_t host_len
     uint16_t host_port              # 0: none was given
     uint8_t client_ip_len
+    address_t client_address        # what client_ip says; is_unix: it has none
     # tries
     uint32_t tries                  # times a target was used
     uint32_t target_len
@@ -176,7 +179,7 @@ cdef struct exchange_t:
     uint16_t https_status           # the refusal that sends the client to https; 0: none
     uint16_t interim                # 1xx answers passed on
     span_t refusal_text
-    span_t refusal_type             # not empty: refusal_text is the whole body, of this content type
+    span_t refusal_type             # .at not NULL: refusal_text is the whole body, of this content type (empty: none)
     # plugins (phases.pyx)
     arena_t arena                   # what does not fit into `room`
     uint32_t room_used              # behind the head; 0: nothing yet
@@ -187,7 +190,7 @@ cdef struct exchange_t:
     additions_t answer_added
     added_t *answer_mark            # the last of answer_added before the header filters ran
     timer_t wait                    # armed while parked for a time
-    uint64_t body_bytes_max         # 0: the settings' limit alone
+    uint64_t body_bytes_over        # a body of so many bytes is refused; 0: the settings' limit alone
     uint64_t body_bytes_out
     uint64_t queued_before          # bytes ever given to client.stream when the current read began
     uint64_t sent_at_open           # client.stream.sent when the exchange began

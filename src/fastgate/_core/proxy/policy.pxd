@@ -14,7 +14,7 @@ from fastgate._core.snapshot.plugin cimport consumer_t
 
 # The end of the access phase: return what these return.
 cdef status_t policy_refuse(exchange_t *exchange, unsigned status, span_t text) noexcept nogil   # a message in Kong's form
-cdef status_t policy_answer(exchange_t *exchange, unsigned status, span_t type, span_t body) noexcept nogil  # a whole body
+cdef status_t policy_answer(exchange_t *exchange, unsigned status, span_t type, span_t body) noexcept nogil  # a whole body; an empty one has no type unless given
 # Wait, then go on with the plugin behind this one.
 cdef status_t policy_wait(exchange_t *exchange, uint64_t delay_ns) noexcept nogil
 

@@ -45,7 +45,9 @@ cdef status_t policy_refuse(exchange_t *exchange, unsigned status, span_t text) 
 
 cdef status_t policy_answer(exchange_t *exchange, unsigned status, span_t type, span_t body) noexcept nogil:
     exchange.refusal = <uint16_t>status
-    exchange.refusal_type = type if type.len else span_text(b"text/plain; charset=utf-8")
+    if type.len == 0 and body.len:
+        type = span_text(b"text/plain; charset=utf-8")
+    exchange.refusal_type = type if type.len else span_text(b"")    # not NULL: a body, though an empty one
     exchange.refusal_text = body
     return DONE
 
