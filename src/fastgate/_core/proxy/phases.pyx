@@ -1,6 +1,7 @@
 """Walking a route's plugins, in the order of their priorities."""
 
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
+from fastgate._core.proxy.exchange cimport added_t
 from fastgate._core.proxy.request cimport request_hash_consumer
 from fastgate._core.snapshot.plugin cimport chain_t, plugin_t, step_pick
 
@@ -44,9 +45,13 @@ cdef void phases_header_filter(exchange_t *exchange) noexcept nogil:
 
 
 cdef void phases_unfilter(exchange_t *exchange) noexcept nogil:
+    cdef added_t *field = exchange.answer_added.first
     if not exchange.is_filtered:
         return
     exchange.is_filtered = False
+    while field != NULL:
+        field.is_hidden = False         # what was hidden before the filters is not in the list
+        field = field.next
     exchange.answer_added.last = exchange.answer_mark
     if exchange.answer_mark == NULL:
         exchange.answer_added.first = NULL
