@@ -40,6 +40,7 @@ cdef enum:
     NUMBER_BYTES = 10           # the digits of a uint32_t
 
 
+# As the plugin's schema has them (fastgate.plugins.rate_limiting; a test compares).
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 2592000, "year": 31536000}
 ALGORITHMS = {
     "sliding-window": LIMIT_SLIDING_WINDOW,
@@ -233,7 +234,7 @@ cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config
     kept.hides_fields = config["hide_client_headers"]
     _put_windows(arena, kept, config)
     if kept.windows.n_windows and limit_rule_prepare(&kept.windows) != OK:
-        raise SnapshotError(f'plugin "{context["entity"]["id"]}"', "config.burst", "it takes too long to fill: over 70 years")
+        raise SnapshotError(f'plugin "{context["entity"]["id"]}"', "config.burst", "the bucket takes too long to fill: over 70 years")
     if config["concurrency"] is not None:
         _put_concurrency(arena, kept, config["concurrency"])
         limit_rule_prepare(&kept.concurrency)
