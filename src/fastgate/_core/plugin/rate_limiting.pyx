@@ -26,7 +26,6 @@ from fastgate._core.proxy.exchange cimport (
     added_t,
     exchange_hold,
     exchange_path,
-    exchange_release,
     exchange_t,
     gate_wall_ns,
 )
@@ -157,8 +156,8 @@ cdef status_t _refuse(exchange_t *exchange, const rate_limiting_t *config, uint3
 # --- the decision
 
 cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
-    """A place first, then the windows: a call refused for want of a place counts in none of them, and
-    one that a window refuses gives its place back.
+    """A place first, then the windows: a call refused for want of a place counts in none of them, while
+    one that a window refuses has its place for no longer than its answer takes.
     """
     cdef const rate_limiting_t *config = <const rate_limiting_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
@@ -180,7 +179,6 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     if not config.hides_fields:
         _tell(exchange, config.window_fields, &rate, True)
     if not rate.admitted:
-        exchange_release(exchange)
         return _refuse(exchange, config, rate.retry_after_s)
     return policy_wait(exchange, rate.delay_ns) if rate.delay_ns else OK
 
