@@ -77,6 +77,8 @@ from .support import loaded, plugin_config, plugin_with, the_error
     ("rate-limiting", {"minute": 5, "policy": "cluster"}, "policy", '"cluster" is not in this version; use local'),
     ("rate-limiting", {"minute": 5, "algorithm": "gcra"}, "algorithm", "token-bucket"),
     ("rate-limiting", {"minute": 5, "burst": 5}, "burst", "token-bucket"),
+    ("rate-limiting", {"year": 5, "algorithm": "token-bucket", "burst": 251}, "burst", "over 50 years"),
+    ("rate-limiting", {"second": 5, "year": 5, "algorithm": "token-bucket", "burst": 2**31 - 1}, "burst", "at 5 a year"),
     ("rate-limiting", {"minute": 5, "algorithm": "token-bucket", "max_delay": 5}, "max_delay", "leaky-bucket"),
     ("rate-limiting", {"minute": 5, "algorithm": "leaky-bucket", "max_delay": 9, "burst": 5}, "burst", "token-bucket"),
     ("rate-limiting", {"minute": 5, "algorithm": "leaky-bucket"}, "algorithm", "needs max_delay"),
@@ -103,6 +105,7 @@ def test_config_is_refused(name, config, path, part):
     ("rate-limiting", {"second": 5, "minute": 5, "hour": 10_000, "limit_by": ["consumer", "path"], "path": "/a"}),
     ("rate-limiting", {"concurrency": 3, "limit_by": "header", "header_name": "x-tenant"}),
     ("rate-limiting", {"second": 5, "algorithm": "token-bucket", "burst": 50}),
+    ("rate-limiting", {"year": 5, "algorithm": "token-bucket", "burst": 250}),
     ("rate-limiting", {"second": 5, "algorithm": "leaky-bucket", "max_delay": 500}),
 ])
 def test_config_is_taken_as_it_is(name, config):

@@ -14,7 +14,8 @@ NAME = "rate-limiting"
 PRIORITY = 910
 is_native = True
 
-WINDOWS = ("second", "minute", "hour", "day", "month", "year")
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 2_592_000, "year": 31_536_000}
+WINDOWS = tuple(SECONDS)
 IDENTITIES = ("consumer", "credential", "ip", "service", "header", "path")
 ALGORITHMS = ("sliding-window", "fixed-window", "token-bucket", "leaky-bucket")
 
@@ -60,10 +61,20 @@ def _fit_algorithm(config: dict[str, Any], raw: dict[str, Any], problems: Proble
     algorithm = config["algorithm"]
     if config["burst"] is not None and algorithm != "token-bucket":
         problems.append((("burst",), f"burst is for token-bucket; {algorithm} has none"))
+    _fit_burst(config, problems)
     if config["max_delay"] is None and algorithm == "leaky-bucket":
         problems.append((("algorithm",), "leaky-bucket needs max_delay: the longest a call may wait, in milliseconds"))
     elif config["max_delay"] is not None and algorithm != "leaky-bucket":
         problems.append((("max_delay",), f"max_delay is for leaky-bucket; {algorithm} delays nothing"))
+
+
+def _fit_burst(config: dict[str, Any], problems: Problems) -> None:
+    """The core counts buckets in nanoseconds; one that needs decades to fill is a mistake anyway."""
+    for window, seconds in SECONDS.items():
+        if config["burst"] is not None and config[window] is not None and config["burst"] * seconds > _FILL_S * config[window]:
+            problems.append((("burst",), f"a burst of {config['burst']} takes over 50 years to come back at {config[window]} "
+                                         f"a {window}"))
+            return
 
 
 def _drop_flat(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
@@ -72,6 +83,7 @@ def _drop_flat(config: dict[str, Any], raw: dict[str, Any], problems: Problems) 
         del config[key]
 
 
+_FILL_S = 50 * SECONDS["year"]
 _limit = field(integer(1, 2**31 - 1))
 _seconds_or_off = number(-1, 2**31)
 

@@ -254,7 +254,7 @@ def test_a_refusal_by_a_window_keeps_no_place(hold):
     held = hold(concurrency=1, day=1)
     assert held.site.ask(get("/quick")).status == 200
     held.wait_free()
-    for _ in range(5):                      # each gets the place, is refused by the window, gives it back
+    for _ in range(5):                      # each gets the place and is refused by the window
         refused = held.site.ask(get("/quick"))
         assert (refused.status, refused.get("ratelimit-remaining")) == (429, "0")
         held.wait_free()

@@ -26,7 +26,6 @@ from fastgate._core.proxy.exchange cimport (
     added_t,
     exchange_hold,
     exchange_path,
-    exchange_release,
     exchange_t,
     gate_wall_ns,
 )
@@ -40,6 +39,7 @@ cdef enum:
     NUMBER_BYTES = 10           # the digits of a uint32_t
 
 
+# As the plugin's schema has them (fastgate.plugins.rate_limiting; a test compares).
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 2592000, "year": 31536000}
 ALGORITHMS = {
     "sliding-window": LIMIT_SLIDING_WINDOW,
@@ -156,8 +156,8 @@ cdef status_t _refuse(exchange_t *exchange, const rate_limiting_t *config, uint3
 # --- the decision
 
 cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
-    """A place first, then the windows: a call refused for want of a place counts in none of them, and
-    one that a window refuses gives its place back.
+    """A place first, then the windows: a call refused for want of a place counts in none of them, while
+    one that a window refuses has its place for no longer than its answer takes.
     """
     cdef const rate_limiting_t *config = <const rate_limiting_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
@@ -179,7 +179,6 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     if not config.hides_fields:
         _tell(exchange, config.window_fields, &rate, True)
     if not rate.admitted:
-        exchange_release(exchange)
         return _refuse(exchange, config, rate.retry_after_s)
     return policy_wait(exchange, rate.delay_ns) if rate.delay_ns else OK
 
@@ -233,7 +232,7 @@ cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config
     kept.hides_fields = config["hide_client_headers"]
     _put_windows(arena, kept, config)
     if kept.windows.n_windows and limit_rule_prepare(&kept.windows) != OK:
-        raise SnapshotError(f'plugin "{context["entity"]["id"]}"', "config.burst", "it takes too long to fill: over 70 years")
+        raise SnapshotError(f'plugin "{context["entity"]["id"]}"', "config.burst", "the bucket takes too long to fill: over 70 years")
     if config["concurrency"] is not None:
         _put_concurrency(arena, kept, config["concurrency"])
         limit_rule_prepare(&kept.concurrency)

@@ -245,8 +245,7 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NU
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
 cdef void exchange_mask(exchange_t *exchange) noexcept nogil                # credentials out of the target and Referer, once nobody but the log reads them
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
-cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil   # admitted: one place, given back at the latest in exchange_close
-cdef void exchange_release(exchange_t *exchange) noexcept nogil             # now, if there is one
+cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil    # admitted: one place, once, given back in exchange_close
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
 cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil  # zeroed; until the exchange ends; when its head is whole; NULL: no memory
 cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil    # username or id of who asks; empty: nobody known

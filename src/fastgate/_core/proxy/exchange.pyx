@@ -188,15 +188,10 @@ cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept n
     exchange.is_held = True
 
 
-cdef void exchange_release(exchange_t *exchange) noexcept nogil:
-    if exchange.is_held:
-        exchange.is_held = False
-        limit_release(&exchange.lane.gate.limits, &exchange.hold, 1)
-
-
 cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
-    exchange_release(exchange)
+    if exchange.is_held:
+        limit_release(&lane.gate.limits, &exchange.hold, 1)
     if exchange.input != exchange.room:
         free(exchange.input)
     if exchange.request.headers != exchange.headers:
