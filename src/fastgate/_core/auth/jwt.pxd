@@ -44,6 +44,9 @@ cdef struct jwt_t:
     uint8_t algorithm               # algorithm_t
 
 
+# The cheap look before the cache is asked: three parts, of which only the signature may be empty.
+cdef bint jwt_split(span_t token, span_t *parts) noexcept nogil
+
 # `room` takes the decoded parts: as many bytes as the token. Only after JWT_OK does `out` hold something.
 cdef jwt_result_t jwt_parse(span_t token, char *room, jwt_t *out) noexcept nogil
 

@@ -19,7 +19,7 @@ from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.route.pattern cimport pattern_scratch_t
-from fastgate._core.snapshot.plugin cimport CHAIN_MAX_STEPS, consumer_t, plugin_t
+from fastgate._core.snapshot.plugin cimport consumer_t, plugin_t
 from fastgate._core.snapshot.snapshot cimport route_t, service_t, snapshot_t
 from fastgate._core.upstream.balancer.policy cimport pick_t
 from fastgate._core.upstream.peer cimport PEER_NAME_BYTES
@@ -34,7 +34,6 @@ cdef enum:
     EXCHANGE_BYTES = 4096           # the struct and, behind it, room for a usual request head
     EXCHANGE_HEADERS = 32           # inline; more are allocated when needed
     REQUEST_ID_BYTES = 32
-    NOTES_BYTES = 512               # what plugins keep for a request without asking malloc
     DATE_BYTES = 29                 # "Sun, 06 Nov 1994 08:49:37 GMT"
 
 
@@ -109,7 +108,7 @@ cdef struct tunnel_t:
 
 
 cdef struct added_t:
-    # A header field that a plugin adds. Lives in the exchange's notes.
+    # A header field that a plugin adds. Lives in what exchange_take gave.
     added_t *next
     span_t name
     span_t value
@@ -173,10 +172,11 @@ cdef struct exchange_t:
     span_t refusal_text
     span_t refusal_type             # not empty: refusal_text is the whole body, of this content type
     # plugins (phases.pyx)
-    arena_t arena                   # what does not fit into `notes`
-    uint32_t notes_used
+    arena_t arena                   # what does not fit into `room`
+    uint32_t room_used              # behind the head; 0: nothing yet
     uint16_t step                   # of the route's chain: the next
     uint16_t n_filters
+    const plugin_t **filters        # of the plugins met, those with a header_filter; NULL: none met yet
     additions_t request_added
     additions_t answer_added
     added_t *answer_mark            # the last of answer_added before the header filters ran
@@ -219,11 +219,9 @@ cdef struct exchange_t:
     char target[PEER_NAME_BYTES]    # the last one's address, for the log
     char cookie_value[REQUEST_ID_BYTES]     # balancing by a cookie the client has yet to get; [0] is 0: none
     pick_t pick
-    const plugin_t *filters[CHAIN_MAX_STEPS]    # of this request's plugins, those with a header_filter
-    char notes[NOTES_BYTES]
     header_t headers[EXCHANGE_HEADERS]
     header_t answer_headers[EXCHANGE_HEADERS]
-    char room[8]                    # the rest of EXCHANGE_BYTES
+    char room[8]                    # the rest of EXCHANGE_BYTES: the head, and behind it what plugins take
 
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
@@ -231,7 +229,7 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil
 cdef void exchange_mask(exchange_t *exchange) noexcept nogil                # credentials out of the target and Referer, once nobody but the log reads them
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
-cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil  # zeroed; until the exchange ends; NULL: no memory
+cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil  # zeroed; until the exchange ends; when its head is whole; NULL: no memory
 cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil    # username or id of who asks; empty: nobody known
 cdef span_t exchange_path(const exchange_t *exchange) noexcept nogil
 cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil

@@ -22,7 +22,7 @@ from fastgate._core.snapshot.snapshot cimport live_t, secret_arg_t
 
 cdef enum:
     NS_PER_SECOND = 1000000000
-    NOTES_ALIGNMENT = 8
+    TAKE_ALIGNMENT = 8
 
 
 cdef const char *DAYS = b"ThuFriSatSunMonTueWed"       # day 0 of the Unix epoch was a Thursday
@@ -60,7 +60,7 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
     own_add_u64(&lane.snapshot.live[lane.reactor.index].exchanges, 1)
     own_add_u64(&lane.reactor.counters.requests_active, 1)
     exchange.input = exchange.room
-    exchange.input_size = EXCHANGE_BYTES - <uint32_t><size_t>&(<exchange_t *>NULL).room
+    exchange.input_size = _room_bytes()
     exchange.request.base = exchange.input
     exchange.request.headers = exchange.headers
     exchange.request.capacity = EXCHANGE_HEADERS
@@ -95,14 +95,24 @@ cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil:
     return exchange.consumer.username if exchange.consumer.username.len else exchange.consumer.id
 
 
+cdef inline uint32_t _room_bytes() noexcept nogil:
+    return EXCHANGE_BYTES - <uint32_t><size_t>&(<exchange_t *>NULL).room
+
+
 cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil:
-    cdef char *at = exchange.notes + exchange.notes_used
-    size = (size + NOTES_ALIGNMENT - 1) & ~<size_t>(NOTES_ALIGNMENT - 1)
-    if size > NOTES_BYTES - exchange.notes_used:
+    """From the room behind the head, which nothing is read into any more; then from the arena."""
+    cdef size_t at = exchange.room_used
+    cdef char *taken
+    if at == 0 and exchange.input == exchange.room:
+        at = exchange.input_len
+    # `room` need not begin at a multiple itself.
+    at += -<size_t>(exchange.room + at) & (TAKE_ALIGNMENT - 1)
+    if at + size > _room_bytes():
         return arena_take(&exchange.arena, size)
-    exchange.notes_used += <uint32_t>size
-    memset(at, 0, size)
-    return at
+    exchange.room_used = <uint32_t>(at + size)
+    taken = exchange.room + at
+    memset(taken, 0, size)
+    return taken
 
 
 cdef void _mask(exchange_t *exchange, span_t uri) noexcept nogil:
