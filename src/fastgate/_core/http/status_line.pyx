@@ -112,6 +112,8 @@ cdef const char *reason_phrase(unsigned status) noexcept nogil:
         return b"Insufficient Storage"
     if status == 508:
         return b"Loop Detected"
+    if status == 510:
+        return b"Not Extended"
     if status == 511:
         return b"Network Authentication Required"
     return b""
