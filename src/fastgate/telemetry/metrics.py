@@ -59,6 +59,10 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_token_cache_misses_total", "counter", "Tokens that had to be verified."),
     Metric("fastgate_token_cache_evictions_total", "counter", "Verdicts pushed out by newer ones while still good."),
     Metric("fastgate_token_cache_entries", "gauge", "Verdicts kept, refusals among them."),
+    Metric("fastgate_rate_limit_refusals_total", "counter", "Requests that rate-limiting refused."),
+    Metric("fastgate_rate_limit_keys", "gauge", "Callers that have counters; at most limits.rate_limit_keys."),
+    Metric("fastgate_rate_limit_evictions_total", "counter",
+           "Callers whose counters had to go for want of room: they start afresh."),
 
     Metric("fastgate_reactor_loops_total", "counter", "Turns of the reactors' event loops."),
 

@@ -13,6 +13,8 @@ from fastgate._core.http.message cimport HEADER_REFERER, header_t, header_value,
 from fastgate._core.http.parser cimport parser_close, parser_open_request
 from fastgate._core.http.query cimport query_arg_t, query_next
 from fastgate._core.http.uri cimport uri_name_eq
+from fastgate._core.limit.limiter cimport limit_release
+from fastgate._core.limit.table cimport limit_key_t
 from fastgate._core.observe.series cimport series_ref, series_unref
 from fastgate._core.proxy.own_fields cimport own_fields_may_trail
 from fastgate._core.reactor.reactor cimport reactor_random
@@ -181,8 +183,20 @@ cdef void _tunnel_free(exchange_t *exchange) noexcept nogil:
     own_add_u64(&exchange.lane.reactor.counters.tunnels, <uint64_t>-1)
 
 
+cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil:
+    exchange.hold = key[0]
+    exchange.is_held = True
+
+
+cdef void exchange_release(exchange_t *exchange) noexcept nogil:
+    if exchange.is_held:
+        exchange.is_held = False
+        limit_release(&exchange.lane.gate.limits, &exchange.hold, 1)
+
+
 cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
+    exchange_release(exchange)
     if exchange.input != exchange.room:
         free(exchange.input)
     if exchange.request.headers != exchange.headers:

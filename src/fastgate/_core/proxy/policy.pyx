@@ -45,7 +45,9 @@ cdef status_t policy_refuse(exchange_t *exchange, unsigned status, span_t text) 
 
 cdef status_t policy_answer(exchange_t *exchange, unsigned status, span_t type, span_t body) noexcept nogil:
     exchange.refusal = <uint16_t>status
-    exchange.refusal_type = type if type.len else span_text(b"text/plain; charset=utf-8")
+    if type.len == 0 and body.len:
+        type = span_text(b"text/plain; charset=utf-8")
+    exchange.refusal_type = type if type.len else span_text(b"")    # not NULL: a body, though an empty one
     exchange.refusal_text = body
     return DONE
 
@@ -86,6 +88,14 @@ cdef void _drop(message_t *message, additions_t *added, span_t name) noexcept no
             link = &link[0].next
 
 
+cdef void _append(additions_t *added, added_t *first, added_t *last) noexcept nogil:
+    if added.last == NULL:
+        added.first = first
+    else:
+        added.last.next = first
+    added.last = last
+
+
 cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
     cdef added_t *field
     if not _is_theirs(name):
@@ -95,11 +105,7 @@ cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t val
         return
     field.name = name
     field.value = value
-    if added.last == NULL:
-        added.first = field
-    else:
-        added.last.next = field
-    added.last = field
+    _append(added, field, field)
 
 
 cdef bint _value(message_t *message, additions_t *added, span_t name, span_t *value_out) noexcept nogil:
@@ -139,6 +145,17 @@ cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil:
 
 cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
     _add(exchange, &exchange.answer_added, name, value)
+
+
+cdef added_t *policy_answer_fields(exchange_t *exchange, unsigned n, size_t more) noexcept nogil:
+    cdef added_t *fields = <added_t *>exchange_take(exchange, n * sizeof(added_t) + more)
+    cdef unsigned i
+    if fields == NULL:
+        return NULL
+    for i in range(1, n):
+        fields[i - 1].next = &fields[i]
+    _append(&exchange.answer_added, fields, &fields[n - 1])
+    return fields
 
 
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil:
