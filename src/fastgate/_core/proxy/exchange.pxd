@@ -22,6 +22,7 @@ from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.route.pattern cimport pattern_scratch_t
+from fastgate._core.route.router cimport route_match_t
 from fastgate._core.snapshot.plugin cimport consumer_t, plugin_t
 from fastgate._core.snapshot.snapshot cimport route_t, service_t, snapshot_t
 from fastgate._core.upstream.balancer.policy cimport pick_t
@@ -120,6 +121,7 @@ cdef struct added_t:
     added_t *next
     span_t name
     span_t value
+    uint8_t is_hidden               # a header filter took it out: phases_unfilter brings it back
 
 
 cdef struct additions_t:
@@ -158,6 +160,10 @@ cdef struct exchange_t:
     uint32_t authority_at           # Host field, or authority of an absolute target: offset in `input`
     uint32_t authority_len
     span_t query_edited             # .at not NULL: the query to forward instead
+    span_t path_edited              # .at not NULL: the path to forward instead, service.path and all
+    span_t host_edited              # not empty: the Host to forward
+    const route_match_t *match      # the route's, as far as it has groups; NULL: no plugin asks for it, or a prefix matched
+    uint8_t upstream_method         # llhttp's number; the request's own unless a plugin says otherwise
     uint8_t has_query
     buffer_t next_input             # what came behind this request's body: the next request's
     buffer_t kept                   # request body so far, for another try; given up past retry_buffer_bytes
