@@ -140,9 +140,9 @@ def test_no_token_and_the_realm(guarded):
     for field in ("X: y", "Authorization: ", "Authorization: Bearer", "Authorization: Bearer   ", "Authorization: Basic eDp5",
                   f"Authorization: Bearer{GOOD}", f"Authorization: {GOOD}", f"Cookie: jwt={GOOD}", f"Proxy-Authorization: Bearer {GOOD}"):
         assert_refused(site.ask(get("/", field)), "Unauthorized", "Bearer")
-    site = guarded(realm="the vault")
-    assert_refused(site.ask(get()), "Unauthorized", 'Bearer realm="the vault"')
-    assert_refused(site.ask(get("/", bearer("x"))), "Bad token; invalid JSON", 'Bearer realm="the vault", error="invalid_token"')
+    site = guarded(realm='the "vault"')
+    assert_refused(site.ask(get()), "Unauthorized", r'Bearer realm="the \"vault\""')
+    assert_refused(site.ask(get("/", bearer("x"))), "Bad token; invalid JSON", r'Bearer realm="the \"vault\"", error="invalid_token"')
 
 
 # ---- where a token may be
@@ -188,6 +188,20 @@ def test_preflights(guarded):
     site = guarded(run_on_preflight=False)
     assert identity(site.echo(get(method="OPTIONS"))) == {}
     assert_refused(site.ask(get()), "Unauthorized", "Bearer")
+
+
+def test_tokens_are_not_logged(open_site, open_origin):
+    origin = open_origin()
+    config = config_of(service(origin, plugins=[plugin("jwt", uri_param_names=["jwt", "t"])]), consumers=consumers())
+    site = open_site(config, origin, access_log="stdout", workers=1)
+    site.echo(get(f"/?a=1&t={GOOD}&b=2"))
+    site.echo(get("/", bearer(GOOD)))
+    site.ask(get(f"/?jwt={forged(GOOD)}"))
+    site.ask(get("/the-last"))
+    text = site.process.wait_for_access_log("/the-last")
+    assert f"/?a=1&t={'*' * len(GOOD)}&b=2" in text and f"/?jwt={'*' * len(GOOD)}" in text
+    told = text + site.process.log()
+    assert not any(part in told for token in (GOOD, forged(GOOD)) for part in token.split("."))
 
 
 # ---- claims

@@ -212,3 +212,17 @@ def test_tokens_and_reloads_at_the_same_time(open_site, origin):
         assert_refused(site.ask(bearer(text)), "Invalid signature", INVALID)
     for text in texts[5:]:
         assert site.ask(bearer(text)).status == 200
+
+
+def test_public_keys_are_taken_over_by_the_next_configuration(open_site, origin):
+    """Keys that stay, go and come again: each token is judged by the configuration of its moment."""
+    site = open_site(config(origin, jwt_secret("RS256"), jwt_secret("ES256")), origin)
+    texts = {name: token({"iss": name}, name) for name in ("RS256", "ES256", "EdDSA")}
+    for names in (("RS256", "ES256"), ("RS256",), ("EdDSA", "RS256"), ("EdDSA",), ("ES256", "RS256"), ("ES256", "RS256")):
+        assert site.process.reload(config(origin, *map(jwt_secret, names)))["ok"]
+        for name, text in texts.items():
+            assert site.ask(bearer(text)).status == (200 if name in names else 401), (names, name)
+    # Two credentials of one key, then one of them.
+    assert site.process.reload(config(origin, jwt_secret("RS256"), jwt_secret("RS256", "again")))["ok"]
+    assert site.process.reload(config(origin, jwt_secret("RS256", "again")))["ok"]
+    assert site.ask(bearer(token({"iss": "again"}, "RS256"))).status == 200

@@ -3,7 +3,7 @@
 The algorithm is the key's, never the token's: a public key cannot be taken for an HMAC secret, nor RS256 for PS256.
 """
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgate._core.auth.hmac cimport hmac_key_t
 from fastgate._core.base.span cimport span_t
@@ -17,7 +17,9 @@ cdef enum:
 
 
 cdef struct verify_key_t:
-    # Owner: who called verify_key_new; dies in verify_key_free. A snapshot's keys die in snapshot_free.
+    # Owner: who holds a reference, from verify_key_new or verify_key_ref; dies with the last, in verify_key_free.
+    # control thread
+    uint32_t refs
     # read-only after build, any thread
     EVP_PKEY *pkey                  # NULL: HMAC
     hmac_key_t hmac
@@ -42,7 +44,8 @@ cdef struct verifier_t:
 # `algorithm` is an algorithm_t; `material` is an HMAC secret, or a public key (SubjectPublicKeyInfo) as PEM or DER.
 # NULL: refused, and `problem_out` says why. Needs crypto_open to have returned OK.
 cdef verify_key_t *verify_key_new(unsigned algorithm, span_t material, const char **problem_out) noexcept nogil
-cdef void verify_key_free(verify_key_t *key) noexcept nogil
+cdef verify_key_t *verify_key_ref(verify_key_t *key) noexcept nogil
+cdef void verify_key_free(verify_key_t *key) noexcept nogil          # gives one reference up; NULL: nothing to do
 
 cdef verifier_t *verifier_new() noexcept nogil          # NULL: no memory
 cdef void verifier_free(verifier_t *verifier) noexcept nogil

@@ -118,6 +118,7 @@ cdef verify_key_t *verify_key_new(unsigned algorithm, span_t material, const cha
     if key == NULL:
         problem_out[0] = b"out of memory"
         return NULL
+    key.refs = 1
     key.algorithm = <uint8_t>algorithm
     problem_out[0] = _load(key, material)
     if problem_out[0] != NULL:
@@ -131,8 +132,16 @@ cdef verify_key_t *verify_key_new(unsigned algorithm, span_t material, const cha
     return key
 
 
+cdef verify_key_t *verify_key_ref(verify_key_t *key) noexcept nogil:
+    key.refs += 1
+    return key
+
+
 cdef void verify_key_free(verify_key_t *key) noexcept nogil:
-    if key != NULL:
+    if key == NULL:
+        return
+    key.refs -= 1
+    if key.refs == 0:
         if key.pkey != NULL:
             crypto_library().pkey_free(key.pkey)
         free(key)

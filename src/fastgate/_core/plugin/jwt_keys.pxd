@@ -9,10 +9,10 @@ from fastgate._core.plugin.authentication cimport credential_t, credential_table
 
 
 cdef struct jwt_key_t:
-    # credential_t.secret. Owner: the snapshot's arena; the keys themselves die in jwt_keys_close.
+    # credential_t.secret. Owner: the snapshot's arena; it holds references to the keys until jwt_keys_close.
     # Read-only after build.
     span_t name                 # what the key claim of its tokens is
-    verify_key_t *key
+    verify_key_t *key           # a public one is shared with other snapshots
     verify_key_t *decoded       # of a secret that is base64; NULL: it is not, or no plugin asks for it
 
 

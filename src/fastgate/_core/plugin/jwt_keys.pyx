@@ -7,12 +7,44 @@ from libc.stdint cimport uint8_t, uint32_t
 
 from fastgate._core.auth.algorithm cimport algorithm_of
 from fastgate._core.auth.crypto cimport DIGEST_SHA256, digest_add, digest_end, digest_start, digest_t
-from fastgate._core.auth.verify_key cimport VERIFY_FINGERPRINT_BYTES, verify_key_free, verify_key_new
+from fastgate._core.auth.verify_key cimport VERIFY_FINGERPRINT_BYTES, verify_key_free, verify_key_new, verify_key_ref
 from fastgate._core.base.span cimport span_of
 from fastgate._core.plugin.authentication cimport credentials_of
 from fastgate._core.snapshot.keep cimport keep_room, keep_text
 
 from fastgate._core.bridge.errors import SnapshotError
+
+
+cdef class KnownKey:
+    """A reference to a public key, so that the next snapshot need not read it again: OpenSSL takes half a millisecond."""
+    cdef verify_key_t *key
+
+    def __dealloc__(self):
+        verify_key_free(self.key)
+
+
+cdef dict _known = {}           # (algorithm, PEM) -> KnownKey
+
+
+cdef int _forget_unused() except -1:
+    """Those that the known snapshots do not hold."""
+    cdef KnownKey known
+    for name in list(_known):
+        known = _known[name]
+        if known.key.refs == 1:
+            del _known[name]
+    return 0
+
+
+cdef verify_key_t *_public_key(dict credential) except NULL:
+    cdef bytes material = credential["rsa_public_key"].encode()
+    cdef tuple name = (credential["algorithm"], material)
+    cdef KnownKey known = _known.get(name)
+    if known is None:
+        known = KnownKey()
+        known.key = _key(credential, material)
+        _known[name] = known
+    return verify_key_ref(known.key)
 
 
 cdef verify_key_t *_key(dict credential, bytes material) except NULL:
@@ -35,8 +67,11 @@ cdef int jwt_keys_build(credential_table_t *table, arena_t *arena, dict context)
         row = <jwt_key_t *>keep_room(arena, sizeof(jwt_key_t))
         keep_text(arena, credential["key"], &row.name)
         table.rows[i].secret = row
-        material = credential["secret" if credential["algorithm"].startswith("HS") else "rsa_public_key"]
-        row.key = _key(credential, material.encode())
+        if credential["algorithm"].startswith("HS"):
+            row.key = _key(credential, credential["secret"].encode())
+        else:
+            row.key = _public_key(credential)
+    _forget_unused()
     return 0
 
 
