@@ -226,8 +226,9 @@ cdef class Token:
         return None if member == NULL else (TYPES[member.type], _bytes(member.value))
 
     def key_claim(self, bytes name):
-        cdef span_t found = jwt_key_claim(&self.jwt, _span(name))
-        return None if found.at == NULL else _bytes(found)
+        cdef span_t found
+        cdef jwt_result_t result = jwt_key_claim(&self.jwt, _span(name), &found)
+        return _bytes(found) if result == JWT_OK else RESULTS[<int>result]
 
     def date(self, bytes name):
         cdef int64_t ms = 0
@@ -271,11 +272,12 @@ cdef class Cache:
             return None
         return verdict.value, verdict.refusal, verdict.until_ms
 
-    def put(self, bytes token, bytes scope, uint64_t value, uint32_t refusal, int64_t until_ms):
+    def put(self, bytes token, bytes scope, uint64_t value, uint32_t refusal, int64_t until_ms, int64_t from_ms=0):
         cdef token_verdict_t verdict
         assert len(scope) == 32
         verdict.value = value
         verdict.refusal = refusal
+        verdict.from_ms = from_ms
         verdict.until_ms = until_ms
         token_cache_put(self.cache, _span(token), <const uint8_t *>(<const char *>scope), &verdict)
 
@@ -317,6 +319,7 @@ cdef class Cache:
                 else:
                     verdict.value = number
                     verdict.refusal = number & 1
+                    verdict.from_ms = 0
                     verdict.until_ms = i + 100
                     token_cache_put(self.cache, span_of(token, len_prefix + sizeof(number)), c_scope, &verdict)
         return wrong

@@ -26,9 +26,11 @@ class Model:
                 if now >= verdict[2]:
                     del entries[token, scope]
                     break
+                if now < verdict[3]:
+                    break
                 entries.move_to_end((token, scope))
                 self.hits += 1
-                return verdict
+                return verdict[:3]
         self.misses += 1
         return None
 
@@ -51,7 +53,8 @@ tokens = st.one_of(st.sampled_from([b"", b"a", b"b", b"token-1", b"token-2"]), s
                    st.sampled_from([b"x" * 4096, b"x" * 4097]))
 steps = st.one_of(
     st.tuples(st.just("get"), tokens, st.sampled_from([SCOPE, OTHER]), st.integers(0, 20)),
-    st.tuples(st.just("put"), tokens, st.sampled_from([SCOPE, OTHER]), st.integers(0, 2**64 - 1), st.sampled_from([0, 0, 8]), st.integers(0, 20)),
+    st.tuples(st.just("put"), tokens, st.sampled_from([SCOPE, OTHER]), st.integers(0, 2**64 - 1), st.sampled_from([0, 0, 8]), st.integers(0, 20),
+              st.sampled_from([0, 0, 5, 10])),
 )
 
 

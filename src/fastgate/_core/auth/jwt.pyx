@@ -76,11 +76,16 @@ cdef const json_member_t *jwt_claim(const jwt_t *jwt, span_t name) noexcept nogi
     return json_find(&jwt.claims, name)
 
 
-cdef span_t jwt_key_claim(const jwt_t *jwt, span_t name) noexcept nogil:
+cdef jwt_result_t jwt_key_claim(const jwt_t *jwt, span_t name, span_t *value_out) noexcept nogil:
     cdef const json_member_t *member = json_find(&jwt.claims, name)
     if member == NULL:
         member = json_find(&jwt.header, name)
-    return span_none() if member == NULL or member.type != JSON_STRING or member.value.len == 0 else member.value
+    if member == NULL:
+        return JWT_CLAIM_MISSING
+    if member.type != JSON_STRING or member.value.len == 0:
+        return JWT_CLAIM_MISTYPED
+    value_out[0] = member.value
+    return JWT_OK
 
 
 cdef jwt_result_t jwt_date(const jwt_t *jwt, span_t name, int64_t *ms_out) noexcept nogil:

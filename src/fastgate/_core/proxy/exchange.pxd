@@ -2,6 +2,8 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
+from fastgate._core.auth.token_cache cimport token_cache_t
+from fastgate._core.auth.verify_key cimport verifier_t
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.atomics cimport atomic_load_u32
 from fastgate._core.base.buffer cimport buffer_t
@@ -9,6 +11,7 @@ from fastgate._core.base.span cimport span_t
 from fastgate._core.http.message cimport header_t, message_t
 from fastgate._core.http.parser cimport parser_t
 from fastgate._core.http.uri cimport HOST_MAX_BYTES
+from fastgate._core.limit.table cimport limit_key_t, limit_table_t
 from fastgate._core.net.address cimport ADDRESS_TEXT_BYTES, address_t
 from fastgate._core.net.gather cimport gather_t
 from fastgate._core.net.listener cimport listener_t
@@ -19,6 +22,7 @@ from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.route.pattern cimport pattern_scratch_t
+from fastgate._core.route.router cimport route_match_t
 from fastgate._core.snapshot.plugin cimport consumer_t, plugin_t
 from fastgate._core.snapshot.snapshot cimport route_t, service_t, snapshot_t
 from fastgate._core.upstream.balancer.policy cimport pick_t
@@ -45,6 +49,8 @@ cdef struct gate_t:
     # read-only after build
     uint32_t n_lanes
     access_log_t *access_log        # NULL: off
+    token_cache_t *tokens           # verdicts on tokens; NULL: none are kept
+    limit_table_t limits            # counters of all rate-limiting; locks of its own
     # shared: atomic
     void *snapshot                  # the current snapshot_t
     uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python
@@ -68,6 +74,7 @@ cdef struct lane_t:
     listener_t listeners[LANE_MAX_LISTENERS]
     downstream_t *downstreams       # all open client connections
     pattern_scratch_t *scratch
+    verifier_t *verifier            # for signatures
     on_connection_cb on_connection  # receive.pyx: an upstream connection has something to say
     on_exchange_cb on_over          # downstream.pyx: an exchange ended, well or badly
     on_exchange_cb on_resumed       # downstream.pyx: the access phase went on after a wait
@@ -114,6 +121,7 @@ cdef struct added_t:
     added_t *next
     span_t name
     span_t value
+    uint8_t is_hidden               # a header filter took it out: phases_unfilter brings it back
 
 
 cdef struct additions_t:
@@ -152,6 +160,10 @@ cdef struct exchange_t:
     uint32_t authority_at           # Host field, or authority of an absolute target: offset in `input`
     uint32_t authority_len
     span_t query_edited             # .at not NULL: the query to forward instead
+    span_t path_edited              # .at not NULL: the path to forward instead, service.path and all
+    span_t host_edited              # not empty: the Host to forward
+    const route_match_t *match      # the route's, as far as it has groups; NULL: no plugin asks for it, or a prefix matched
+    uint8_t upstream_method         # llhttp's number; the request's own unless a plugin says otherwise
     uint8_t has_query
     buffer_t next_input             # what came behind this request's body: the next request's
     buffer_t kept                   # request body so far, for another try; given up past retry_buffer_bytes
@@ -215,6 +227,7 @@ cdef struct exchange_t:
     uint8_t is_anonymous            # `consumer` stands for those nobody knows
     uint8_t is_parked               # a plugin waits for something; neither side is read
     uint8_t is_filtered             # the header filters have run
+    uint8_t is_held                 # `hold` is a place taken under a limit of concurrency
     # from here on not cleared: read only as far as they were written
     char host[HOST_MAX_BYTES + 1]   # lower case, without port
     char client_ip[ADDRESS_TEXT_BYTES]
@@ -222,6 +235,7 @@ cdef struct exchange_t:
     char target[PEER_NAME_BYTES]    # the last one's address, for the log
     char cookie_value[REQUEST_ID_BYTES]     # balancing by a cookie the client has yet to get; [0] is 0: none
     pick_t pick
+    limit_key_t hold                # its key: a copy, for a tunnel outlives what it was made of
     header_t headers[EXCHANGE_HEADERS]
     header_t answer_headers[EXCHANGE_HEADERS]
     char room[8]                    # the rest of EXCHANGE_BYTES: the head, and behind it what plugins take
@@ -229,7 +243,10 @@ cdef struct exchange_t:
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
+cdef void exchange_mask(exchange_t *exchange) noexcept nogil                # credentials out of the target and Referer, once nobody but the log reads them
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
+cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil   # admitted: one place, given back at the latest in exchange_close
+cdef void exchange_release(exchange_t *exchange) noexcept nogil             # now, if there is one
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
 cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil  # zeroed; until the exchange ends; when its head is whole; NULL: no memory
 cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil    # username or id of who asks; empty: nobody known

@@ -2,7 +2,7 @@
 
 from fastgate._core.base.span cimport span_text
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
-from fastgate._core.proxy.exchange cimport exchange_take
+from fastgate._core.proxy.exchange cimport added_t, exchange_take
 from fastgate._core.proxy.policy cimport policy_refuse
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.proxy.request cimport request_hash_consumer
@@ -57,9 +57,13 @@ cdef void phases_header_filter(exchange_t *exchange) noexcept nogil:
 
 
 cdef void phases_unfilter(exchange_t *exchange) noexcept nogil:
+    cdef added_t *field = exchange.answer_added.first
     if not exchange.is_filtered:
         return
     exchange.is_filtered = False
+    while field != NULL:
+        field.is_hidden = False         # what was hidden before the filters is not in the list
+        field = field.next
     exchange.answer_added.last = exchange.answer_mark
     if exchange.answer_mark == NULL:
         exchange.answer_added.first = NULL

@@ -30,8 +30,9 @@ from fastgate._core.proxy.exchange cimport (
     lane_t,
 )
 from fastgate._core.proxy.own_fields cimport SERVER
-from fastgate._core.proxy.pass_fields cimport put_added
+from fastgate._core.proxy.pass_fields cimport has_added, put_added
 from fastgate._core.proxy.phases cimport phases_header_filter
+from fastgate._core.proxy.policy cimport policy_answer_add
 
 
 cdef enum:
@@ -164,8 +165,10 @@ cdef void _put_head(exchange_t *exchange, unsigned status, span_t type, size_t b
     writer_text(head, b" ")
     writer_text(head, reason_phrase(status))
     writer_text(head, b"\r\n")
-    writer_field(head, span_of(b"Date", 4), lane_date(lane))
-    writer_text(head, SERVER)
+    if not has_added(&exchange.answer_added, span_text(b"Date")):
+        writer_field(head, span_of(b"Date", 4), lane_date(lane))
+    if not has_added(&exchange.answer_added, span_text(b"Server")):
+        writer_text(head, SERVER)
     if type.len:
         writer_field(head, span_of(b"Content-Type", 12), type)
     if not _is_bodiless(status):
@@ -197,6 +200,9 @@ cdef void reply_send_body(exchange_t *exchange, unsigned status, span_t type, sp
     cdef iovec parts[2]
     exchange.answer.n_headers = 0           # of an upstream's answer that was no good
     exchange.answer.known = 0
+    if exchange.n_filters and type.len:
+        policy_answer_add(exchange, span_text(b"Content-Type"), type)   # where header filters can change it
+        type.len = 0
     phases_header_filter(exchange)
     # Behind what `fields` and a message may occupy in the room.
     writer_open(&head, lane.output + HEAD_AT, LANE_OUTPUT_BYTES - HEAD_AT)

@@ -25,6 +25,7 @@ cdef struct plugin_t:
     span_t name
     span_t id
     uint8_t authenticates           # it may set the consumer
+    uint8_t wants_match             # it reads exchange.match
 
 
 cdef struct consumer_t:
@@ -59,6 +60,7 @@ cdef struct chain_t:
     step_t *steps
     uint32_t n_steps
     uint8_t authenticates           # some step does
+    uint8_t wants_match             # some step may
 
 
 cdef inline const plugin_t *step_pick(const step_t *step, const consumer_t *consumer) noexcept nogil:
