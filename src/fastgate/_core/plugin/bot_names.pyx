@@ -11,8 +11,9 @@ from fastgate._core.base.span cimport ascii_lower
 cdef enum:
     N_NAMES = 48
     N_KINDS = 3
+    N_LETTERS = 26
 
-# In lower case. A word that begins so is theirs ("Googlebot-Image").
+# In lower case, sorted. A word that begins so is theirs ("Googlebot-Image").
 cdef const char *NAMES[N_NAMES]
 NAMES[:] = [
     b"adsbot-google", b"ahrefsbot", b"amazonbot", b"apis-google", b"applebot", b"archive.org_bot", b"baiduspider", b"bingbot",
@@ -24,6 +25,18 @@ NAMES[:] = [
 ]
 cdef const char *KINDS[N_KINDS]
 KINDS[:] = [b"bot/", b"spider/", b"crawler/"]
+cdef unsigned STARTS[N_LETTERS + 1]     # where in NAMES those with this letter begin; N_NAMES behind the last
+
+
+cdef void _index() noexcept nogil:
+    cdef unsigned letter, at = 0
+    for letter in range(<unsigned>N_LETTERS + 1):
+        while at < <unsigned>N_NAMES and <unsigned>(NAMES[at][0] - c'a') < letter:
+            at += 1
+        STARTS[letter] = at
+
+
+_index()
 
 
 cdef inline bint _is_letter(char c) noexcept nogil:
@@ -56,14 +69,15 @@ cdef bint _is_kind(span_t text, size_t at) noexcept nogil:
 
 cdef bint bot_names_has(span_t user_agent) noexcept nogil:
     cdef size_t at
-    cdef unsigned i
+    cdef unsigned i, letter
     cdef bint was_letter = False
     cdef char c
     for at in range(user_agent.len):
         c = user_agent.at[at]
         if not was_letter and _is_letter(c):
-            for i in range(<unsigned>N_NAMES):
-                if NAMES[i][0] == ascii_lower(c) and _begins(user_agent, at, NAMES[i]):
+            letter = <unsigned>(ascii_lower(c) - c'a')
+            for i in range(STARTS[letter], STARTS[letter + 1]):
+                if _begins(user_agent, at, NAMES[i]):
                     return True
         elif c == c'/' and _is_kind(user_agent, at):
             return True

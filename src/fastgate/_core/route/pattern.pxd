@@ -56,7 +56,7 @@ cdef struct pattern_scratch_t:
     pcre2_jit_stack *stack
     size_t *groups                  # after a match: pairs of start and end offsets, SIZE_MAX: not set
     uint32_t match_limit
-    uint8_t was_stopped             # the last match hit a limit: whether there is one is not known
+    uint8_t was_stopped             # the last match hit a limit, or had no memory: whether there is one is not known
 
 
 # Loads the library once. Called with the GIL or by one thread; FAILED: see pattern_library_problem.

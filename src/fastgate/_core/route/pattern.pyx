@@ -317,6 +317,7 @@ cdef unsigned pattern_match(const pattern_t *pattern, span_t subject, pattern_sc
         atomic_add_u64(&_limit_hits, 1)
         return 0
     if scratch.data == NULL and not _scratch_open(scratch):
+        scratch.was_stopped = True
         return 0
     found = _library.match(pattern.code, <const uint8_t *>subject.at, subject.len, 0, 0, scratch.data, scratch.context)
     if found > 0:
