@@ -25,9 +25,11 @@ cdef bint policy_request_value(exchange_t *exchange, span_t name, span_t *value_
 cdef void policy_request_drop(exchange_t *exchange, span_t name) noexcept nogil     # all of that name
 cdef void policy_request_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil
 cdef void policy_request_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil   # those called `new` go
+cdef void policy_request_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil  # where there is one; one is left
 cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil      # in header_filter
 cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil
 cdef void policy_answer_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil
+cdef void policy_answer_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil  # in header_filter; the first
 
 # Who asks. `credential` is empty for the anonymous consumer.
