@@ -5,7 +5,7 @@ from libc.string cimport memchr
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.writer cimport writer_put, writer_span, writer_t, writer_text
 from fastgate._core.http.percent cimport is_unreserved, put_byte, put_escaped
-from fastgate._core.http.uri cimport uri_name_is, uri_query_arg
+from fastgate._core.http.uri cimport uri_name_eq, uri_query_arg
 
 
 cdef struct walk_t:
@@ -41,7 +41,7 @@ cdef bint _walk(walk_t *walk) noexcept nogil:
 
 cdef bint _is(const walk_t *walk, span_t name) noexcept nogil:
     """An empty piece is no argument; "=value" is one whose name is empty."""
-    return walk.piece.len > 0 and uri_name_is(walk.name, name)
+    return walk.piece.len > 0 and uri_name_eq(walk.name, name)
 
 
 cdef void _separate(writer_t *writer, bint *is_first) noexcept nogil:

@@ -265,7 +265,7 @@ cdef status_t uri_join(span_t base, span_t path, size_t prefix_len, bint is_stri
 
 # ---- query
 
-cdef bint uri_name_is(span_t encoded, span_t name) noexcept nogil:
+cdef bint uri_name_eq(span_t encoded, span_t name) noexcept nogil:
     cdef size_t i = 0, k = 0
     cdef int c
     while i < encoded.len:
@@ -292,7 +292,7 @@ cdef bint uri_query_arg(span_t query, span_t name, span_t *value_out) noexcept n
         if pair_len:
             equals = <const char *>memchr(query.at, c'=', pair_len)
             name_len = <size_t>(equals - query.at) if equals != NULL else pair_len
-            if uri_name_is(span_of(query.at, name_len), name):
+            if uri_name_eq(span_of(query.at, name_len), name):
                 if equals != NULL:
                     value_out[0] = span_of(equals + 1, pair_len - name_len - 1)
                 return True

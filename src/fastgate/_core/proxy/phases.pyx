@@ -1,7 +1,10 @@
 """Walking a route's plugins, in the order of their priorities."""
 
+from fastgate._core.base.span cimport span_text
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
-from fastgate._core.proxy.exchange cimport added_t
+from fastgate._core.proxy.exchange cimport added_t, exchange_take
+from fastgate._core.proxy.policy cimport policy_refuse
+from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.proxy.request cimport request_hash_consumer
 from fastgate._core.snapshot.plugin cimport chain_t, plugin_t, step_pick
 
@@ -16,11 +19,20 @@ cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept 
     return plugin
 
 
+cdef bint _begin(exchange_t *exchange, const chain_t *chain) noexcept nogil:
+    """False: no memory."""
+    if exchange.filters == NULL:
+        exchange.filters = <const plugin_t **>exchange_take(exchange, chain.n_steps * sizeof(plugin_t *))
+    return exchange.filters != NULL
+
+
 cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
     cdef const chain_t *chain = exchange.route.chain
     cdef const plugin_t *plugin
     cdef status_t status = OK
     exchange.is_parked = False
+    if chain != NULL and not _begin(exchange, chain):
+        return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
     while chain != NULL and exchange.step < chain.n_steps:
         plugin = _next(exchange, chain)
         # Behind a refusal plugins are only noted: they filter it (as Kong's do).

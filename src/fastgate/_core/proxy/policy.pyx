@@ -60,7 +60,9 @@ cdef status_t policy_refuse(exchange_t *exchange, unsigned status, span_t text) 
 
 cdef status_t policy_answer(exchange_t *exchange, unsigned status, span_t type, span_t body) noexcept nogil:
     exchange.refusal = <uint16_t>status
-    exchange.refusal_type = type if type.len else span_text(b"text/plain; charset=utf-8")
+    if type.len == 0 and body.len:
+        type = span_text(b"text/plain; charset=utf-8")
+    exchange.refusal_type = type if type.len else span_text(b"")    # not NULL: a body, though an empty one
     exchange.refusal_text = body
     return DONE
 
@@ -102,17 +104,21 @@ cdef void _drop(message_t *message, additions_t *added, span_t name, bint may_re
         link = &link[0].next
 
 
+cdef void _append(additions_t *added, added_t *first, added_t *last) noexcept nogil:
+    if added.last == NULL:
+        added.first = first
+    else:
+        added.last.next = first
+    added.last = last
+
+
 cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
     cdef added_t *field = <added_t *>exchange_take(exchange, sizeof(added_t))
     if field == NULL:
         return
     field.name = name
     field.value = value
-    if added.last == NULL:
-        added.first = field
-    else:
-        added.last.next = field
-    added.last = field
+    _append(added, field, field)
 
 
 cdef bint _value(message_t *message, additions_t *added, span_t name, span_t *value_out) noexcept nogil:
@@ -205,13 +211,24 @@ cdef void policy_answer_replace(exchange_t *exchange, span_t name, span_t value)
         _add(exchange, &exchange.answer_added, name, value)
 
 
+cdef added_t *policy_answer_fields(exchange_t *exchange, unsigned n, size_t more) noexcept nogil:
+    cdef added_t *fields = <added_t *>exchange_take(exchange, n * sizeof(added_t) + more)
+    cdef unsigned i
+    if fields == NULL:
+        return NULL
+    for i in range(1, n):
+        fields[i - 1].next = &fields[i]
+    _append(&exchange.answer_added, fields, &fields[n - 1])
+    return fields
+
+
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil:
     return _value(&exchange.answer, &exchange.answer_added, name, value_out)
 
 
 # --- who asks
 
-cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential,
+cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential, span_t identifier,
                                bint is_anonymous) noexcept nogil:
     """The identity fields for the upstream (kong.md, Headers); those a client sent are never passed on."""
     exchange.consumer = consumer
@@ -220,7 +237,7 @@ cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer,
     _identify(exchange, span_text(b"X-Consumer-ID"), consumer.id)
     _identify(exchange, span_text(b"X-Consumer-Custom-ID"), consumer.custom_id)
     _identify(exchange, span_text(b"X-Consumer-Username"), consumer.username)
-    _identify(exchange, span_text(b"X-Credential-Identifier"), credential)
+    _identify(exchange, span_text(b"X-Credential-Identifier"), identifier)
     _identify(exchange, span_text(b"X-Anonymous-Consumer"), span_text(b"true") if is_anonymous else span_of(NULL, 0))
 
 

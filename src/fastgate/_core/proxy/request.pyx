@@ -247,6 +247,7 @@ cdef void _read_client(exchange_t *exchange) noexcept nogil:
         exchange.is_https = span_ieq(header_value(request, header), span_of(b"https", 5))
     if exchange.is_trusted and settings.real_ip_header.len:
         _read_real_ip(exchange, &address)
+    exchange.client_address = address
     exchange.client_ip_len = <uint8_t>address_format(&address, exchange.client_ip)
 
 
@@ -419,6 +420,7 @@ cdef status_t request_on_head(parser_t *parser) noexcept nogil:
     exchange.head_ns = exchange.lane.reactor.now_ns
     exchange.upstream_method = method
     own_add_u64(&exchange.lane.reactor.counters.requests, 1)
+    exchange.client.n_requests += 1
     _read_client(exchange)
     if method == METHOD_CONNECT or method == METHOD_TRACE:
         return _refuse(exchange, 405, TEXT_METHOD)
