@@ -186,6 +186,20 @@ def test_what_is_the_gateways_is_not_touched(open_changed, name):
     assert values(echoed, "x-was") == []
 
 
+def test_what_a_trusted_peer_tells_stays(open_changed):
+    site = open_changed(gateway={"trusted_ips": ["127.0.0.1"]}, replace={"headers": ["x-forwarded-for:6.6.6.6", "x-forwarded-proto:https"]})
+    echoed = site.echo(get("/", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-Proto: http"))
+    assert (values(echoed, "x-forwarded-for"), values(echoed, "x-forwarded-proto")) == (["1.2.3.4, 127.0.0.1"], ["http"])
+
+
+def test_options_of_everything_stays_what_it_is(open_changed):
+    config = {"http_method": "POST", "add": {"querystring": ["a:1"], "headers": ["x-a:1"]}}
+    echoed = open_changed(**config).echo(get("*", method="OPTIONS"))
+    assert (echoed["method"], echoed["target"], values(echoed, "x-a")) == ("OPTIONS", "*", ["1"])
+    echoed = open_changed(**config, replace={"uri": "/all$(uri_captures[0])"}).echo(get("*", method="OPTIONS"))
+    assert (echoed["method"], echoed["target"]) == ("POST", "/all?a=1")
+
+
 def test_what_would_not_fit_is_refused(open_changed):
     big = "$(headers.x-a)" * 40
     site = open_changed(append={"headers": [f"x-b:{big}"]})

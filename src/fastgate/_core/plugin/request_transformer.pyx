@@ -33,6 +33,7 @@ from fastgate._core.proxy.policy cimport (
     policy_request_drop,
     policy_request_has,
     policy_request_rename,
+    policy_request_replace,
 )
 from fastgate._core.proxy.reply cimport (
     TEXT_BAD_REQUEST,
@@ -65,7 +66,7 @@ cdef status_t _keep(exchange_t *exchange, span_t text, span_t *kept_out) noexcep
 cdef status_t _render(const template_t *template, exchange_t *exchange, span_t *text_out) noexcept nogil:
     """OK, NO_MEMORY or TOO_LARGE."""
     cdef writer_t writer
-    if template.is_literal:
+    if not template.has_parts:
         text_out[0] = template_text(template)
         return OK
     writer_open(&writer, exchange.lane.output, ROOM_BYTES)
@@ -104,9 +105,7 @@ cdef void _change_fields(const edits_t *edits, const span_t *values, exchange_t 
         elif edit.verb == VERB_RENAME:
             policy_request_rename(exchange, edit.name, edit.new)
         elif edit.verb == VERB_REPLACE:
-            if policy_request_has(exchange, edit.name):
-                policy_request_drop(exchange, edit.name)
-                policy_request_add(exchange, edit.name, values[i])
+            policy_request_replace(exchange, edit.name, values[i])
         elif values[i].len and (edit.verb == VERB_APPEND or not policy_request_has(exchange, edit.name)):
             policy_request_add(exchange, edit.name, values[i])
 
@@ -129,6 +128,11 @@ cdef bint _change_query(const edit_t *edit, span_t value, span_t query, writer_t
     return True
 
 
+cdef bint _is_asterisk(const exchange_t *exchange) noexcept nogil:
+    """OPTIONS of no path: neither a query nor another method goes with it (RFC 9112 section 3.2.4)."""
+    return exchange.has_asterisk_target and exchange.path_edited.at == NULL
+
+
 cdef status_t _change_arguments(const edits_t *edits, const span_t *values, exchange_t *exchange) noexcept nogil:
     """Each change writes into the half of lane.output that the one before did not use."""
     cdef span_t query = exchange_query(exchange) if exchange.has_query else span_none()
@@ -144,7 +148,7 @@ cdef status_t _change_arguments(const edits_t *edits, const span_t *values, exch
         query = span_of(writer.start, <size_t>(writer.at - writer.start))
         is_second = not is_second
         is_changed = True
-    if not is_changed:
+    if not is_changed or _is_asterisk(exchange):
         return OK
     exchange.has_query = query.len > 0
     return _keep(exchange, query, &exchange.query_edited)
@@ -243,7 +247,8 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         return _told(exchange, status, 414, TEXT_URI_TOO_LONG)
     if values != NULL:
         _change_fields(&config.fields, values, exchange)
-    if config.has_method and not exchange.is_upgrade:   # a handshake is a GET, whatever it asks for
+    # A handshake is a GET, whatever it asks for.
+    if config.has_method and not exchange.is_upgrade and not _is_asterisk(exchange):
         exchange.upstream_method = config.method
     return DONE if status == DONE else OK
 
@@ -255,7 +260,7 @@ cdef int _build_path(request_transformer_t *kept, snapshot_t *snapshot, str uri)
     cdef span_t normal
     kept.has_path = True
     template_build(&kept.path, &snapshot.arena, uri, PLACE_PATH)
-    if kept.path.is_literal:
+    if not kept.path.has_parts:
         if uri_normalise(template_text(&kept.path), <char *>room, <size_t>len(room), &normal) != OK:
             raise SnapshotError('plugin "request-transformer"', "replace.uri", 'a path starts with "/"')
         keep_bytes(&snapshot.arena, normal.at[:normal.len], &kept.plain_path)
@@ -272,7 +277,7 @@ cdef int _build_host(request_transformer_t *kept) except -1:
         edit = &kept.fields.edits[i]
         if edit.verb == VERB_REPLACE and span_ieq(edit.name, span_text(b"host")):
             kept.host = &edit.value
-            if edit.value.is_literal and host_parse(template_text(&edit.value), room, HOST_MAX_BYTES, &parsed) != OK:
+            if not edit.value.has_parts and host_parse(template_text(&edit.value), room, HOST_MAX_BYTES, &parsed) != OK:
                 raise SnapshotError(
                     'plugin "request-transformer"', "replace.headers", "the value for Host is no host name or address"
                 )

@@ -9,6 +9,7 @@ from fastgate._core.proxy.policy cimport (
     policy_answer_add,
     policy_answer_drop,
     policy_answer_rename,
+    policy_answer_replace,
     policy_answer_value,
 )
 from fastgate._core.snapshot.keep cimport keep_room
@@ -18,21 +19,17 @@ cdef status_t _header_filter(const plugin_t *plugin, void *subject) noexcept nog
     cdef const response_transformer_t *config = <const response_transformer_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
     cdef const edit_t *edit
-    cdef bint is_there
     cdef span_t value
     cdef unsigned i
     for i in range(config.fields.n_edits):
         edit = &config.fields.edits[i]
         if edit.verb == VERB_REMOVE:
             policy_answer_drop(exchange, edit.name)
-            continue
-        if edit.verb == VERB_RENAME:
+        elif edit.verb == VERB_RENAME:
             policy_answer_rename(exchange, edit.name, edit.new)
-            continue
-        is_there = edit.verb != VERB_APPEND and policy_answer_value(exchange, edit.name, &value)
-        if edit.verb == VERB_REPLACE and is_there:
-            policy_answer_drop(exchange, edit.name)
-        if edit.verb == VERB_APPEND or is_there == (edit.verb == VERB_REPLACE):
+        elif edit.verb == VERB_REPLACE:
+            policy_answer_replace(exchange, edit.name, template_text(&edit.value))
+        elif edit.verb == VERB_APPEND or not policy_answer_value(exchange, edit.name, &value):
             policy_answer_add(exchange, edit.name, template_text(&edit.value))
     return OK
 

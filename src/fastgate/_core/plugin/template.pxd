@@ -43,12 +43,12 @@ cdef struct template_t:
     piece_t *pieces
     uint16_t n_pieces
     uint8_t place               # template_place_t
-    uint8_t is_literal          # one piece of text, or none
+    uint8_t has_parts           # some piece is the request's; else there is one piece, or none
     uint8_t wants_match         # some piece is a group
 
 
 cdef inline span_t template_text(const template_t *template) noexcept nogil:
-    """Of one that is literal."""
+    """Of one that has no parts."""
     return template.pieces[0].text if template.n_pieces else span_none()
 
 

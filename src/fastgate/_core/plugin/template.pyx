@@ -62,13 +62,13 @@ cdef int template_build(template_t *template, arena_t *arena, str text, template
         parts.append((<int>PIECE_TEXT, _literal(text[at:], place), 0))
     template.pieces = <piece_t *>keep_room(arena, len(parts) * sizeof(piece_t))
     template.place = <uint8_t>place
-    template.is_literal = not parts or len(parts) == 1 and parts[0][0] == PIECE_TEXT
     for kind, data, number in parts:
         piece = &template.pieces[template.n_pieces]
         template.n_pieces += 1
         piece.kind = kind
         piece.number = number
         keep_bytes(arena, data, &piece.text)
+        template.has_parts |= kind != PIECE_TEXT
         template.wants_match |= kind == PIECE_GROUP or kind == PIECE_GROUP_NUMBER
     return 0
 

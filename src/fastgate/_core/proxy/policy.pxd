@@ -25,12 +25,14 @@ cdef bint policy_request_value(exchange_t *exchange, span_t name, span_t *value_
 cdef void policy_request_drop(exchange_t *exchange, span_t name) noexcept nogil     # all of that name
 cdef void policy_request_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil
 cdef void policy_request_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil   # those called `new` go
+cdef void policy_request_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil  # where there is one; one is left
 cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil      # in header_filter
 cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil
+cdef void policy_answer_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil
+cdef void policy_answer_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil
 # So many at once, of names that are none of the above, for the caller to fill; `more` bytes of room behind
 # the last are its own. NULL: no memory.
 cdef added_t *policy_answer_fields(exchange_t *exchange, unsigned n, size_t more) noexcept nogil
-cdef void policy_answer_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil  # in header_filter; the first
 
 # Who asks. `credential`, its id, and `identifier`, what the upstream is told of it, are empty for

@@ -183,6 +183,12 @@ cdef void policy_request_rename(exchange_t *exchange, span_t name, span_t new) n
         _rename(exchange, &exchange.request, &exchange.request_added, name, new, False)
 
 
+cdef void policy_request_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
+    if _may_add(exchange, name, REQUEST_IS_OURS) and policy_request_has(exchange, name):
+        _drop(&exchange.request, &exchange.request_added, name, False)
+        _add(exchange, &exchange.request_added, name, value)
+
+
 cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil:
     if _is_theirs(name, NOT_THEIRS):
         _drop(&exchange.answer, &exchange.answer_added, name, exchange.is_filtered)
@@ -196,6 +202,13 @@ cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noe
 cdef void policy_answer_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil:
     if _is_theirs(name, NOT_THEIRS) and _may_add(exchange, new, NOT_THEIRS):
         _rename(exchange, &exchange.answer, &exchange.answer_added, name, new, exchange.is_filtered)
+
+
+cdef void policy_answer_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
+    cdef span_t old
+    if _may_add(exchange, name, NOT_THEIRS) and policy_answer_value(exchange, name, &old):
+        _drop(&exchange.answer, &exchange.answer_added, name, exchange.is_filtered)
+        _add(exchange, &exchange.answer_added, name, value)
 
 
 cdef added_t *policy_answer_fields(exchange_t *exchange, unsigned n, size_t more) noexcept nogil:
