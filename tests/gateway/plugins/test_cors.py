@@ -180,7 +180,7 @@ def test_an_answer_that_is_taken_back_has_them_once(open_cors):
 def own_answers(origin: Origin, dead: Origin) -> Config:
     """Routes that the gateway answers for by itself, each with another status."""
     services = [
-        service(origin, {"name": "401", "paths": ["/401"], "plugins": [plugin("request-termination", status_code=401)]},
+        service(origin, {"name": "401", "paths": ["/401"], "plugins": [plugin("key-auth")]},
                 {"name": "403", "paths": ["/403"], "plugins": [plugin("ip-restriction", deny=["0.0.0.0/0"])]},
                 {"name": "404", "paths": ["/404"], "plugins": [plugin("request-termination", status_code=404)]},
                 {"name": "413", "paths": ["/413"], "plugins": [plugin("request-size-limiting", allowed_payload_size=0)]},
@@ -205,7 +205,7 @@ def test_the_gateways_own_answers_have_them(open_site, open_origin):
         assert fields(site.ask(from_origin(EVIL, target=f"/{status}"))) == {"expose-headers": ["X-A"], "vary": ["Origin"]}
     answer = site.ask(from_origin(GOOD, "Content-Length: 1", target="/413", method="POST"))
     assert (answer.status, fields(answer)) == (413, expected)
-    assert site.ask(preflight(GOOD, "x: y").replace(b" / ", b" /401 ")).status == 200     # before all that
+    assert site.ask(preflight(GOOD, "x: y").replace(b" / ", b" /401 ")).status == 200     # before the key is asked for
 
 
 def test_a_reload_changes_the_origins(open_cors):

@@ -84,6 +84,14 @@ def test_the_echo_has_what_plugins_added_and_dropped(ended):
     assert headers == {"host": "test", "x-other": "x"}
 
 
+def test_the_echo_has_no_field_that_was_added_and_dropped(ended):
+    site = ended(
+        plugin("correlation-id", header_name="X-Id"),
+        plugin("request-transformer", remove={"headers": ["X-Id"]}, add={"headers": ["X-New:1"]}), echo=True,
+    )
+    assert json.loads(site.ask(get("/")).body)["request"]["headers"] == {"host": "test", "x-new": "1"}
+
+
 def test_the_echo_without_a_service_and_of_an_asterisk(open_site):
     config = config_of(plugins=[plugin("request-termination", echo=True)])
     site = open_site(config | {"routes": [{"name": "lonely", "paths": ["/"]}]})

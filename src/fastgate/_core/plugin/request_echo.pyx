@@ -60,7 +60,7 @@ cdef void _put_values(writer_t *writer, const message_t *request, const added_t 
             _put_text(writer, header_value(request, &request.headers[i]))
             n += 1
     while added != NULL:
-        if span_ieq(added.name, name):
+        if not added.is_hidden and span_ieq(added.name, name):
             writer_text(writer, b"," if n else b"")
             _put_text(writer, added.value)
             n += 1
@@ -88,9 +88,9 @@ cdef void _put_fields(writer_t *writer, const message_t *request, const added_t 
         _put_values(writer, request, added, header_name(request, header))
     while field != NULL:
         other = added
-        while other != field and not span_ieq(other.name, field.name):
+        while other != field and (other.is_hidden or not span_ieq(other.name, field.name)):
             other = other.next
-        if other == field and not _has_before(request, request.n_headers, field.name):
+        if other == field and not field.is_hidden and not _has_before(request, request.n_headers, field.name):
             writer_text(writer, b"" if is_first else b",")
             is_first = False
             _put_name(writer, field.name)
