@@ -9,15 +9,20 @@ from hypothesis import strategies as st
 
 from .support import loaded
 
-PIECES = ["/", "//", ".", "..", "a", "B", "%2e", "%2F", "%2f", "%41", "%e9", "é", " ", "?", "~", "(", "{", "%zz", "%"]
+PIECES = ["/", "//", ".", "..", "a", "B", "%2e", "%2F", "%2f", "%41", "%e9", "é", " ", "?", "~", "(", "{", "%zz", "%", "%%32e"]
 paths = st.lists(st.sampled_from(PIECES), max_size=16).map(lambda pieces: "/" + "".join(pieces))
 
 
 def normal_form(path):
     """A model in a few lines; the core's normalisation, and the escapes a request could not do without."""
     escaped = re.sub(rb"[^!-~]|[?#]", lambda found: b"%%%02X" % found[0][0], path.encode())
-    decoded = re.sub(rb"%([0-9a-fA-F]{2})", lambda found: bytes.fromhex(found[1].decode())
-                     if re.match(rb"[A-Za-z0-9._~-]", bytes.fromhex(found[1].decode())) else found[0].upper(), escaped)
+    decoded = b""
+    for piece in re.split(rb"(%[0-9a-fA-F]{2})", escaped):
+        if re.fullmatch(rb"%[0-9a-fA-F]{2}", piece):
+            byte = bytes.fromhex(piece[1:].decode())
+            would_escape = re.match(rb"[0-9a-fA-F]", byte) and re.search(rb"%[0-9a-fA-F]?\Z", decoded)
+            piece = byte if re.match(rb"[A-Za-z0-9._~-]", byte) and not would_escape else piece.upper()
+        decoded += piece
     kept = []
     segments = decoded.split(b"/")[1:]
     for at, segment in enumerate(segments):

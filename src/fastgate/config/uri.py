@@ -10,6 +10,8 @@ _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 # What the core takes unencoded in a request's path: all that is visible, but "?" and "#".
 _PATH_BYTES = frozenset(range(0x21, 0x7F)) - frozenset(b"?#")
 _PLAIN = re.compile(r"/(?:[A-Za-z0-9_~-]+/)*[A-Za-z0-9_~-]*\Z")
+_HEX = frozenset(b"0123456789ABCDEFabcdef")
+_STRAY_PERCENT = re.compile(rb"%[0-9A-Fa-f]?\Z")
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SERVICE_PATH = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@/%-]*\Z")
@@ -33,7 +35,9 @@ def normalized(path: str) -> str:
         escape = _ESCAPE.match(raw, at) if byte == 0x25 else None
         if escape:
             decoded = int(escape[1], 16)
-            out += bytes((decoded,)) if decoded in _UNRESERVED else escape[0].upper()
+            # A digit behind a stray "%" would make an escape of it: it stays escaped, as in the core.
+            is_plain = decoded in _UNRESERVED and not (decoded in _HEX and _STRAY_PERCENT.search(out))
+            out += bytes((decoded,)) if is_plain else escape[0].upper()
             at += 3
             continue
         out += bytes((byte,)) if byte in _PATH_BYTES else b"%%%02X" % byte
