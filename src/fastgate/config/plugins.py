@@ -15,6 +15,8 @@ from .patterns import check_pattern_at
 from .schema import Problems, Record, any_mapping, array, boolean, field, one_of, prefix, text
 
 Plugins = Mapping[str, Any]
+# gateway.plugin_path → the plugins that are not native, and what is wrong with those that can't be used
+FindPlugins = Callable[["str | None"], "tuple[Plugins, list[str]]"]
 
 PLUGIN = Record("a plugin", {
     **fields.common(),
@@ -28,9 +30,19 @@ PLUGIN = Record("a plugin", {
                                     "wss"), is_set=True), ["grpc", "grpcs", "http", "https"]),
     "enabled": field(boolean, True),
     "ordering": field(any_mapping),
-}, computed={"priority": None}, hints={"consumer_group": "consumer_groups are not in this version; remove the key"})
+}, computed={"priority": None, "is_native": True}, hints={"consumer_group": "consumer_groups are not in this version; remove the key"})
 
 _AUTHENTICATION = 1450     # the first plugin that may know the consumer has this priority
+
+
+def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, folder: str | None,
+              problems: Problems) -> Plugins:
+    """The native plugins; and the others, which are only looked for if the file names one that is not native."""
+    if find is None or all(plugin["name"] in native for plugin, _ in rows["plugins"]):
+        return native
+    found, wrong = find(folder)
+    problems += [(("gateway", "plugin_path"), message) for message in wrong]
+    return {**{name: native[name] for name in {plugin["name"] for plugin, _ in rows["plugins"]} if name in native}, **found}
 
 
 def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
@@ -45,12 +57,13 @@ def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
         if name in known:
             module = known[name]
             plugin["priority"] = module.PRIORITY
+            plugin["is_native"] = module.is_native
             _check_scope(plugin, path, module, problems)
             start = len(problems)
             if (*path, "config") in failed:
                 continue
             _read_config(plugin, module, check_pattern, problems)
-            if plugin["config"].get("anonymous") is not None:
+            if module.is_native and plugin["config"].get("anonymous") is not None:
                 consumers = consumers or _by_id_and_name(rows["consumers"])
                 _find_anonymous(plugin["config"], consumers, problems)
             for at in range(start, len(problems)):
@@ -107,7 +120,7 @@ def finished(rows: dict[str, list], routes: list[dict[str, Any]], services: list
     kept = []
     for plugin, path in rows["plugins"]:
         anonymous = plugin["config"].get("anonymous")
-        if anonymous is not None:
+        if plugin["is_native"] and anonymous is not None:
             plugin["config"]["anonymous"] = anonymous["id"]
         if not plugin["enabled"]:
             continue
