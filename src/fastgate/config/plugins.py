@@ -36,13 +36,18 @@ _AUTHENTICATION = 1450     # the first plugin that may know the consumer has thi
 
 
 def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, folder: str | None,
-              problems: Problems) -> Plugins:
-    """The native plugins; and the others, which are only looked for if the file names one that is not native."""
-    if find is None or all(plugin["name"] in native for plugin, _ in rows["plugins"]):
-        return native
+              problems: Problems) -> tuple[Plugins, list[str]]:
+    """The plugins there are, those that are not native looked for only if the file names one; and warnings."""
+    named = {plugin["name"] for plugin, _ in rows["plugins"]}
+    if find is None or all(name in native for name in named):
+        return native, []
+    from collections import ChainMap
+
     found, wrong = find(folder)
+    if all(name in native or name in found for name in named):
+        return ChainMap(dict(found), native), [f"a plugin can't be used: {one}" for one in wrong]
     problems += [(("gateway", "plugin_path"), message) for message in wrong]
-    return {**{name: native[name] for name in {plugin["name"] for plugin, _ in rows["plugins"]} if name in native}, **found}
+    return ChainMap(dict(found), native), []
 
 
 def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,

@@ -48,7 +48,7 @@ class PythonConfig:
     def read(self, raw: Any, problems: Problems) -> dict[str, Any]:
         own = dict(raw)
         found: dict[str, Any] = {}
-        for name, check in (("on_error", _ON_ERROR), ("timeout", _TIMEOUT)):
+        for name, check in (("on_error", _ON_ERROR), ("phase_timeout", _TIMEOUT)):
             value = own.pop(name, None)
             below: Problems = []
             found[name] = None if value is None else check(value, below)

@@ -11,6 +11,7 @@ from .errors import PluginError
 from .schema import Schema, schema_of
 
 HOOKS = ("init", "configure", "access", "log", "close")
+RESERVED = ("on_error", "phase_timeout")     # in every plugin's config; see docs/plugins.md
 _NOT_YET = ("certificate", "rewrite", "balancer", "header_filter", "body_filter", "response", "preread", "init_worker")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\Z")
 _VERSION = re.compile(r"\d+(?:\.\d+){1,2}(?:[-+.]?[0-9A-Za-z.]+)?\Z")
@@ -85,6 +86,10 @@ class Contract:
         for hook, function in self.hooks.items():
             _check_hook(plugin_class, hook, function)
         self.schema: Schema = schema_of(plugin_class.Config, f"{self.name}'s config")
+        for name in RESERVED:
+            if name in self.schema.fields:
+                raise PluginError(f"{plugin_class.__name__}.Config.{name}: the gateway itself reads a {name} from every "
+                                  "plugin's config; choose another name")
 
     def is_async(self, hook: str) -> bool:
         return inspect.iscoroutinefunction(self.hooks[hook])

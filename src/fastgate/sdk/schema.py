@@ -38,7 +38,7 @@ class Schema:
     def __init__(self, config_class: type, label: str, fields: dict[str, _Field]) -> None:
         self.config_class = config_class
         self.label = label
-        self._fields = fields
+        self.fields = fields
 
     def read(self, raw: Any, problems: Problems, scalar: Scalar = lambda value: value) -> dict[str, Any]:
         """The value with every field, as plain data; what is wrong goes to `problems`."""
@@ -47,11 +47,11 @@ class Schema:
             return {}
         found: dict[str, Any] = {}
         for name in raw:
-            if name not in self._fields:
-                near = get_close_matches(str(name), self._fields, 1)
+            if name not in self.fields:
+                near = get_close_matches(str(name), self.fields, 1)
                 problems.append(((name,), f"unknown key {name!r} for {self.label}"
                                           + (f'; did you mean "{near[0]}"?' if near else "")))
-        for name, field in self._fields.items():
+        for name, field in self.fields.items():
             if name in raw and not (raw[name] is None and field.has_default):
                 found[name] = field.read(raw[name], (name,), problems, scalar)
             elif field.has_default:
@@ -62,13 +62,13 @@ class Schema:
 
     def make(self, plain: dict[str, Any]) -> Any:
         """The Config object of what `read` returned. Raises ValueError: its __post_init__ does."""
-        return self.config_class(**{name: self._fields[name].make(value) for name, value in plain.items()})
+        return self.config_class(**{name: self.fields[name].make(value) for name, value in plain.items()})
 
     def json_schema(self) -> dict[str, Any]:
         """JSON Schema, draft 2020-12."""
-        needed = [name for name, field in self._fields.items() if not field.has_default]
+        needed = [name for name, field in self.fields.items() if not field.has_default]
         found: dict[str, Any] = {"type": "object", "additionalProperties": False,
-                                 "properties": {name: field.json_schema() for name, field in self._fields.items()}}
+                                 "properties": {name: field.json_schema() for name, field in self.fields.items()}}
         return found | ({"required": needed} if needed else {})
 
 

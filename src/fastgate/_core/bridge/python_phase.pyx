@@ -120,12 +120,16 @@ cdef class PythonQueue:
         return found
 
 
-cdef str _text(span_t span, const char *encoding):
+cdef str _latin1(const char *at, size_t len):
+    return at[:len].decode("latin-1")
+
+
+cdef str _text(span_t span):
     cdef bytes data
     if span.at == NULL:
         return None
     data = span.at[:span.len]
-    return data.decode("latin-1") if encoding[0] == c'l' else data.decode("utf-8", "surrogateescape")
+    return data.decode("utf-8", "surrogateescape")
 
 
 cdef int _put(python_change_t *change, char **at, action, bytes name, bytes value) except -1:
@@ -163,15 +167,21 @@ cdef class PythonCall:
         """One of METHOD … CREDENTIAL, as text; None: there is none."""
         if which >= FACT_COUNT:
             raise ValueError(f"no fact {which}")
-        return _text(self.call().facts[which], b"utf-8")
+        return _text(self.call().facts[which])
 
     def fields(self) -> list:
         """The request's fields as (name, value), in order, as they would go to the upstream now."""
         cdef python_call_t *call = self.call()
+        cdef uint32_t i, n = call.n_fields
+        cdef const char *was_at = <const char *>call.fields
+        # In one piece first: making lists may let another thread run, which gives the verdict, and the block is gone.
+        cdef bytes copy = was_at[:call.fields_bytes]
+        cdef const char *base = PyBytes_AsString(copy)
+        cdef const span_t *spans = <const span_t *>base
         cdef list found = []
-        cdef uint32_t i
-        for i in range(call.n_fields):
-            found.append((_text(call.fields[2 * i], b"latin-1"), _text(call.fields[2 * i + 1], b"latin-1")))
+        for i in range(0, 2 * n, 2):
+            found.append((_latin1(base + (spans[i].at - was_at), spans[i].len),
+                          _latin1(base + (spans[i + 1].at - was_at), spans[i + 1].len)))
         return found
 
     def outcome(self) -> tuple:

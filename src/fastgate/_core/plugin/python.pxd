@@ -85,6 +85,7 @@ cdef struct python_call_t:
     span_t facts[FACT_COUNT]        # .at NULL: none
     span_t *fields                  # names and values by turns
     uint32_t n_fields               # pairs
+    uint32_t fields_bytes           # from `fields` on: the array and what it points at
     uint8_t phase                   # python_phase_t
     # log
     uint16_t status

@@ -108,8 +108,6 @@ cdef python_call_t *_new_call(exchange_t *exchange, const python_config_t *confi
     call.fields = field = <span_t *>(call + 1)
     call.n_fields = n
     at = <char *>(field + 2 * n)
-    for i in range(FACT_COUNT):
-        call.facts[i] = _copy(&at, facts[i])
     for i in range(exchange.request.n_headers):
         header = &exchange.request.headers[i]
         if header.id != HEADER_DROPPED:
@@ -121,6 +119,9 @@ cdef python_call_t *_new_call(exchange_t *exchange, const python_config_t *confi
         field[1] = _copy(&at, added.value)
         field += 2
         added = added.next
+    call.fields_bytes = <uint32_t>(at - <char *>call.fields)
+    for i in range(FACT_COUNT):
+        call.facts[i] = _copy(&at, facts[i])
     call.lot = config.lot
     call.handle = config.handle
     call.reactor = &exchange.lane.reactor
