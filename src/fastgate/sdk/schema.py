@@ -49,7 +49,7 @@ class Schema:
         for name in raw:
             if name not in self.fields:
                 near = get_close_matches(str(name), self.fields, 1)
-                problems.append(((name,), f"unknown key {name!r} for {self.label}"
+                problems.append(((name,), f'unknown key "{name}" for {self.label}'
                                           + (f'; did you mean "{near[0]}"?' if near else "")))
         for name, field in self.fields.items():
             if name in raw and not (raw[name] is None and field.has_default):
@@ -202,7 +202,7 @@ class _Kind:
 def _broken(limit: Between | Matches, value: Any) -> str | None:
     if isinstance(limit, Between):
         return None if limit.low <= value <= limit.high else f"expected {limit.low} to {limit.high}, not {value}"
-    return None if re.fullmatch(limit.pattern, value) else f"{_shown(value)} does not match {limit.pattern}"
+    return None if re.fullmatch(limit.pattern, value) else f"expected text that matches {limit.pattern}, not {_shown(value)}"
 
 
 def _shown(value: Any) -> str:
@@ -212,8 +212,9 @@ def _shown(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, dict)):
         return "a list" if isinstance(value, list) else "a mapping"
-    text = repr(str(value)) if isinstance(value, str) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    text = str(value)
+    text = text if len(text) <= 60 else f"{text[:57]}…"
+    return f'the text "{text}"' if isinstance(value, str) else text
 
 
 def schema_of(config_class: type, label: str) -> Schema:

@@ -75,6 +75,17 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_snapshot_size_bytes", "gauge", "Memory it takes."),
     Metric("fastgate_snapshots_retired", "gauge", "Older snapshots that requests still use."),
 
+    Metric("fastgate_plugin_calls_active", "gauge", "Calls of plugins in Python, queued or being worked on.", ("plugin",)),
+    Metric("fastgate_plugin_calls_total", "counter", "Calls of plugins in Python that ended well.", ("plugin",)),
+    Metric("fastgate_plugin_failures_total", "counter",
+           "Calls of plugins in Python that raised, timed out or returned what can't be used.", ("plugin",)),
+    Metric("fastgate_plugin_timeouts_total", "counter", "Of the failures, those that took too long.", ("plugin",)),
+    Metric("fastgate_plugin_trips_total", "counter", "Times a plugin was off after failures in a row.", ("plugin",)),
+    Metric("fastgate_plugin_skipped_total", "counter", "Calls not made because the plugin was off.", ("plugin",)),
+    Metric("fastgate_plugin_refused_total", "counter",
+           "Requests answered 503 because the plugin had too many calls under way.", ("plugin",)),
+    Metric("fastgate_plugin_logs_dropped_total", "counter", "Log calls dropped for the same reason.", ("plugin",)),
+
     Metric("fastgate_resolver_names", "gauge", "Host names of upstreams and targets being resolved."),
     Metric("fastgate_resolver_names_stale", "gauge", "Names in use with their last good addresses after a failure."),
     Metric("fastgate_resolver_queries_total", "counter", "Questions sent to name servers."),
