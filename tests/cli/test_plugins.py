@@ -11,14 +11,14 @@ def test_new_then_check_then_list(tmp_path, capsys):
     file = tmp_path / "my_first.py"
     assert main(["plugins", "new", str(file)]) == 0
     assert main(["plugins", "check", str(file)]) == 0
-    assert "OK: my-first 0.1.0, priority 700: async access\n" in capsys.readouterr().out
+    assert "OK: my-first 0.0.1, priority 700: async access\n" in capsys.readouterr().out
     config = tmp_path / "a.json"
     config.write_text(json.dumps({"_format_version": "3.0", "gateway": {"plugin_path": str(tmp_path)}}))
     assert main(["plugins", "list", "-c", str(config)]) == 0
     lines = capsys.readouterr().out.splitlines()
     places = {line.split()[1]: at for at, line in enumerate(lines)}
     assert places["cors"] < places["jwt"] < places["my-first"] < places["request-termination"]
-    assert "0.1.0" in lines[places["my-first"]] and str(file) in lines[places["my-first"]]
+    assert "0.0.1" in lines[places["my-first"]] and str(file) in lines[places["my-first"]]
 
 
 def test_schema(tmp_path, capsys):
