@@ -133,6 +133,8 @@ class PythonPlugins:
         deadline = loop.time() + FLUSH_S
         while any(one.runs for one in self._handles.values()) and loop.time() < deadline:
             await asyncio.sleep(0.01)
+        for run in [run for one in self._handles.values() for run in one.runs if run.task is not None]:
+            run.task.cancel()
         for runner in self._runners.values():
             await runner.close()
         self._runners.clear()

@@ -71,6 +71,7 @@ class Run:
         self.fail(f"{self.context.phase} took longer than {self.configured.timeout_s:g} s")
         if self.task is not None:
             self.task.cancel()
+            runner.keep(self.task)
 
     def fail(self, what: str, error: BaseException | None = None) -> None:
         if self.call.is_open():
@@ -151,12 +152,8 @@ class Runner:
             return
         if _STARTS_EAGERLY:
             run.task = asyncio.Task(self._run(run), loop=self.loop, eager_start=True)
-            if run.task.done():
-                return
         else:
             run.task = self.loop.create_task(self._run(run))
-        self._tasks.add(run.task)           # else it may be collected half-way
-        run.task.add_done_callback(self._tasks.discard)
 
     async def _run(self, run: Run) -> None:
         try:
@@ -188,6 +185,11 @@ class Runner:
             run.fail(f"{run.context.phase} raised {type(error).__name__}: {error}", error)
         else:
             run.finish(answer)
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """One that goes on after its run was given up: else it may be collected half-way."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # Failures.
 

@@ -84,6 +84,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_plugin_skipped_total", "counter", "Calls not made because the plugin was off.", ("plugin",)),
     Metric("fastgate_plugin_refused_total", "counter",
            "Requests answered 503 because the plugin had too many calls under way.", ("plugin",)),
+    Metric("fastgate_plugin_stalled_total", "counter",
+           "Requests that went on without the plugin, because the control loop was stuck.", ("plugin",)),
     Metric("fastgate_plugin_logs_dropped_total", "counter", "Log calls dropped for the same reason.", ("plugin",)),
 
     Metric("fastgate_resolver_names", "gauge", "Host names of upstreams and targets being resolved."),

@@ -64,6 +64,7 @@ FROM_PLUGINS = {
     "fastgate_plugin_trips_total": "trips",
     "fastgate_plugin_skipped_total": "skipped",
     "fastgate_plugin_refused_total": "refused",
+    "fastgate_plugin_stalled_total": "stalled",
     "fastgate_plugin_logs_dropped_total": "logs_dropped",
 }
 HISTOGRAMS = {

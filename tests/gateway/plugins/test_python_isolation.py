@@ -189,3 +189,36 @@ def test_life_of_a_plugin(open_site, origin, tmp_path):
         assert time.monotonic() < end, events()
     assert site.process.reload(config)["ok"]
     assert events()[5] == "init"
+
+
+@pytest.mark.parametrize("on_error, status", [("fail", 500), ("continue", 200)])
+def test_a_plugin_that_blocks_the_control_loop_holds_nobody_for_long(open_site, origin, tmp_path, on_error, status):
+    gate = tmp_path / "gate"
+    write_plugin(tmp_path, "blocks", f"""
+        async def access(self, context, config):
+            import os
+            while not os.path.exists({str(gate)!r}):
+                time.sleep(0.01)
+        """)
+    site = open_site(config_with(origin, tmp_path, plugin("blocks", phase_timeout=50, on_error=on_error)), origin)
+    waiting = site.connect()
+    waiting.send(get("/"))
+    assert site.ask(get("/plain")).status == 200
+    assert waiting.response().status == status      # though the loop is still blocked
+    gate.touch()
+    assert waiting.ask(get("/")).status == 200
+    assert site.metrics()['fastgate_plugin_stalled_total{plugin="blocks"}'] == 1
+
+
+def test_a_flood_passes_by_a_plugin_that_may_be_skipped(open_site, origin, tmp_path):
+    gate = tmp_path / "gate"
+    write_plugin(tmp_path, "held", HELD, config="gate: str")
+    site = open_site(config_with(origin, tmp_path, plugin("held", gate=str(gate), on_error="continue"),
+                                 python={"calls": 1, "timeout": 60_000}), origin)
+    held = site.connect()
+    held.send(get("/held"))
+    wait_calls(site, "held", 1)
+    assert site.ask(get("/passes")).status == 200
+    gate.touch()
+    assert held.response().status == 200
+    assert [(one.target, one.get("X-Held")) for one in origin.requests] == [("/passes", None), ("/held", "yes")]

@@ -163,6 +163,7 @@ cdef class Gateway:
         if self.python_queue is not None:
             self.python_queue.configured = configured or {}
             self.python_queue.most = model.gateway["python"]["calls"]
+            self.python_queue.timeout_ms = model.gateway["python"]["timeout"]
         return self.python_queue
 
     def take_python_calls(self) -> list:

@@ -13,6 +13,7 @@ cdef class PythonQueue:
     cdef dict lots              # plugin name -> address of its python_lot_t
     cdef dict configured        # plugin id -> (handle, has_access, has_log), of the snapshot being made
     cdef uint32_t most          # calls a plugin may have under way
+    cdef uint64_t timeout_ms    # of a phase, unless a configuration says otherwise
 
     cdef int build(self, plugin_t *plugin, snapshot_t *snapshot, dict entity) except -1
     cdef list take(self, object gateway)

@@ -87,7 +87,8 @@ cdef class PythonQueue:
         atomic_store_u32(&lot.most, self.most)
         # Without an entry it is only checked: nothing will run.
         handle, has_access, has_log = self.configured.get(entity["id"], (0, True, True))
-        return python_build(plugin, snapshot, &self.c_queue, lot, handle, has_access, has_log)
+        return python_build(plugin, snapshot, &self.c_queue, lot, handle, has_access, has_log, entity["config"],
+                            self.timeout_ms)
 
     cdef list take(self, object gateway):
         cdef python_call_t *c_call = python_queue_take(&self.c_queue)
@@ -109,14 +110,14 @@ cdef class PythonQueue:
         return self.c_queue.wake_fd
 
     def figures(self) -> dict:
-        """By plugin: "active" calls; "refused" requests and "logs_dropped", because it had too many."""
+        """By plugin: "active" calls; "refused" requests and "logs_dropped", because it had too many; "stalled" requests."""
         cdef python_lot_t *lot
         cdef uintptr_t address
         cdef dict found = {}
         for name, address in self.lots.items():
             lot = <python_lot_t *>address
             found[name] = {"active": atomic_load_u32(&lot.n_calls), "refused": atomic_load_u64(&lot.refused),
-                           "logs_dropped": atomic_load_u64(&lot.logs_dropped)}
+                           "logs_dropped": atomic_load_u64(&lot.logs_dropped), "stalled": atomic_load_u64(&lot.stalled)}
         return found
 
 

@@ -55,6 +55,7 @@ cdef struct python_lot_t:
     uint32_t most
     uint64_t refused                # requests answered with 503, because there were too many
     uint64_t logs_dropped           # likewise, log calls
+    uint64_t stalled                # requests that went on without a verdict: the control thread gave none in time
 
 
 cdef struct python_queue_t:
@@ -87,6 +88,7 @@ cdef struct python_call_t:
     uint32_t n_fields               # pairs
     uint32_t fields_bytes           # from `fields` on: the array and what it points at
     uint8_t phase                   # python_phase_t
+    uint8_t goes_on                 # without a verdict; else 500
     # log
     uint16_t status
     uint16_t upstream_status
@@ -107,11 +109,13 @@ cdef struct python_config_t:
     python_queue_t *queue
     python_lot_t *lot
     uint64_t handle                 # what the control thread knows this configuration by
+    uint64_t patience_ns            # for a verdict: the control thread's own deadline is well before
+    uint8_t goes_on                 # on_error: continue
 
 
-# Builder. `has_access`, `has_log`: which hooks the plugin's class defines.
+# Builder. `has_access`, `has_log`: which hooks the plugin's class defines. `config`: on_error and phase_timeout of it.
 cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *queue, python_lot_t *lot,
-                      uint64_t handle, bint has_access, bint has_log) except -1
+                      uint64_t handle, bint has_access, bint has_log, dict config, uint64_t timeout_ms) except -1
 
 # From the control thread.
 cdef bint python_queue_open(python_queue_t *queue) noexcept nogil       # False: no descriptors left

@@ -35,9 +35,15 @@ from fastgate._core.proxy.policy cimport (
     policy_request_add,
     policy_request_drop,
 )
-from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
+from fastgate._core.proxy.reply cimport TEXT_OVERLOADED, TEXT_UNEXPECTED
 from fastgate._core.reactor.reactor cimport reactor_post
+from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.snapshot.keep cimport keep_room
+
+
+
+cdef enum:
+    GRACE_NS = 1000000000           # beyond twice what the plugin may take
 
 
 # --- a call and its bytes
@@ -159,18 +165,19 @@ cdef void _push(python_queue_t *queue, python_call_t *call) noexcept nogil:
 cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const python_config_t *config = <const python_config_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
-    cdef python_call_t *call
+    cdef python_call_t *call = NULL
     cdef status_t status
-    if not _may_call(config.lot):
-        atomic_add_u64(&config.lot.refused, 1)
-        return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
-    call = _new_call(exchange, config)
+    if _may_call(config.lot):
+        call = _new_call(exchange, config)
+        if call == NULL:
+            atomic_add_u32(&config.lot.n_calls, <uint32_t>-1)
     if call == NULL:
-        atomic_add_u32(&config.lot.n_calls, <uint32_t>-1)
-        return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+        atomic_add_u64(&config.lot.refused, 1)
+        return OK if config.goes_on else policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
     call.phase = PYTHON_ACCESS
+    call.goes_on = config.goes_on
     call.parking.mail.on_mail = _on_verdict
-    status = park(exchange, &call.parking)
+    status = park(exchange, &call.parking, exchange.lane.reactor.now_ns + config.patience_ns, _on_late)
     _push(config.queue, call)
     return status
 
@@ -260,6 +267,17 @@ cdef void _on_verdict(reactor_t *reactor, mail_t *mail) noexcept nogil:
         exchange.lane.on_resumed(exchange)
 
 
+cdef void _on_late(timer_t *timer) noexcept nogil:
+    """The control thread is stuck, in a plugin that blocks it perhaps."""
+    cdef exchange_t *exchange = <exchange_t *>(<char *>timer - <size_t>&(<exchange_t *>NULL).wait)
+    cdef python_call_t *call = <python_call_t *>exchange.parking
+    atomic_add_u64(&call.lot.stalled, 1)
+    unpark(&call.parking)
+    if not call.goes_on:
+        policy_refuse(exchange, 500, span_text(TEXT_UNEXPECTED))
+    exchange.lane.on_resumed(exchange)
+
+
 cdef void python_call_post(python_call_t *call) noexcept nogil:
     reactor_post(call.reactor, &call.parking.mail)
 
@@ -313,11 +331,15 @@ cdef void python_queue_close(python_queue_t *queue) noexcept nogil:
 # --- the builder
 
 cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *queue, python_lot_t *lot,
-                      uint64_t handle, bint has_access, bint has_log) except -1:
+                      uint64_t handle, bint has_access, bint has_log, dict config, uint64_t timeout_ms) except -1:
     cdef python_config_t *kept = <python_config_t *>keep_room(&snapshot.arena, sizeof(python_config_t))
     kept.queue = queue
     kept.lot = lot
     kept.handle = handle
+    kept.goes_on = config["on_error"] == "continue"
+    if config["phase_timeout"] is not None:
+        timeout_ms = config["phase_timeout"]
+    kept.patience_ns = 2 * timeout_ms * NS_PER_MS + GRACE_NS
     plugin.config = kept
     if has_access:
         plugin.access = _access
