@@ -29,10 +29,11 @@ ROOMS = {
 # Packages of the Python layer: who may import whom. Only the core's `bridge` is open to any.
 PACKAGES = {
     "config": "",
-    "plugins": "config",
+    "sdk": "_core.bridge",
+    "plugins": "config sdk",
     "telemetry": "_core.bridge",
-    "control": "config plugins telemetry _core.bridge",
-    "cli": "control config plugins telemetry",
+    "control": "config plugins sdk telemetry _core.bridge",
+    "cli": "control config plugins sdk telemetry",
     "_core": "",
 }
 

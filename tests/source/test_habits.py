@@ -48,6 +48,7 @@ ALLOCATES = {
     "auth/verify_key.pyx": "a key, at configuration time; a reactor's scratch space for libcrypto, once",
     "bridge/*": "builders, with the GIL",
     "route/pattern.pyx": "a reactor's scratch space for PCRE2, once",
+    "plugin/python.pyx": "a call to the control thread: one block, bounded in number; and a counter for each plugin",
     "proxy/downstream.pyx": "a client connection: one block, from accept to close",
     "proxy/exchange.pyx": "a request: blocks kept on the lane's free list, and heads larger than usual",
     "proxy/lane.pyx": "a reactor's buffers, once; and mail to it",

@@ -31,6 +31,8 @@ def source(**changes) -> StatusSource:
         "reloads": lambda: {"succeeded": 2, "failed": 1, "last_success_s": 1_700_000_000.25},
         "access_log": lambda: {"written": 90, "dropped": 1, "errors": 1, "bytes": 45_000},
         "resolver": lambda: {"names": 3, "stale": 1, "queries": 10, "failures": 2},
+        "python": lambda: {"greeting": {"active": 1, "done": 70, "failures": 6, "timeouts": 2, "trips": 1, "skipped": 9,
+                                        "refused": 4, "stalled": 8, "logs_dropped": 3}},
         **changes,
     })
 

@@ -153,6 +153,14 @@ GATEWAY = Record("gateway", {
     "watch": field(boolean, False),
     "allowed_upgrades": field(_upgrades, []),
     "control_socket": field(_control_socket, ""),
+    "plugin_path": field(text()),
+    "python": _part("python", {
+        "timeout": fields.timeout(1000),
+        "threads": field(integer(1, 64), 4),
+        "calls": field(integer(1, 65536), 1024),
+        "failures": field(integer(1, 1_000_000), 20),
+        "pause": fields.timeout(10000),
+    }),
     "resolver": _part("resolver", {
         "nameservers": field(array(text(_nameserver_problem), is_set=True, keeps_empty=True), []),
         "timeout": fields.timeout(2000),

@@ -26,27 +26,29 @@ _VERSIONS = ("1.1", "2.1", "3.0")
 def load(path: str | os.PathLike[str], *, allow_unknown_plugins: bool = False,
          environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
          check_pattern: Callable[[str], str | None] | None = None,
-         plugins: plugin_rows.Plugins | None = None) -> Model:
+         plugins: plugin_rows.Plugins | None = None, find_plugins: plugin_rows.FindPlugins | None = None) -> Model:
     """The Model of the file at `path` (JSON when it ends in .json, else YAML).
 
     `environ` (default: the process's): for substitutions and FASTGATE_*
     overrides. `flags`: the command line's, over both: keys of overrides.KEYS,
     values as typed, None where not given. `check_pattern`: the core's regular
     expression compiler, giving what is wrong with a pattern or None. `plugins`:
-    the plugins there are (fastgate.plugins.registry's PLUGINS); without, none.
+    the native plugins (fastgate.plugins.registry's PLUGINS); without, none.
+    `find_plugins`: the others, asked for when the file names one (its find_python).
 
     Raises ConfigErrors with everything that is wrong.
     """
     text = reader.read_text(path)
     name = os.fspath(path)
     return load_text(text, name, reader.form_of(name), allow_unknown_plugins=allow_unknown_plugins, environ=environ,
-                     flags=flags, check_pattern=check_pattern, plugins=plugins)
+                     flags=flags, check_pattern=check_pattern, plugins=plugins, find_plugins=find_plugins)
 
 
 def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugins: bool = False,
               environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
               check_pattern: Callable[[str], str | None] | None = None,
-              plugins: plugin_rows.Plugins | None = None, now: int | None = None) -> Model:
+              plugins: plugin_rows.Plugins | None = None, find_plugins: plugin_rows.FindPlugins | None = None,
+              now: int | None = None) -> Model:
     """As `load`, of text in `format` ("yaml" or "json") that messages call `name`.
     `now`: what entities without created_at get, in seconds."""
     if format not in ("yaml", "json"):
@@ -58,7 +60,7 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
     gc.disable()
     try:
         return _load(text, name, format, environ, flags or {}, allow_unknown_plugins, check_pattern,
-                     plugins or {}, int(time.time()) if now is None else now)
+                     plugins or {}, find_plugins, int(time.time()) if now is None else now)
     finally:
         if is_collecting:
             gc.enable()
@@ -66,7 +68,7 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
 
 def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: Mapping[str, object],
           allow_unknown_plugins: bool, check_pattern: Callable[[str], str | None] | None,
-          plugins: plugin_rows.Plugins, now: int) -> Model:
+          plugins: plugin_rows.Plugins, find_plugins: plugin_rows.FindPlugins | None, now: int) -> Model:
     tree, findings = reader.parse(text, name, format)
     problems: Problems = []
     if type(tree) is not dict:
@@ -84,6 +86,7 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
     if check_pattern is not None:
         patterns.check_patterns(rows["routes"], check_pattern, problems)
     references.check_unique(rows, problems)
+    plugins, warnings = plugin_rows.all_known(rows, plugins, find_plugins, gateway["plugin_path"], problems)
     left_out = plugin_rows.check(rows, plugins, allow_unknown_plugins, check_pattern, problems)
     if not problems and not findings:
         references.give_ids(rows, now, problems)
@@ -91,7 +94,7 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
         if unresolved:
             problems = _without_echoes(problems, unresolved)
         raise ConfigErrors(_errors(text, name, format, findings, problems, origins))
-    return _model(rows, gateway, left_out, text, name)
+    return _model(rows, gateway, left_out, text, name, warnings)
 
 
 def _check_version(tree: dict[str, Any], problems: Problems) -> None:
@@ -154,7 +157,8 @@ def _errors(text: str, name: str, form: str, findings: reader.Findings, problems
     return sorted(errors, key=lambda error: error.line)
 
 
-def _model(rows: references.Rows, gateway: dict[str, Any], left_out: list[str], text: str, name: str) -> Model:
+def _model(rows: references.Rows, gateway: dict[str, Any], left_out: list[str], text: str, name: str,
+           warnings: list[str]) -> Model:
     from hashlib import md5
 
     disabled = {service["id"] for service, _ in rows["services"] if not service["enabled"]}
@@ -165,7 +169,7 @@ def _model(rows: references.Rows, gateway: dict[str, Any], left_out: list[str], 
         upstreams[target["upstream"]]["targets"].append(target)
     services = [service for service, _ in rows["services"] if service["id"] not in disabled]
     routes = [route for route, _ in rows["routes"] if not disabled or route["service"] not in disabled]
-    warnings = _warnings(rows, gateway)
+    warnings = warnings + _warnings(rows, gateway)
     return Model(
         gateway=gateway,
         services=services,

@@ -15,6 +15,8 @@ from .patterns import check_pattern_at
 from .schema import Problems, Record, any_mapping, array, boolean, field, one_of, prefix, text
 
 Plugins = Mapping[str, Any]
+# gateway.plugin_path → the plugins that are not native, and what is wrong with those that can't be used
+FindPlugins = Callable[["str | None"], "tuple[Plugins, list[str]]"]
 
 PLUGIN = Record("a plugin", {
     **fields.common(),
@@ -28,9 +30,24 @@ PLUGIN = Record("a plugin", {
                                     "wss"), is_set=True), ["grpc", "grpcs", "http", "https"]),
     "enabled": field(boolean, True),
     "ordering": field(any_mapping),
-}, computed={"priority": None}, hints={"consumer_group": "consumer_groups are not in this version; remove the key"})
+}, computed={"priority": None, "is_native": True}, hints={"consumer_group": "consumer_groups are not in this version; remove the key"})
 
 _AUTHENTICATION = 1450     # the first plugin that may know the consumer has this priority
+
+
+def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, folder: str | None,
+              problems: Problems) -> tuple[Plugins, list[str]]:
+    """The plugins there are, those that are not native looked for only if the file names one; and warnings."""
+    named = {plugin["name"] for plugin, _ in rows["plugins"]}
+    if find is None or all(name in native for name in named):
+        return native, []
+    from collections import ChainMap
+
+    found, wrong = find(folder)
+    if all(name in native or name in found for name in named):
+        return ChainMap(dict(found), native), [f"a plugin can't be used: {one}" for one in wrong]
+    problems += [(("gateway", "plugin_path"), message) for message in wrong]
+    return ChainMap(dict(found), native), []
 
 
 def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
@@ -45,12 +62,13 @@ def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
         if name in known:
             module = known[name]
             plugin["priority"] = module.PRIORITY
+            plugin["is_native"] = module.is_native
             _check_scope(plugin, path, module, problems)
             start = len(problems)
             if (*path, "config") in failed:
                 continue
             _read_config(plugin, module, check_pattern, problems)
-            if plugin["config"].get("anonymous") is not None:
+            if module.is_native and plugin["config"].get("anonymous") is not None:
                 consumers = consumers or _by_id_and_name(rows["consumers"])
                 _find_anonymous(plugin["config"], consumers, problems)
             for at in range(start, len(problems)):
@@ -107,7 +125,7 @@ def finished(rows: dict[str, list], routes: list[dict[str, Any]], services: list
     kept = []
     for plugin, path in rows["plugins"]:
         anonymous = plugin["config"].get("anonymous")
-        if anonymous is not None:
+        if plugin["is_native"] and anonymous is not None:
             plugin["config"]["anonymous"] = anonymous["id"]
         if not plugin["enabled"]:
             continue

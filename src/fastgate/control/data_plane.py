@@ -70,9 +70,9 @@ class DataPlane:
         for listener in self.listeners:
             self.gateway.listen(listener.filenos(), listener.is_shared, listener.port, listener.is_unix)
 
-    def start(self, model: "Model") -> None:
+    def start(self, model: "Model", python: dict | None = None) -> None:
         """Publishes the first snapshot and serves. Raises SnapshotError."""
-        self.published = publish(self.gateway, model)
+        self.published = publish(self.gateway, model, python)
         if self.gateway.access_log is not None:
             self._thread("fastgate-access-log", self.gateway.access_log.run)
         for index in range(self.workers):

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from fastgate._version import __version__
 from fastgate.control import crash, drain, signals
 from fastgate.control.control_socket import ControlSocket
-from fastgate.control.data_plane import JOIN_S, DataPlane, wall_clock_offset_ns
+from fastgate.control.data_plane import JOIN_S, DataPlane, StartError, wall_clock_offset_ns
 from fastgate.control.instance_lock import InstanceLock
 from fastgate.control.names import Names
 from fastgate.control.published import Published
+from fastgate.control.python_plugins import PluginFailed, PythonPlugins
 from fastgate.control.reload import Reloader
 from fastgate.control.resources import forget_garbage, give_memory_back
 from fastgate.control.source import Source
@@ -77,13 +78,20 @@ class Lifecycle:
 
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         signals.install(loop, self.stop, self._reload_soon, self._reopen_logs)
+        self.python = PythonPlugins(self.gateway)
         self.names = Names(self.gateway, self.plane.settings["resolver"])
         if self._unpublished:
             await self.names.prepare(self._unpublished[0])
-            self.plane.start(self._unpublished.pop())
+            try:
+                configured = await self.python.prepare(self._unpublished[0])
+            except PluginFailed as error:
+                raise StartError(str(error)) from None
+            self.plane.start(self._unpublished.pop(), configured)
             self.names.settle()
+            self.python.settle()
         published = self.plane.published
-        self.reloader = Reloader(self.gateway, self.names, self._source.load, published, self._on_published)
+        self.reloader = Reloader(self.gateway, self.names, self._source.load, published, self._on_published,
+                                 self.python)
         await self._open_status()
         await self._control.open()
         self._supervise("tick", self._tick())
@@ -108,7 +116,7 @@ class Lifecycle:
             counters=self.gateway.counters, series=self.gateway.series, snapshot=self.gateway.snapshot_info,
             limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
-            access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures))
+            access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures))
         await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
@@ -147,6 +155,7 @@ class Lifecycle:
         self.plane.stop()
         if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
             log.warning("the access log could not be written to its end within %g s", FLUSH_S)
+        await self.python.close()
         self.state = "ended"
         await self.names.close()
         if self._status is not None:
@@ -182,6 +191,7 @@ class Lifecycle:
         while self.gateway.collect():
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, COLLECT_LAST_S)
+        await self.python.forget()
 
     async def _reload(self) -> dict:
         self._notifier.reloading()

@@ -18,6 +18,11 @@ class Published(NamedTuple):
     routes: int
 
 
-def publish(gateway: "Gateway", model: "Model") -> Published:
-    """Raises SnapshotError; what runs goes on then."""
-    return Published(gateway.publish(model), model.gateway, model.hash, len(model.services), len(model.routes))
+def has_python(model: "Model") -> bool:
+    """Whether some plugin of it is written in Python."""
+    return not all(plugin["is_native"] for plugin in model.plugins)
+
+
+def publish(gateway: "Gateway", model: "Model", python: dict | None = None) -> Published:
+    """python: what PythonPlugins.prepare gave. Raises SnapshotError; what runs goes on then."""
+    return Published(gateway.publish(model, python), model.gateway, model.hash, len(model.services), len(model.routes))

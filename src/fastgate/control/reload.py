@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from fastgate.control.names import Names
+from fastgate.control.python_plugins import PluginFailed, PythonPlugins
 from fastgate.control.published import Published, publish
 from fastgate.control.source import model_warnings
 from fastgate.telemetry.wording import counted
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # Settings the running reactors, sockets and writers were built with; all others are the snapshot's.
 RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "limits.connections",
-                "limits.token_cache", "limits.rate_limit_keys", "resolver", "watch")
+                "limits.token_cache", "limits.rate_limit_keys", "resolver", "watch", "python.threads")
 
 log = logging.getLogger("fastgate.control")
 
@@ -45,7 +46,7 @@ class Reloader:
     """Owner: the lifecycle. Reloads one after the other, however they are asked for."""
 
     def __init__(self, gateway: "Gateway", names: Names, load: "Callable[[], Model]", published: Published,
-                 on_published: Callable[[Published], None]) -> None:
+                 on_published: Callable[[Published], None], python: PythonPlugins) -> None:
         self.published = published
         self.succeeded = 0
         self.failed = 0
@@ -54,6 +55,7 @@ class Reloader:
         self._started_with = published.gateway
         self._gateway = gateway
         self._names = names
+        self._python = python
         self._load = load
         self._on_published = on_published
         self._turn = asyncio.Lock()
@@ -79,13 +81,16 @@ class Reloader:
             # In a thread of its own: the control plane answers while a large file is parsed.
             model = await loop.run_in_executor(None, self._load)
             await self._names.prepare(model)
-            published = publish(self._gateway, model)
+            published = publish(self._gateway, model, await self._python.prepare(model))
+            self._python.settle()
         except ConfigErrors as errors:
             return self._refused(str(errors).splitlines())
-        except SnapshotError as error:
+        except (SnapshotError, PluginFailed) as error:
+            await self._python.abandon()
             return self._refused([str(error)])
         except Exception as error:      # a defect of ours, or no memory: the old one goes on all the same
             log.exception("reload failed")
+            await self._python.abandon()
             return self._refused([f"internal error: {error!r}"])
         finally:
             self._names.settle()

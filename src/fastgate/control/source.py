@@ -27,10 +27,10 @@ def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> 
     def load() -> "Model":
         from fastgate import config
         from fastgate._core.bridge.pattern_check import check_pattern
-        from fastgate.plugins.registry import PLUGINS
+        from fastgate.plugins.registry import PLUGINS, find_python
 
         return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags, check_pattern=check_pattern,
-                           plugins=PLUGINS)
+                           plugins=PLUGINS, find_plugins=find_python)
 
     return Source(path, load)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 _MODULES = {
     "acl": "acl",
@@ -42,3 +43,10 @@ class Registry(Mapping[str, ModuleType]):
 
 
 PLUGINS = Registry()
+
+
+def find_python(folder: str | None) -> tuple[Mapping[str, Any], list[str]]:
+    """The plugins written in Python, and what is wrong with those that can't be used. See `discovery`."""
+    from .discovery import find
+
+    return find(folder)

@@ -65,6 +65,17 @@ FROM_RESOLVER = {
     "fastgate_resolver_queries_total": "queries",
     "fastgate_resolver_failures_total": "failures",
 }
+FROM_PLUGINS = {
+    "fastgate_plugin_calls_active": "active",
+    "fastgate_plugin_calls_total": "done",
+    "fastgate_plugin_failures_total": "failures",
+    "fastgate_plugin_timeouts_total": "timeouts",
+    "fastgate_plugin_trips_total": "trips",
+    "fastgate_plugin_skipped_total": "skipped",
+    "fastgate_plugin_refused_total": "refused",
+    "fastgate_plugin_stalled_total": "stalled",
+    "fastgate_plugin_logs_dropped_total": "logs_dropped",
+}
 HISTOGRAMS = {
     "fastgate_request_latency_seconds": "total",
     "fastgate_upstream_latency_seconds": "upstream",
@@ -163,7 +174,7 @@ def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, It
     for names, values in (
             (FROM_COUNTERS, counters), (FROM_SNAPSHOT, snapshot), (FROM_LIMITS, limits), (FROM_PROCESS, figures)):
         samples |= {name: [((), values[key])] for name, key in names.items() if key in values}
-    return samples | _log_samples(source, counters) | _resolver_samples(source)
+    return samples | _log_samples(source, counters) | _resolver_samples(source) | _plugin_samples(source)
 
 
 def _log_samples(source: StatusSource, counters: dict[str, int]) -> dict[str, Iterable[Sample]]:
@@ -177,6 +188,14 @@ def _log_samples(source: StatusSource, counters: dict[str, int]) -> dict[str, It
             (("full",), counters["log_dropped"]), (("failed",), stats["dropped"])],
         "fastgate_access_log_errors_total": [((), stats["errors"])],
     }
+
+
+def _plugin_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:
+    plugins = source.python()
+    if not plugins:
+        return {}
+    return {name: [((plugin,), figures[key]) for plugin, figures in plugins.items()]
+            for name, key in FROM_PLUGINS.items()}
 
 
 def _resolver_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:

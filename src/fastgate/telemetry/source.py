@@ -19,6 +19,8 @@ class StatusSource:
     configuration_hash: Callable[[], str]       # MD5 of the configuration now in use, in hex
     reloads: Callable[[], dict[str, float]]     # "succeeded", "failed"; "last_success_s": Unix time
     access_log: Callable[[], dict[str, int] | None] = lambda: None      # AccessLog.stats; None: off
+    # By plugin in Python: "active", "refused", "stalled", "logs_dropped", "done", "failures", "timeouts", "trips", "skipped"
+    python: Callable[[], dict[str, dict[str, int]]] = lambda: {}
     # "names" being resolved, "stale" of them in use with their last good addresses; "queries"
     # to name servers, "failures" of look-ups
     resolver: Callable[[], dict[str, int] | None] = lambda: None        # None: no names to resolve

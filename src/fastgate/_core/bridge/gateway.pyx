@@ -2,6 +2,7 @@
 
 import os
 
+cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 
@@ -23,6 +24,7 @@ from fastgate._core.base.atomics cimport (
 from fastgate._core.base.status cimport OK
 from fastgate._core.bridge.access_log cimport AccessLog
 from fastgate._core.bridge.compile cimport compile_snapshot
+from fastgate._core.bridge.python_phase cimport PythonQueue
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.bridge.upstreams cimport PeerPlan, Upstream
 from fastgate._core.limit.table cimport (
@@ -60,6 +62,7 @@ cdef class Snapshot:
             snapshot_free(self.c_snapshot)
 
 
+@cython.no_gc_clear     # the lanes are closed before what they queue in
 cdef class Gateway:
     """The data plane: `workers` reactors over one current snapshot.
 
@@ -86,6 +89,7 @@ cdef class Gateway:
     cdef SeriesRegistry registry
     cdef uint64_t number
     cdef readonly object access_log
+    cdef readonly PythonQueue python_queue      # None: no plugin in Python has been configured
 
     def __cinit__(self, uint32_t workers, dict settings):
         cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
@@ -143,8 +147,11 @@ cdef class Gateway:
 
     # --- configuration
 
-    def publish(self, object model) -> int:
+    def publish(self, object model, dict python=None) -> int:
         """Compile `model` and make it the current snapshot at once, for all new requests.
+
+        python: for each plugin in Python, id -> (handle, has_access, has_log): what its calls are
+        known by, and which hooks it has. Without: it is only checked, and never called.
 
         Returns its number. Raises SnapshotError (what cannot be compiled, and where) or
         MemoryError; the snapshot before stays current then.
@@ -154,7 +161,8 @@ cdef class Gateway:
         cdef dict wanted = self._wanted_upstreams(model, by_service)
         cdef PeerPlan plan
         cdef list plans = self._plans(model, wanted)
-        snapshot.c_snapshot = compile_snapshot(model, by_service, self.registry, self.n_lanes, self.number + 1)
+        snapshot.c_snapshot = compile_snapshot(model, by_service, self.registry, self.n_lanes, self.number + 1,
+                                               self._python(model, python))
         snapshot.upstreams = list(wanted.values())
         # Nothing below can fail.
         for plan in plans:
@@ -168,6 +176,20 @@ cdef class Gateway:
         atomic_store_ptr(&self.gate.snapshot, snapshot.c_snapshot)
         self._wake()
         return self.number
+
+    cdef PythonQueue _python(self, object model, dict configured):
+        """Ready to build the model's plugins in Python, if there are any."""
+        if self.python_queue is None and not all([entity["is_native"] for entity in model.plugins]):
+            self.python_queue = PythonQueue()
+        if self.python_queue is not None:
+            self.python_queue.configured = configured or {}
+            self.python_queue.most = model.gateway["python"]["calls"]
+            self.python_queue.timeout_ms = model.gateway["python"]["timeout"]
+        return self.python_queue
+
+    def take_python_calls(self) -> list:
+        """All calls that the reactors have queued, in order."""
+        return self.python_queue.take(self)
 
     def _wanted_upstreams(self, object model, dict by_service) -> dict:
         """Key -> Upstream for everything a service points at; those known are kept."""

@@ -1,5 +1,6 @@
 """Model.plugins, compiled: configurations, and for each route the chain of what may run."""
 
+from fastgate._core.bridge.python_phase cimport PythonQueue
 from fastgate._core.snapshot.plugin cimport chain_t, plugin_t
 from fastgate._core.snapshot.snapshot cimport snapshot_t
 
@@ -7,6 +8,8 @@ from fastgate._core.snapshot.snapshot cimport snapshot_t
 cdef class Chains:
     """Lives for one compile_snapshot."""
     cdef object model
+    cdef PythonQueue python     # None: no plugin is written in Python
+    cdef bint logs              # some plugin has a part in the log phase
     cdef dict kinds             # plugin name -> kind: its place in the order of priorities
     cdef list names             # by kind
     cdef dict consumers         # id -> place in snapshot.consumers

@@ -16,9 +16,10 @@ from fastgate._core.bridge.errors import SnapshotError
 
 
 cdef class Chains:
-    def __cinit__(self, object model):
+    def __cinit__(self, object model, PythonQueue python):
         cdef dict priorities = {plugin["name"]: plugin["priority"] for plugin in model.plugins}
         self.model = model
+        self.python = python
         self.names = sorted(priorities, key=lambda name: (-priorities[name], name))
         self.kinds = {name: kind for kind, name in enumerate(self.names)}
         self.consumers = {consumer["id"]: at for at, consumer in enumerate(model.consumers)}
@@ -49,9 +50,13 @@ cdef class Chains:
             snapshot.n_plugins += 1             # from here on snapshot_free closes it
             keep_text(arena, entity["name"], &plugin.name)
             keep_text(arena, entity["id"], &plugin.id)
-            plugin_build(plugin, snapshot, entity, self.model, self.consumers)
+            if entity["is_native"]:
+                plugin_build(plugin, snapshot, entity, self.model, self.consumers)
+            else:
+                self.python.build(plugin, snapshot, entity)
             if plugin.wants_match:
                 self.wanting.add(self.kinds[entity["name"]])
+            self.logs |= plugin.log != NULL
             if entity["consumer"] is not None and not entity["route"] and not entity["service"]:
                 consumer = &snapshot.consumers[<uint32_t>self.consumers[entity["consumer"]]]
                 if consumer.plugins == NULL:
@@ -91,17 +96,18 @@ cdef class Chains:
         if not parts:
             return NULL
         if parts not in self.built:
-            self.built[parts] = <uintptr_t>_chain(snapshot, parts, self.wanting)
+            self.built[parts] = <uintptr_t>_chain(snapshot, parts, self.wanting, self.logs)
         address = self.built[parts]
         return <const chain_t *>address
 
 
-cdef chain_t *_chain(snapshot_t *snapshot, tuple parts, set wanting) except NULL:
+cdef chain_t *_chain(snapshot_t *snapshot, tuple parts, set wanting, bint logs) except NULL:
     cdef arena_t *arena = &snapshot.arena
     cdef chain_t *chain = <chain_t *>keep_room(arena, sizeof(chain_t))
     cdef consumer_plugin_t *pair
     cdef step_t *step
     cdef uint32_t at
+    chain.logs = logs
     chain.steps = <step_t *>keep_room(arena, len(parts) * sizeof(step_t))
     for kind, plain, of_both, pairs in parts:
         step = &chain.steps[chain.n_steps]

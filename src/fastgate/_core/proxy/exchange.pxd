@@ -19,7 +19,7 @@ from fastgate._core.net.stream cimport stream_t
 from fastgate._core.observe.access_log cimport access_log_t
 from fastgate._core.observe.access_record cimport access_source_t
 from fastgate._core.proxy.pace cimport pace_t
-from fastgate._core.reactor.reactor cimport grave_t, reactor_t
+from fastgate._core.reactor.reactor cimport grave_t, mail_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.route.pattern cimport pattern_scratch_t
 from fastgate._core.route.router cimport route_match_t
@@ -130,6 +130,13 @@ cdef struct additions_t:
     added_t *last
 
 
+cdef struct parking_t:
+    # What stands for a parked exchange where another thread works for it, and comes back as mail to
+    # its reactor. Owner: whoever holds it, and must post it; `exchange` is the reactor's only.
+    mail_t mail                     # first
+    exchange_t *exchange            # NULL: it ended meanwhile
+
+
 cdef struct exchange_t:
     # One request and its answer. Owner: its downstream. One reactor. EXCHANGE_BYTES with
     # `room` behind it; given back to the lane in exchange_close.
@@ -196,6 +203,7 @@ cdef struct exchange_t:
     additions_t answer_added
     added_t *answer_mark            # the last of answer_added before the header filters ran
     timer_t wait                    # armed while parked for a time
+    parking_t *parking              # NULL: no other thread works for it
     uint64_t body_bytes_over        # a body of so many bytes is refused; 0: the settings' limit alone
     uint64_t body_bytes_out
     uint64_t queued_before          # bytes ever given to client.stream when the current read began

@@ -200,6 +200,8 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
         free(exchange.answer.headers)
     free(exchange.path_block)
     timer_remove(&exchange.wait)
+    if exchange.parking != NULL:
+        exchange.parking.exchange = NULL    # the answer still to come finds nobody
     if exchange.arena.head != NULL:
         arena_close(&exchange.arena)
     buffer_clear(&exchange.kept)

@@ -28,6 +28,7 @@ from fastgate._core.proxy.exchange cimport (
     gate_wall_ns,
     lane_t,
 )
+from fastgate._core.proxy.phases cimport phases_log
 
 
 cdef void _put_request(exchange_t *exchange, access_record_t *record) noexcept nogil:
@@ -81,6 +82,8 @@ cdef void log_exchange(exchange_t *exchange) noexcept nogil:
             exchange.route.series, lane.reactor.index, exchange.status, bytes_in, bytes_out, total_ns, upstream_ns,
             _gateway_ns(exchange), exchange.answered_ns != 0,
         )
+    if exchange.route != NULL:
+        phases_log(exchange)
     if lane.gate.access_log == NULL:
         return
     memset(&record, 0, sizeof(record))

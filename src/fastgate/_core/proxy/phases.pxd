@@ -1,4 +1,4 @@
-"""The phases in which plugins take part: access, before the upstream is asked; header_filter, on every answer."""
+"""The phases in which plugins take part: access, before the upstream is asked; header_filter, on every answer; log."""
 
 from fastgate._core.base.status cimport status_t
 from fastgate._core.proxy.exchange cimport exchange_t
@@ -10,6 +10,9 @@ cdef status_t phases_access(exchange_t *exchange) noexcept nogil
 
 # Once an answer: what the plugins that ran have to say to its head.
 cdef void phases_header_filter(exchange_t *exchange) noexcept nogil
+
+# Once an exchange, when nothing more happens to it.
+cdef void phases_log(exchange_t *exchange) noexcept nogil
 
 # The head of an answer that was filtered is taken back, before anybody saw it.
 cdef void phases_unfilter(exchange_t *exchange) noexcept nogil

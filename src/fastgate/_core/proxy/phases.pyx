@@ -1,5 +1,7 @@
 """Walking a route's plugins, in the order of their priorities."""
 
+from libc.stdint cimport uint32_t
+
 from fastgate._core.base.span cimport span_text
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
 from fastgate._core.proxy.exchange cimport added_t, exchange_take
@@ -29,7 +31,8 @@ cdef bint _begin(exchange_t *exchange, const chain_t *chain) noexcept nogil:
 cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
     cdef const chain_t *chain = exchange.route.chain
     cdef const plugin_t *plugin
-    cdef status_t status = OK
+    # Resumed with a refusal: who was waited for has decided.
+    cdef status_t status = DONE if exchange.refusal else OK
     exchange.is_parked = False
     if chain != NULL and not _begin(exchange, chain):
         return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
@@ -69,3 +72,16 @@ cdef void phases_unfilter(exchange_t *exchange) noexcept nogil:
         exchange.answer_added.first = NULL
     else:
         exchange.answer_mark.next = NULL
+
+
+cdef void phases_log(exchange_t *exchange) noexcept nogil:
+    """Of tunnels nothing: they have let go of their route's plugins."""
+    cdef const chain_t *chain = exchange.route.chain
+    cdef const plugin_t *plugin
+    cdef uint32_t i
+    if chain == NULL or not chain.logs:
+        return
+    for i in range(exchange.step):          # those that had their turn
+        plugin = step_pick(&chain.steps[i], exchange.consumer)
+        if plugin != NULL and plugin.log != NULL:
+            plugin.log(plugin, exchange)

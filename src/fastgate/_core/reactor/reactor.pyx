@@ -136,11 +136,14 @@ cdef void reactor_wake(reactor_t *reactor) noexcept nogil:
 
 
 cdef void reactor_post(reactor_t *reactor, mail_t *mail) noexcept nogil:
+    cdef mail_t *before
     while True:
-        mail.next = <mail_t *>atomic_load_ptr(&reactor.mailbox)
-        if atomic_cas_ptr(&reactor.mailbox, mail.next, mail):
+        before = <mail_t *>atomic_load_ptr(&reactor.mailbox)
+        mail.next = before
+        if atomic_cas_ptr(&reactor.mailbox, before, mail):
             break
-    reactor_wake(reactor)
+    if before == NULL:          # else whoever posted that woke it, and all is taken at once
+        reactor_wake(reactor)
 
 
 cdef void reactor_stop(reactor_t *reactor) noexcept nogil:

@@ -12,7 +12,7 @@ cdef enum:
 
 # A plugin's part in a phase. `exchange` is the proxy's exchange_t, which this room does not know.
 # access: OK, go on; DONE, the answer is decided; AGAIN, parked: phases_resume goes on behind it.
-# header_filter: OK.
+# header_filter, log: OK.
 ctypedef status_t (*plugin_hook_t)(const plugin_t *plugin, void *exchange) noexcept nogil
 
 
@@ -20,6 +20,7 @@ cdef struct plugin_t:
     # One configuration of one plugin. Owner: the snapshot's arena. Read-only after build.
     plugin_hook_t access            # NULL: has no part in it
     plugin_hook_t header_filter     # on every answer, proxied or the gateway's own; NULL: none
+    plugin_hook_t log               # once all is over, as the access log is written; NULL: none
     void *config                    # the plugin's own struct
     void (*close)(plugin_t *plugin) noexcept nogil  # frees what is not in the arena; NULL: nothing is
     span_t name
@@ -61,6 +62,7 @@ cdef struct chain_t:
     uint32_t n_steps
     uint8_t authenticates           # some step does
     uint8_t wants_match             # some step may
+    uint8_t logs                    # some step may
 
 
 cdef inline const plugin_t *step_pick(const step_t *step, const consumer_t *consumer) noexcept nogil:

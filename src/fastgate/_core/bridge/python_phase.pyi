@@ -1,0 +1,33 @@
+METHOD: int
+SCHEME: int
+HOST: int
+PATH: int
+QUERY: int
+CLIENT_IP: int
+REQUEST_ID: int
+ROUTE: int
+SERVICE: int
+CONSUMER_ID: int
+CONSUMER_USERNAME: int
+CONSUMER_CUSTOM_ID: int
+CREDENTIAL: int
+DROP: int
+ADD: int
+SET_QUERY: int
+ANSWER_ADD: int
+
+class PythonQueue:
+    def fileno(self) -> int: ...
+    def figures(self) -> dict[str, dict[str, int]]: ...
+
+class PythonCall:
+    handle: int
+    is_log: bool
+    def is_open(self) -> bool: ...
+    def fact(self, which: int) -> str | None: ...
+    def fields(self) -> list[tuple[str, str]]: ...
+    def outcome(self) -> tuple[int, int, int, int, int]: ...
+    def go_on(self, changes: list[tuple[int, bytes, bytes | None]] | None) -> None: ...
+    def answer(self, status: int, type: bytes, body: bytes, changes: list[tuple[int, bytes, bytes | None]] | None) -> None: ...
+    def refuse(self, status: int, text: bytes, changes: list[tuple[int, bytes, bytes | None]] | None) -> None: ...
+    def end(self) -> None: ...

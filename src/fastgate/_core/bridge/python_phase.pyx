@@ -1,0 +1,245 @@
+"""The control thread's half of plugins in Python: calls taken in batches, verdicts given back."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AsString
+from libc.stdint cimport uint16_t, uint32_t, uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcpy
+
+from fastgate._core.base.atomics cimport atomic_load_u32, atomic_load_u64, atomic_store_u32
+from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.plugin.python cimport (
+    FACT_COUNT,
+    FACT_CLIENT_IP,
+    FACT_CONSUMER_CUSTOM_ID,
+    FACT_CONSUMER_ID,
+    FACT_CONSUMER_USERNAME,
+    FACT_CREDENTIAL,
+    FACT_HOST,
+    FACT_METHOD,
+    FACT_PATH,
+    FACT_QUERY,
+    FACT_REQUEST_ID,
+    FACT_ROUTE,
+    FACT_SCHEME,
+    FACT_SERVICE,
+    PYTHON_ADD,
+    PYTHON_ANSWER_ADD,
+    PYTHON_DROP,
+    PYTHON_LOG,
+    PYTHON_QUERY,
+    python_build,
+    python_call_free,
+    python_call_post,
+    python_change_t,
+    python_lot_new,
+    python_queue_close,
+    python_queue_open,
+    python_queue_take,
+)
+
+
+# For `PythonCall.fact`.
+METHOD: int = FACT_METHOD
+SCHEME: int = FACT_SCHEME
+HOST: int = FACT_HOST
+PATH: int = FACT_PATH
+QUERY: int = FACT_QUERY
+CLIENT_IP: int = FACT_CLIENT_IP
+REQUEST_ID: int = FACT_REQUEST_ID
+ROUTE: int = FACT_ROUTE
+SERVICE: int = FACT_SERVICE
+CONSUMER_ID: int = FACT_CONSUMER_ID
+CONSUMER_USERNAME: int = FACT_CONSUMER_USERNAME
+CONSUMER_CUSTOM_ID: int = FACT_CONSUMER_CUSTOM_ID
+CREDENTIAL: int = FACT_CREDENTIAL
+
+# For the changes of a verdict: (action, name, value).
+DROP: int = PYTHON_DROP
+ADD: int = PYTHON_ADD
+SET_QUERY: int = PYTHON_QUERY
+ANSWER_ADD: int = PYTHON_ANSWER_ADD
+
+
+cdef class PythonQueue:
+    def __cinit__(self):
+        self.lots = {}
+        self.configured = {}
+        self.c_queue.wake_fd = -1
+        if not python_queue_open(&self.c_queue):
+            raise OSError("no descriptors left for plugins in Python")
+
+    def __dealloc__(self):
+        if self.c_queue.wake_fd >= 0:
+            python_queue_close(&self.c_queue)
+
+    cdef int build(self, plugin_t *plugin, snapshot_t *snapshot, dict entity) except -1:
+        cdef python_lot_t *lot
+        cdef uintptr_t address
+        name = entity["name"]
+        if name not in self.lots:
+            lot = python_lot_new(&self.c_queue)
+            if lot == NULL:
+                raise MemoryError("no memory for the configuration")
+            self.lots[name] = <uintptr_t>lot
+        address = self.lots[name]
+        lot = <python_lot_t *>address
+        atomic_store_u32(&lot.most, self.most)
+        # Without an entry it is only checked: nothing will run.
+        handle, has_access, has_log = self.configured.get(entity["id"], (0, True, True))
+        return python_build(plugin, snapshot, &self.c_queue, lot, handle, has_access, has_log, entity["config"],
+                            self.timeout_ms)
+
+    cdef list take(self, object gateway):
+        cdef python_call_t *c_call = python_queue_take(&self.c_queue)
+        cdef python_call_t *next
+        cdef PythonCall call
+        cdef list calls = []
+        while c_call != NULL:
+            next = c_call.next
+            call = PythonCall.__new__(PythonCall)
+            call.c_call = c_call
+            call.gateway = gateway
+            call.handle = c_call.handle
+            call.is_log = c_call.phase == PYTHON_LOG
+            calls.append(call)
+            c_call = next
+        return calls
+
+    def fileno(self) -> int:
+        return self.c_queue.wake_fd
+
+    def figures(self) -> dict:
+        """By plugin: "active" calls; "refused" requests and "logs_dropped", because it had too many; "stalled" requests."""
+        cdef python_lot_t *lot
+        cdef uintptr_t address
+        cdef dict found = {}
+        for name, address in self.lots.items():
+            lot = <python_lot_t *>address
+            found[name] = {"active": atomic_load_u32(&lot.n_calls), "refused": atomic_load_u64(&lot.refused),
+                           "logs_dropped": atomic_load_u64(&lot.logs_dropped), "stalled": atomic_load_u64(&lot.stalled)}
+        return found
+
+
+cdef str _latin1(const char *at, size_t len):
+    return at[:len].decode("latin-1")
+
+
+cdef str _text(span_t span):
+    cdef bytes data
+    if span.at == NULL:
+        return None
+    data = span.at[:span.len]
+    return data.decode("utf-8", "surrogateescape")
+
+
+cdef int _put(python_change_t *change, char **at, action, bytes name, bytes value) except -1:
+    change.action = action
+    change.name = span_of(at[0], <size_t>len(name))
+    memcpy(at[0], PyBytes_AsString(name), <size_t>len(name))
+    at[0] += len(name)
+    change.value = span_of(NULL, 0)
+    if value is not None:
+        change.value = span_of(at[0], <size_t>len(value))
+        memcpy(at[0], PyBytes_AsString(value), <size_t>len(value))
+        at[0] += len(value)
+    return 0
+
+
+@cython.no_gc_clear
+cdef class PythonCall:
+    def __dealloc__(self):
+        # Whoever forgot it has answered: nothing waits for ever.
+        if self.c_call != NULL and self.is_log:
+            python_call_free(self.c_call)
+        elif self.c_call != NULL:
+            self.c_call.refusal = 500
+            python_call_post(self.c_call)
+
+    cdef python_call_t *call(self) except NULL:
+        if self.c_call == NULL:
+            raise RuntimeError("the verdict on this request is given: what it was is gone")
+        return self.c_call
+
+    def is_open(self) -> bool:
+        return self.c_call != NULL
+
+    def fact(self, unsigned which):
+        """One of METHOD … CREDENTIAL, as text; None: there is none."""
+        if which >= FACT_COUNT:
+            raise ValueError(f"no fact {which}")
+        return _text(self.call().facts[which])
+
+    def fields(self) -> list:
+        """The request's fields as (name, value), in order, as they would go to the upstream now."""
+        cdef python_call_t *call = self.call()
+        cdef uint32_t i, n = call.n_fields
+        cdef const char *was_at = <const char *>call.fields
+        # In one piece first: making lists may let another thread run, which gives the verdict, and the block is gone.
+        cdef bytes copy = was_at[:call.fields_bytes]
+        cdef const char *base = PyBytes_AsString(copy)
+        cdef const span_t *spans = <const span_t *>base
+        cdef list found = []
+        for i in range(0, 2 * n, 2):
+            found.append((_latin1(base + (spans[i].at - was_at), spans[i].len),
+                          _latin1(base + (spans[i + 1].at - was_at), spans[i + 1].len)))
+        return found
+
+    def outcome(self) -> tuple:
+        """A log call's (status, upstream_status, started_at_ms, total_ns, upstream_ns)."""
+        cdef python_call_t *call = self.call()
+        return call.status, call.upstream_status, call.started_at_ms, call.total_ns, call.upstream_ns
+
+    def go_on(self, list changes) -> None:
+        """The request goes on, changed by `changes`: (action, name, value), both bytes; None: no query. None too: no changes."""
+        self._give(0, False, b"", b"", changes)
+
+    def answer(self, uint16_t status, bytes type, bytes body, list changes) -> None:
+        """A whole answer; an empty `type` is plain text."""
+        self._give(status, False, type, body, changes)
+
+    def refuse(self, uint16_t status, bytes text, list changes) -> None:
+        """A message in the form the client accepts, as the gateway's own."""
+        self._give(status, True, b"", text, changes)
+
+    def end(self) -> None:
+        """A log call is done with."""
+        cdef python_call_t *call = self.call()
+        if not self.is_log:
+            raise RuntimeError("a parked request needs a verdict")
+        self.c_call = NULL
+        python_call_free(call)
+
+    cdef int _give(self, uint16_t status, bint has_message, bytes type, bytes body, list changes) except -1:
+        cdef python_call_t *call = self.call()
+        cdef size_t size = len(type) + len(body)
+        cdef uint32_t n = len(changes) if changes else 0
+        cdef char *at
+        if self.is_log:
+            raise RuntimeError("a log call has no verdict")
+        if n or size:
+            for ignored, name, value in changes or ():
+                size += len(name) + (len(value) if value is not None else 0)
+            call.changes = <python_change_t *>malloc(n * sizeof(python_change_t) + size)
+            if call.changes == NULL:
+                raise MemoryError("no memory for a plugin's verdict")
+            at = <char *>(call.changes + n)
+            try:
+                for action, name, value in changes or ():
+                    _put(&call.changes[call.n_changes], &at, action, name, value)
+                    call.n_changes += 1
+            except BaseException:
+                free(call.changes)
+                call.changes = NULL
+                call.n_changes = 0
+                raise
+            call.type = span_of(at, <size_t>len(type))
+            memcpy(at, PyBytes_AsString(type), <size_t>len(type))
+            at += len(type)
+            call.body = span_of(at, <size_t>len(body))
+            memcpy(at, PyBytes_AsString(body), <size_t>len(body))
+        call.refusal = status
+        call.has_message = has_message
+        self.c_call = NULL
+        python_call_post(call)
+        return 0

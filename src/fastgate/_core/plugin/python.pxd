@@ -1,0 +1,126 @@
+"""Plugins written in Python: a request's facts go to the control thread, its verdict comes back as mail.
+
+access: the exchange is parked and a call is queued; the control thread takes all that are queued at
+once, runs the plugin and posts the call back to its reactor, which carries the verdict out and goes
+on. log: a call of no return. No reactor waits, and none takes the GIL.
+"""
+
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+
+from fastgate._core.base.span cimport span_t
+from fastgate._core.base.status cimport status_t
+from fastgate._core.proxy.exchange cimport exchange_t, parking_t
+from fastgate._core.reactor.reactor cimport mail_t, reactor_t
+from fastgate._core.snapshot.plugin cimport plugin_t
+from fastgate._core.snapshot.snapshot cimport snapshot_t
+
+
+cdef enum python_phase_t:
+    PYTHON_ACCESS
+    PYTHON_LOG
+
+
+cdef enum python_fact_t:
+    # python_call_t.facts
+    FACT_METHOD
+    FACT_SCHEME
+    FACT_HOST
+    FACT_PATH
+    FACT_QUERY
+    FACT_CLIENT_IP
+    FACT_REQUEST_ID
+    FACT_ROUTE
+    FACT_SERVICE
+    FACT_CONSUMER_ID
+    FACT_CONSUMER_USERNAME
+    FACT_CONSUMER_CUSTOM_ID
+    FACT_CREDENTIAL
+    FACT_COUNT
+
+
+cdef enum python_action_t:
+    # python_change_t.action
+    PYTHON_DROP                     # request fields of that name
+    PYTHON_ADD                      # a request field
+    PYTHON_QUERY                    # the value is the query to forward; .at NULL: none
+    PYTHON_ANSWER_ADD               # a field of the answer
+
+
+cdef struct python_lot_t:
+    # What one plugin may have under way, whatever its configurations. Owner: python_queue_t, for its life.
+    # read-only after build
+    python_lot_t *next
+    # shared: atomic
+    uint32_t n_calls                # queued, or being worked on
+    uint32_t most
+    uint64_t refused                # requests answered with 503, because there were too many
+    uint64_t logs_dropped           # likewise, log calls
+    uint64_t stalled                # requests that went on without a verdict: the control thread gave none in time
+
+
+cdef struct python_queue_t:
+    # From the reactors to the control thread. Owner: bridge.Gateway, for the life of the process.
+    # read-only after build
+    int wake_fd                     # an eventfd; -1: not open
+    # control thread
+    python_lot_t *lots
+    # shared: atomic
+    void *calls                     # stack of python_call_t
+
+
+cdef struct python_change_t:
+    # Part of a verdict's block.
+    span_t name
+    span_t value
+    uint32_t action                 # python_action_t
+
+
+cdef struct python_call_t:
+    # One block, with all its bytes. Owner: the queue, then the control thread, then, posted, the
+    # reactor, which frees it; a log call is freed by the control thread.
+    parking_t parking               # first
+    python_call_t *next
+    python_lot_t *lot
+    reactor_t *reactor
+    uint64_t handle
+    span_t facts[FACT_COUNT]        # .at NULL: none
+    span_t *fields                  # names and values by turns
+    uint32_t n_fields               # pairs
+    uint32_t fields_bytes           # from `fields` on: the array and what it points at
+    uint8_t phase                   # python_phase_t
+    uint8_t goes_on                 # without a verdict; else 500
+    # log
+    uint16_t status
+    uint16_t upstream_status
+    uint64_t started_at_ms          # Unix time
+    uint64_t total_ns
+    uint64_t upstream_ns
+    # the verdict: control thread
+    uint16_t refusal                # 0: go on
+    uint8_t has_message             # `body` is the text of a message in Kong's form
+    python_change_t *changes        # a block of its own; freed with the call
+    uint32_t n_changes
+    span_t type                     # of the body; empty: plain text
+    span_t body
+
+
+cdef struct python_config_t:
+    # Owner: the snapshot's arena. Read-only after build.
+    python_queue_t *queue
+    python_lot_t *lot
+    uint64_t handle                 # what the control thread knows this configuration by
+    uint64_t patience_ns            # for a verdict: the control thread's own deadline is well before
+    uint8_t goes_on                 # on_error: continue
+
+
+# Builder. `has_access`, `has_log`: which hooks the plugin's class defines. `config`: on_error and phase_timeout of it.
+cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *queue, python_lot_t *lot,
+                      uint64_t handle, bint has_access, bint has_log, dict config, uint64_t timeout_ms) except -1
+
+# From the control thread.
+cdef bint python_queue_open(python_queue_t *queue) noexcept nogil       # False: no descriptors left
+cdef void python_queue_close(python_queue_t *queue) noexcept nogil      # after the lanes; frees what nobody took
+cdef python_lot_t *python_lot_new(python_queue_t *queue) noexcept nogil # NULL: no memory
+cdef python_call_t *python_queue_take(python_queue_t *queue) noexcept nogil     # all, the oldest first; NULL: none
+cdef void python_call_post(python_call_t *call) noexcept nogil          # the verdict stands: back to its reactor
+cdef void python_call_free(python_call_t *call) noexcept nogil          # a log call's end

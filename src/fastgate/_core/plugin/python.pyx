@@ -1,0 +1,348 @@
+"""The reactors' half of plugins in Python."""
+
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memcpy, memset, strlen
+
+from fastgate._core.base.atomics cimport (
+    atomic_add_u32,
+    atomic_add_u64,
+    atomic_cas_ptr,
+    atomic_exchange_ptr,
+    atomic_load_ptr,
+    atomic_load_u32,
+)
+from fastgate._core.base.clock cimport NS_PER_MS
+from fastgate._core.base.span cimport span_none, span_of, span_text
+from fastgate._core.base.status cimport OK
+from fastgate._core.http.llhttp cimport llhttp_method_name
+from fastgate._core.http.message cimport HEADER_DROPPED, header_name, header_t, header_value
+from fastgate._core.includes.epoll cimport EFD_CLOEXEC, EFD_NONBLOCK, eventfd
+from fastgate._core.includes.socket cimport close, read, write
+from fastgate._core.proxy.exchange cimport (
+    REQUEST_ID_BYTES,
+    added_t,
+    exchange_path,
+    exchange_query,
+    exchange_take,
+    gate_wall_ns,
+)
+from fastgate._core.proxy.park cimport park, unpark
+from fastgate._core.proxy.policy cimport (
+    policy_answer,
+    policy_answer_add,
+    policy_refuse,
+    policy_request_add,
+    policy_request_drop,
+)
+from fastgate._core.proxy.reply cimport TEXT_OVERLOADED, TEXT_UNEXPECTED
+from fastgate._core.reactor.reactor cimport reactor_post
+from fastgate._core.reactor.timer cimport timer_t
+from fastgate._core.snapshot.keep cimport keep_room
+
+
+
+cdef enum:
+    GRACE_NS = 1000000000           # beyond twice what the plugin may take
+
+
+# --- a call and its bytes
+
+cdef uint32_t _count_fields(const exchange_t *exchange, size_t *bytes_out) noexcept nogil:
+    cdef const added_t *added = exchange.request_added.first
+    cdef const header_t *header
+    cdef uint32_t i, n = 0
+    for i in range(exchange.request.n_headers):
+        header = &exchange.request.headers[i]
+        if header.id != HEADER_DROPPED:
+            n += 1
+            bytes_out[0] += header.name_len + header.value_len
+    while added != NULL:
+        n += 1
+        bytes_out[0] += added.name.len + added.value.len
+        added = added.next
+    return n
+
+
+cdef span_t _copy(char **at, span_t source) noexcept nogil:
+    cdef span_t copy = span_of(at[0], source.len)
+    if source.at == NULL:
+        return source
+    if source.len:
+        memcpy(at[0], source.at, source.len)
+    at[0] += source.len
+    return copy
+
+
+cdef void _find_facts(exchange_t *exchange, span_t *facts) noexcept nogil:
+    memset(facts, 0, FACT_COUNT * sizeof(span_t))
+    facts[<int>FACT_METHOD] = span_text(llhttp_method_name(exchange.request.method))
+    facts[<int>FACT_SCHEME] = span_of(b"https", 5) if exchange.is_https else span_of(b"http", 4)
+    facts[<int>FACT_HOST] = span_of(exchange.host, exchange.host_len)
+    facts[<int>FACT_PATH] = exchange_path(exchange)
+    if exchange.has_query:
+        facts[<int>FACT_QUERY] = exchange_query(exchange)
+    facts[<int>FACT_CLIENT_IP] = span_of(exchange.client_ip, exchange.client_ip_len)
+    facts[<int>FACT_REQUEST_ID] = span_of(exchange.request_id, REQUEST_ID_BYTES)
+    facts[<int>FACT_ROUTE] = exchange.route.name
+    if exchange.service != NULL:
+        facts[<int>FACT_SERVICE] = exchange.service.name
+    if exchange.consumer != NULL:
+        facts[<int>FACT_CONSUMER_ID] = exchange.consumer.id
+        facts[<int>FACT_CONSUMER_USERNAME] = exchange.consumer.username
+        facts[<int>FACT_CONSUMER_CUSTOM_ID] = exchange.consumer.custom_id
+        facts[<int>FACT_CREDENTIAL] = exchange.credential
+
+
+cdef python_call_t *_new_call(exchange_t *exchange, const python_config_t *config) noexcept nogil:
+    """All that Python may ask, copied: the reactor's memory is read by nobody else. NULL: no memory."""
+    cdef span_t facts[FACT_COUNT]
+    cdef const added_t *added = exchange.request_added.first
+    cdef const header_t *header
+    cdef python_call_t *call
+    cdef size_t size = sizeof(python_call_t)
+    cdef uint32_t i, n = _count_fields(exchange, &size)
+    cdef span_t *field
+    cdef char *at
+    _find_facts(exchange, facts)
+    for i in range(FACT_COUNT):
+        size += facts[i].len
+    call = <python_call_t *>malloc(size + n * 2 * sizeof(span_t))
+    if call == NULL:
+        return NULL
+    memset(call, 0, sizeof(python_call_t))
+    call.fields = field = <span_t *>(call + 1)
+    call.n_fields = n
+    at = <char *>(field + 2 * n)
+    for i in range(exchange.request.n_headers):
+        header = &exchange.request.headers[i]
+        if header.id != HEADER_DROPPED:
+            field[0] = _copy(&at, header_name(&exchange.request, header))
+            field[1] = _copy(&at, header_value(&exchange.request, header))
+            field += 2
+    while added != NULL:
+        field[0] = _copy(&at, added.name)
+        field[1] = _copy(&at, added.value)
+        field += 2
+        added = added.next
+    call.fields_bytes = <uint32_t>(at - <char *>call.fields)
+    for i in range(FACT_COUNT):
+        call.facts[i] = _copy(&at, facts[i])
+    call.lot = config.lot
+    call.handle = config.handle
+    call.reactor = &exchange.lane.reactor
+    return call
+
+
+cdef void python_call_free(python_call_t *call) noexcept nogil:
+    atomic_add_u32(&call.lot.n_calls, <uint32_t>-1)
+    free(call.changes)
+    free(call)
+
+
+# --- there
+
+cdef bint _may_call(python_lot_t *lot) noexcept nogil:
+    """Takes a place among the plugin's calls."""
+    if atomic_add_u32(&lot.n_calls, 1) < atomic_load_u32(&lot.most):
+        return True
+    atomic_add_u32(&lot.n_calls, <uint32_t>-1)
+    return False
+
+
+cdef void _push(python_queue_t *queue, python_call_t *call) noexcept nogil:
+    cdef python_call_t *before
+    cdef uint64_t one = 1
+    while True:
+        before = <python_call_t *>atomic_load_ptr(&queue.calls)
+        call.next = before
+        if atomic_cas_ptr(&queue.calls, before, call):
+            break
+    if before == NULL:          # else whoever pushed that woke the control thread, which takes all at once
+        write(queue.wake_fd, &one, sizeof(one))
+
+
+cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
+    cdef const python_config_t *config = <const python_config_t *>plugin.config
+    cdef exchange_t *exchange = <exchange_t *>subject
+    cdef python_call_t *call = NULL
+    cdef status_t status
+    if _may_call(config.lot):
+        call = _new_call(exchange, config)
+        if call == NULL:
+            atomic_add_u32(&config.lot.n_calls, <uint32_t>-1)
+    if call == NULL:
+        atomic_add_u64(&config.lot.refused, 1)
+        return OK if config.goes_on else policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+    call.phase = PYTHON_ACCESS
+    call.goes_on = config.goes_on
+    call.parking.mail.on_mail = _on_verdict
+    status = park(exchange, &call.parking, exchange.lane.reactor.now_ns + config.patience_ns, _on_late)
+    _push(config.queue, call)
+    return status
+
+
+cdef status_t _log(const plugin_t *plugin, void *subject) noexcept nogil:
+    cdef const python_config_t *config = <const python_config_t *>plugin.config
+    cdef exchange_t *exchange = <exchange_t *>subject
+    cdef python_call_t *call = NULL
+    if _may_call(config.lot):
+        call = _new_call(exchange, config)
+        if call == NULL:
+            atomic_add_u32(&config.lot.n_calls, <uint32_t>-1)
+    if call == NULL:
+        atomic_add_u64(&config.lot.logs_dropped, 1)
+        return OK
+    call.phase = PYTHON_LOG
+    call.status = exchange.status
+    call.upstream_status = exchange.upstream_status
+    call.started_at_ms = gate_wall_ns(exchange.lane.gate, exchange.opened_ns) // NS_PER_MS
+    call.total_ns = exchange.ended_ns - exchange.opened_ns
+    if exchange.answered_ns:
+        call.upstream_ns = exchange.answered_ns - exchange.forwarded_ns
+    _push(config.queue, call)
+    return OK
+
+
+# --- and back
+
+cdef span_t _keep(exchange_t *exchange, span_t source, bint *failed_out) noexcept nogil:
+    """A copy for the exchange's life. Never .at NULL, but when there is no memory."""
+    cdef char *at = <char *>exchange_take(exchange, source.len if source.len else 1)
+    if at == NULL:
+        failed_out[0] = True
+        return span_none()
+    if source.len:
+        memcpy(at, source.at, source.len)
+    return span_of(at, source.len)
+
+
+cdef void _change(exchange_t *exchange, const python_change_t *change, bint *failed_out) noexcept nogil:
+    cdef span_t name, value
+    if change.action == PYTHON_DROP:
+        policy_request_drop(exchange, change.name)
+        return
+    if change.action == PYTHON_QUERY and change.value.at == NULL:
+        exchange.has_query = False
+        return
+    value = _keep(exchange, change.value, failed_out)
+    if change.action == PYTHON_QUERY:
+        exchange.has_query = True
+        exchange.query_edited = value
+        return
+    name = _keep(exchange, change.name, failed_out)
+    if failed_out[0]:
+        return
+    if change.action == PYTHON_ADD:
+        policy_request_add(exchange, name, value)
+    else:
+        policy_answer_add(exchange, name, value)
+
+
+cdef void _carry_out(exchange_t *exchange, const python_call_t *call) noexcept nogil:
+    cdef bint failed = False
+    cdef span_t body, type
+    cdef uint32_t i
+    for i in range(call.n_changes):
+        _change(exchange, &call.changes[i], &failed)
+    if call.refusal:
+        body = _keep(exchange, call.body, &failed)
+        type = _keep(exchange, call.type, &failed)
+        if call.has_message:
+            policy_refuse(exchange, call.refusal, body)
+        else:
+            policy_answer(exchange, call.refusal, type, body)
+    if failed:
+        exchange.refusal_type = span_none()
+        policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+
+
+cdef void _on_verdict(reactor_t *reactor, mail_t *mail) noexcept nogil:
+    cdef python_call_t *call = <python_call_t *>mail
+    cdef exchange_t *exchange = unpark(&call.parking)
+    if exchange != NULL:
+        _carry_out(exchange, call)
+    python_call_free(call)
+    if exchange != NULL:
+        exchange.lane.on_resumed(exchange)
+
+
+cdef void _on_late(timer_t *timer) noexcept nogil:
+    """The control thread is stuck, in a plugin that blocks it perhaps."""
+    cdef exchange_t *exchange = <exchange_t *>(<char *>timer - <size_t>&(<exchange_t *>NULL).wait)
+    cdef python_call_t *call = <python_call_t *>exchange.parking
+    atomic_add_u64(&call.lot.stalled, 1)
+    unpark(&call.parking)
+    if not call.goes_on:
+        policy_refuse(exchange, 500, span_text(TEXT_UNEXPECTED))
+    exchange.lane.on_resumed(exchange)
+
+
+cdef void python_call_post(python_call_t *call) noexcept nogil:
+    reactor_post(call.reactor, &call.parking.mail)
+
+
+# --- the queue
+
+cdef bint python_queue_open(python_queue_t *queue) noexcept nogil:
+    queue.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+    return queue.wake_fd >= 0
+
+
+cdef python_call_t *python_queue_take(python_queue_t *queue) noexcept nogil:
+    cdef python_call_t *call
+    cdef python_call_t *next
+    cdef python_call_t *ordered = NULL
+    cdef uint64_t ignored
+    read(queue.wake_fd, &ignored, sizeof(ignored))      # first: who finds the stack empty from here on wakes us again
+    call = <python_call_t *>atomic_exchange_ptr(&queue.calls, NULL)
+    while call != NULL:         # the stack holds the newest first
+        next = call.next
+        call.next = ordered
+        ordered = call
+        call = next
+    return ordered
+
+
+cdef python_lot_t *python_lot_new(python_queue_t *queue) noexcept nogil:
+    cdef python_lot_t *lot = <python_lot_t *>calloc(1, sizeof(python_lot_t))
+    if lot == NULL:
+        return NULL
+    lot.next = queue.lots
+    queue.lots = lot
+    return lot
+
+
+cdef void python_queue_close(python_queue_t *queue) noexcept nogil:
+    cdef python_call_t *call = <python_call_t *>atomic_exchange_ptr(&queue.calls, NULL)
+    cdef python_call_t *next
+    cdef python_lot_t *lot
+    while call != NULL:
+        next = call.next
+        python_call_free(call)
+        call = next
+    while queue.lots != NULL:
+        lot = queue.lots
+        queue.lots = lot.next
+        free(lot)
+    close(queue.wake_fd)
+
+
+# --- the builder
+
+cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *queue, python_lot_t *lot,
+                      uint64_t handle, bint has_access, bint has_log, dict config, uint64_t timeout_ms) except -1:
+    cdef python_config_t *kept = <python_config_t *>keep_room(&snapshot.arena, sizeof(python_config_t))
+    kept.queue = queue
+    kept.lot = lot
+    kept.handle = handle
+    kept.goes_on = config["on_error"] == "continue"
+    if config["phase_timeout"] is not None:
+        timeout_ms = config["phase_timeout"]
+    kept.patience_ns = 2 * timeout_ms * NS_PER_MS + GRACE_NS
+    plugin.config = kept
+    if has_access:
+        plugin.access = _access
+    if has_log:
+        plugin.log = _log
+    return 0

@@ -1,0 +1,157 @@
+"""The plugins in Python that the configuration names: made, configured, called, closed.
+
+Light: what plugins need is imported when a configuration names one.
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from fastgate.control.published import has_python
+
+if TYPE_CHECKING:
+    from fastgate._core.bridge.gateway import Gateway
+    from fastgate.config import Model
+    from fastgate.control.python_runner import Configured, Runner
+
+FLUSH_S = 2.0               # for log calls still under way at the end
+
+log = logging.getLogger("fastgate.control")
+
+
+class PluginFailed(Exception):
+    """A plugin's init or configure failed. The message says which, and how."""
+
+
+class PythonPlugins:
+    """Owner: the lifecycle. A change is `prepare`, then publish, then `settle` or, refused, `abandon`."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._runners: dict[str, Runner] = {}           # by plugin's name
+        self._current: dict[str, Configured] = {}       # by plugin entity's id
+        self._handles: dict[int, Configured] = {}       # of all snapshots that may be in use
+        self._next_handle = 1
+        self._store: Any = None
+        self._reads_fd: int | None = None
+        self._staged: dict[str, Configured] = {}
+        self._new_runners: list[Runner] = []
+        self._told: list[Runner] = []                   # those told of the staged configurations
+
+    async def prepare(self, model: "Model") -> dict[str, tuple[int, bool, bool]] | None:
+        """Makes what the model needs, for `Gateway.publish`. Raises PluginFailed; `abandon` is due then."""
+        self._staged, self._new_runners, self._told = {}, [], []
+        if not has_python(model):
+            await self._tell(dict.fromkeys(self._runners))
+            return None
+        from fastgate.plugins import discovery
+
+        settings = model.gateway["python"]
+        changed: dict[str, None] = {}
+        for entity in model.plugins:
+            if entity["is_native"]:
+                continue
+            runner = self._runners.get(entity["name"])
+            if runner is None:
+                runner = await self._new_runner(discovery.plugin(entity["name"]).contract, settings)
+            runner.apply(settings)
+            before = self._current.get(entity["id"])
+            if before is not None and before.runner is runner and before.plain == entity["config"] and (
+                    before.default_ms == settings["timeout"]):
+                self._staged[entity["id"]] = before
+                continue
+            changed[entity["name"]] = None
+            self._staged[entity["id"]] = self._configure(runner, entity["config"], settings["timeout"])
+        gone = {one.runner.contract.name for id, one in self._current.items() if id not in self._staged}
+        await self._tell(changed | dict.fromkeys(gone))
+        return {id: (one.handle, "access" in one.runner.contract.hooks, "log" in one.runner.contract.hooks)
+                for id, one in self._staged.items()}
+
+    async def _new_runner(self, contract: Any, settings: dict) -> "Runner":
+        from fastgate.control.python_runner import Runner
+        from fastgate.sdk import Store
+
+        if self._store is None:
+            self._store = Store()
+        runner = Runner(contract, self._store, asyncio.get_running_loop(), settings)
+        await runner.init()
+        self._runners[contract.name] = runner
+        self._new_runners.append(runner)
+        return runner
+
+    def _configure(self, runner: "Runner", plain: dict, timeout_ms: int) -> "Configured":
+        from fastgate.control.python_runner import Configured
+
+        configured = Configured(self._next_handle, runner, plain, timeout_ms)
+        self._handles[configured.handle] = configured
+        self._next_handle += 1
+        return configured
+
+    async def _tell(self, names: dict[str, None]) -> None:
+        for name in names:
+            runner = self._runners[name]
+            self._told.append(runner)
+            await runner.configure([one.config for one in self._staged.values() if one.runner is runner])
+
+    def settle(self) -> None:
+        """The staged configurations are published."""
+        self._current, self._staged = self._staged, {}
+        self._new_runners, self._told = [], []
+        if self._reads_fd is None and self._gateway.python_queue is not None:
+            self._reads_fd = self._gateway.python_queue.fileno()
+            asyncio.get_running_loop().add_reader(self._reads_fd, self._take)
+
+    async def abandon(self) -> None:
+        """The change is refused: what runs is told of its old configurations again."""
+        told = [runner for runner in self._told if runner not in self._new_runners]
+        self._staged = dict(self._current)
+        for runner in self._new_runners:
+            del self._runners[runner.contract.name]
+            await runner.close()
+        try:
+            await self._tell({runner.contract.name: None for runner in told})
+        except PluginFailed as error:
+            log.error("%s", error)
+        self._handles = {one.handle: one for one in self._handles.values() if one.runner not in self._new_runners}
+        self._staged, self._new_runners, self._told = {}, [], []
+
+    async def forget(self) -> None:
+        """No snapshot but the current one is in use any more: what only the others needed is closed."""
+        used = {one.runner.contract.name for one in (*self._current.values(), *self._staged.values())}
+        self._handles = {one.handle: one for one in (*self._current.values(), *self._staged.values())}
+        for name in [name for name, runner in self._runners.items()
+                     if name not in used and runner not in self._new_runners]:
+            await self._runners.pop(name).close()
+
+    async def close(self) -> None:
+        """The reactors have ended."""
+        if self._reads_fd is not None:
+            asyncio.get_running_loop().remove_reader(self._reads_fd)
+            self._take()                    # the last log calls
+            self._reads_fd = None
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + FLUSH_S
+        while any(one.runs for one in self._handles.values()) and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+        for run in [run for one in self._handles.values() for run in one.runs if run.task is not None]:
+            run.task.cancel()
+        for runner in self._runners.values():
+            await runner.close()
+        self._runners.clear()
+
+    def _take(self) -> None:
+        for call in self._gateway.take_python_calls():
+            configured = self._handles.get(call.handle)
+            if configured is not None:
+                configured.runner.begin(call, configured)
+            elif call.is_log:
+                call.end()
+            else:
+                call.refuse(500, b"", None)     # its exchange is gone: its snapshot is no longer in use
+
+    def figures(self) -> dict[str, dict[str, int]]:
+        """By plugin's name: what the reactors and the runners counted."""
+        if self._gateway.python_queue is None:
+            return {}
+        queue = self._gateway.python_queue.figures()
+        return {name: queue.get(name, {}) | runner.figures() for name, runner in self._runners.items()}

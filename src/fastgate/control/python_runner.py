@@ -1,0 +1,285 @@
+"""One plugin in Python at work: its calls run, timed, counted, and kept from harming others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from fastgate._core.bridge.python_phase import ANSWER_ADD
+from fastgate.control.python_plugins import PluginFailed
+from fastgate.control.workers import Workers
+from fastgate.sdk import Context, Contract, Response, Store
+
+if TYPE_CHECKING:
+    from fastgate._core.bridge.python_phase import PythonCall
+
+UNEXPECTED = b"An unexpected error occurred"
+SET_UP_S = 10.0             # for init, configure and close
+SAY_EVERY_S = 1.0           # how often a plugin's failures are logged
+_STARTS_EAGERLY = sys.version_info >= (3, 12)
+
+
+class Configured:
+    """One configuration of a plugin, and the calls it has under way. `handle`: what the reactors call it by."""
+
+    def __init__(self, handle: int, runner: Runner, plain: dict[str, Any], timeout_ms: int) -> None:
+        self.handle = handle
+        self.runner = runner
+        self.plain = plain
+        own = {key: value for key, value in plain.items() if key not in ("on_error", "phase_timeout")}
+        self.config = runner.contract.schema.make(own)
+        self.goes_on = plain["on_error"] == "continue"
+        self.default_ms = timeout_ms
+        self.timeout_s = (plain["phase_timeout"] or timeout_ms) / 1000
+        self.runs: dict[Run, None] = {}         # in the order they began, so the first has the next deadline
+        self._watch: asyncio.TimerHandle | None = None
+
+    def begin(self, run: Run) -> None:
+        self.runs[run] = None
+        if self._watch is None:
+            self._watch = self.runner.loop.call_at(run.deadline, self._on_watch)
+
+    def _on_watch(self) -> None:
+        self._watch = None
+        now = self.runner.loop.time()
+        for run in list(self.runs):
+            if run.deadline > now:
+                self._watch = self.runner.loop.call_at(run.deadline, self._on_watch)
+                return
+            run.time_out()
+
+
+class Run:
+    """A call being worked on."""
+
+    __slots__ = ("call", "configured", "context", "deadline", "task")
+
+    def __init__(self, call: PythonCall, configured: Configured, context: Context, deadline: float) -> None:
+        self.call = call
+        self.configured = configured
+        self.context = context
+        self.deadline = deadline
+        self.task: asyncio.Task[None] | None = None
+
+    def time_out(self) -> None:
+        runner = self.configured.runner
+        runner.timeouts += 1
+        self.fail(f"{self.context.phase} took longer than {self.configured.timeout_s:g} s")
+        if self.task is not None:
+            self.task.cancel()
+            runner.keep(self.task)
+
+    def fail(self, what: str, error: BaseException | None = None) -> None:
+        if self.call.is_open():
+            self.configured.runner.note_failure(what, error)
+            self.skip()
+
+    def skip(self) -> None:
+        """The answer of a plugin that gave none."""
+        self.configured.runs.pop(self, None)
+        if self.call.is_log:
+            self.call.end()
+        elif self.configured.goes_on:
+            self.call.go_on(None)
+        else:
+            self.call.refuse(500, UNEXPECTED, None)
+
+    def finish(self, answer: Any) -> None:
+        call = self.call
+        if not call.is_open():
+            return              # too late: it was told to have failed
+        if call.is_log:
+            call.end()
+        elif answer is None:
+            call.go_on(self.context.request._changes)
+        elif isinstance(answer, Response):
+            changes = [*(self.context.request._changes or ()), *((ANSWER_ADD, *pair) for pair in answer.headers)]
+            if answer.is_message:
+                call.refuse(answer.status, answer.body, changes)
+            else:
+                call.answer(answer.status, answer.content_type.encode("latin-1"), answer.body, changes)
+        else:
+            self.fail(f"access returned {type(answer).__name__}: return None or a Response")
+            return
+        runner = self.configured.runner
+        runner.failures_in_a_row = 0
+        runner.done += 1
+        self.configured.runs.pop(self, None)
+
+
+class Runner:
+    """One plugin: one object of its class, for all its configurations. All but `_in_thread` on the control loop."""
+
+    def __init__(self, contract: Contract, store: Store, loop: asyncio.AbstractEventLoop, settings: dict[str, Any],
+                 clock: Callable[[], float] = time.monotonic) -> None:
+        self.contract = contract
+        self.loop = loop
+        self.done = self.failures = self.timeouts = self.trips = self.skipped = 0
+        self.failures_in_a_row = 0
+        self._store = store
+        self._clock = clock
+        self._log = logging.getLogger(f"fastgate.plugin.{contract.name}")
+        self._threads = Workers(f"fastgate-{contract.name}", settings["threads"])
+        self.apply(settings)
+        self._off_until: float | None = None
+        self._said_at = -SAY_EVERY_S
+        self._unsaid = 0
+        self._is_async = {hook: contract.is_async(hook) for hook in contract.hooks}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def apply(self, settings: dict[str, Any]) -> None:
+        """The `gateway: python:` section."""
+        self._most_failures = settings["failures"]
+        self._pause_s = settings["pause"] / 1000
+
+    # A request's phases.
+
+    def begin(self, call: PythonCall, configured: Configured) -> None:
+        phase = "log" if call.is_log else "access"
+        context = Context(call, phase, self._store, self._log)
+        run = Run(call, configured, context, self.loop.time() + configured.timeout_s)
+        if self._off_until is not None and self._is_off():
+            self.skipped += 1
+            run.skip()
+            return
+        configured.begin(run)
+        if not self._is_async[phase]:
+            self._threads.run(lambda: self._in_thread(run))
+            return
+        if _STARTS_EAGERLY:
+            run.task = asyncio.Task(self._run(run), loop=self.loop, eager_start=True)
+        else:
+            run.task = self.loop.create_task(self._run(run))
+
+    async def _run(self, run: Run) -> None:
+        try:
+            answer = await self._hook(run)
+        except asyncio.CancelledError:
+            run.fail("was cancelled")       # by itself; after a timeout this says nothing
+        except BaseException as error:      # SystemExit would end the gateway
+            run.fail(f"{run.context.phase} raised {type(error).__name__}: {error}", error)
+        else:
+            run.finish(answer)
+
+    def _hook(self, run: Run) -> Any:
+        return self.contract.hooks[run.context.phase](self.plugin, run.context, run.configured.config)
+
+    def _in_thread(self, run: Run) -> None:
+        if not run.call.is_open():
+            return                          # timed out while it waited for a thread
+        try:
+            answer, error = self._hook(run), None
+        except BaseException as raised:
+            answer, error = None, raised
+        try:
+            self.loop.call_soon_threadsafe(self._thread_done, run, answer, error)
+        except RuntimeError:
+            pass                            # the loop is closed: nobody waits any more
+
+    def _thread_done(self, run: Run, answer: Any, error: BaseException | None) -> None:
+        if error is not None:
+            run.fail(f"{run.context.phase} raised {type(error).__name__}: {error}", error)
+        else:
+            run.finish(answer)
+
+    def keep(self, task: asyncio.Task[None]) -> None:
+        """One that goes on after its run was given up: else it may be collected half-way."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # Failures.
+
+    def _is_off(self) -> bool:
+        assert self._off_until is not None
+        if self._clock() < self._off_until:
+            return True
+        self._off_until = None
+        self.failures_in_a_row = self._most_failures - 1        # one more, and it is off again
+        self._log.warning("runs again, on trial")
+        return False
+
+    def note_failure(self, what: str, error: BaseException | None) -> None:
+        self.failures += 1
+        self.failures_in_a_row += 1
+        now = self._clock()
+        if now - self._said_at >= SAY_EVERY_S:
+            more = f" ({self._unsaid} more failures since the last such line)" if self._unsaid else ""
+            self._log.error("%s%s", what, more, exc_info=error)
+            self._said_at = now
+            self._unsaid = 0
+        else:
+            self._unsaid += 1
+        if self._off_until is None and self.failures_in_a_row >= self._most_failures:
+            self.trips += 1
+            self._off_until = now + self._pause_s
+            self._log.error("off for %g s after %d failures in a row", self._pause_s, self.failures_in_a_row)
+
+    # Its life.
+
+    async def init(self) -> None:
+        try:
+            self.plugin = self.contract.plugin_class()
+        except Exception as error:
+            raise PluginFailed(f"the plugin {self.contract.name}: making it raised {type(error).__name__}: {error}") from error
+        await self._set_up("init")
+
+    async def configure(self, configs: list[Any]) -> None:
+        await self._set_up("configure", configs)
+
+    async def close(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        try:
+            await self._set_up("close")
+        except PluginFailed as error:
+            self._log.error("%s", error)
+        self._threads.close()
+
+    async def _set_up(self, hook: str, *arguments: Any) -> None:
+        """Raises PluginFailed."""
+        if hook not in self.contract.hooks:
+            return
+        function = self.contract.hooks[hook]
+        try:
+            if self._is_async[hook]:
+                await asyncio.wait_for(function(self.plugin, *arguments), SET_UP_S)
+            else:
+                await asyncio.wait_for(self._thread_future(lambda: function(self.plugin, *arguments)), SET_UP_S)
+        except (asyncio.TimeoutError, TimeoutError):
+            raise PluginFailed(f"the plugin {self.contract.name}: {hook} took longer than {SET_UP_S:g} s") from None
+        except Exception as error:
+            raise PluginFailed(
+                f"the plugin {self.contract.name}: {hook} raised {type(error).__name__}: {error}") from error
+
+    def _thread_future(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = self.loop.create_future()
+
+        def job() -> None:
+            try:
+                function()
+                error = None
+            except Exception as raised:
+                error = raised
+            try:
+                self.loop.call_soon_threadsafe(settle, error)
+            except RuntimeError:
+                pass
+
+        def settle(error: Exception | None) -> None:
+            if future.done():
+                return
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(None)
+
+        self._threads.run(job)
+        return future
+
+    def figures(self) -> dict[str, int]:
+        return {"done": self.done, "failures": self.failures, "timeouts": self.timeouts, "trips": self.trips,
+                "skipped": self.skipped}

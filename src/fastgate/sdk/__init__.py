@@ -1,0 +1,16 @@
+"""What a plugin's author touches, and nothing else of the gateway.
+
+`Plugin` is the base class; see docs/plugins.md. Everything named here keeps its meaning within a major version.
+"""
+
+from .context import Context
+from .entities import Consumer, Outcome, Route, Service
+from .errors import PhaseError, PluginError
+from .plugin import Contract, Plugin
+from .request import Request
+from .response import Response
+from .schema import Between, Matches
+from .store import Store
+
+__all__ = ["Between", "Consumer", "Context", "Contract", "Matches", "Outcome", "PhaseError", "Plugin", "PluginError",
+           "Request", "Response", "Route", "Service", "Store"]

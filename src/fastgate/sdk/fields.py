@@ -1,0 +1,49 @@
+"""Header fields as plugins may set them: what would break a message is refused here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}\Z")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*\Z")
+_MOST_VALUE = 16384
+MOST_BYTES = 32768          # all the fields one verdict adds
+
+# The connection's and the framing's: the gateway's own to set.
+NOT_A_PLUGINS = frozenset((
+    "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
+    "transfer-encoding", "upgrade"))
+
+
+def field_name(name: str) -> bytes:
+    """Raises ValueError."""
+    if not isinstance(name, str) or not _TOKEN.match(name):
+        raise ValueError(f"{name!r} can't be a header's name")
+    if name.lower() in NOT_A_PLUGINS:
+        raise ValueError(f"the header {name} is the gateway's own: a plugin can't change it")
+    return name.encode("ascii")
+
+
+def field_value(name: str, value: str) -> bytes:
+    """Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError(f"the value of the header {name} must be text, not {type(value).__name__}")
+    if len(value) > _MOST_VALUE:
+        raise ValueError(f"the value of the header {name} has {len(value)} characters; the most is {_MOST_VALUE}")
+    value = value.strip(" \t")
+    if not _VALUE.match(value):
+        raise ValueError(f"the value of the header {name} has a control character, or one outside Latin-1, in it")
+    return value.encode("latin-1")
+
+
+def check_fields(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    return [(field_name(name), field_value(name, value)) for name, value in pairs]
+
+
+def field_pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    pairs = check_fields(headers.items() if isinstance(headers, Mapping) else headers)
+    size = sum(len(name) + len(value) for name, value in pairs)
+    if size > MOST_BYTES:
+        raise ValueError(f"{size} bytes of headers; the most a plugin may answer with is {MOST_BYTES}")
+    return pairs

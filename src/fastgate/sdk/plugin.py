@@ -1,0 +1,114 @@
+"""The base class of all plugins, and the contract their classes must keep."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any, ClassVar
+
+from .context import Context
+from .errors import PluginError
+from .schema import Schema, schema_of
+
+HOOKS = ("init", "configure", "access", "log", "close")
+RESERVED = ("on_error", "phase_timeout")     # in every plugin's config; see docs/plugins.md
+_NOT_YET = ("certificate", "rewrite", "balancer", "header_filter", "body_filter", "response", "preread", "init_worker")
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\Z")
+_VERSION = re.compile(r"\d+(?:\.\d+){1,2}(?:[-+.]?[0-9A-Za-z.]+)?\Z")
+_MOST_PRIORITY = 2**31 - 1
+
+
+class Plugin:
+    """A policy written in Python.
+
+    A subclass has a `name` and a `version`, usually a `priority` and a `Config`, and any of the hooks
+    below, each as `def` or as `async def`. An `async def` runs on the gateway's control loop: it must
+    not block. A `def` runs in one of the plugin's own threads and may.
+
+    One object of the class serves all its configurations and all requests, so what it keeps in
+    `self` is shared; a `def` hook may run in several threads at once.
+
+        class Greeting(Plugin):
+            name = "greeting"
+            version = "1.0.0"
+            priority = 700
+
+            class Config:
+                text: str = "hello"
+
+            async def access(self, context: Context, config: Config) -> Response | None:
+                context.request.set_header("X-Greeting", config.text)
+    """
+
+    #: What a configuration calls it: lower case, digits, "-".
+    name: ClassVar[str]
+    #: Of the plugin: "1.0.0".
+    version: ClassVar[str]
+    #: Plugins with a higher one run earlier. Kong's numbers: authentication 1450 to 1000, limits 910.
+    priority: ClassVar[int] = 1000
+
+    class Config:
+        """What `config:` may hold: annotated names, with defaults unless a value must be given."""
+
+    def init(self) -> Any:
+        """Once, before the first configuration is used."""
+
+    def configure(self, configs: list[Any]) -> Any:
+        """All its configurations, whenever they change. To raise refuses the change."""
+
+    def access(self, context: Context, config: Any) -> Any:
+        """A request, before the upstream is asked. None: it goes on. A Response: that is the answer."""
+
+    def log(self, context: Context, config: Any) -> Any:
+        """A request is over: `context.outcome` says how. Nobody waits for it."""
+
+    def close(self) -> Any:
+        """Once, when no configuration uses it any more, or the gateway ends."""
+
+
+class Contract:
+    """A plugin class that keeps the contract, and what the gateway must know of it."""
+
+    def __init__(self, plugin_class: type[Plugin]) -> None:
+        """Raises PluginError."""
+        self.plugin_class = plugin_class
+        self.name: str = _checked(plugin_class, "name", str, _NAME, 'lower case, digits and "-", like "my-plugin"')
+        self.version: str = _checked(plugin_class, "version", str, _VERSION, 'like "1.0.0"')
+        self.priority = plugin_class.priority
+        if type(self.priority) is not int or abs(self.priority) > _MOST_PRIORITY:
+            raise PluginError(f"{plugin_class.__name__}.priority must be an integer, not {self.priority!r}")
+        for hook in _NOT_YET:
+            if hasattr(plugin_class, hook):
+                raise PluginError(f"{plugin_class.__name__}.{hook}: that phase is not in this version; "
+                                  f"there are {', '.join(HOOKS)}")
+        self.hooks = {hook: getattr(plugin_class, hook) for hook in HOOKS
+                      if getattr(plugin_class, hook) is not getattr(Plugin, hook)}
+        for hook, function in self.hooks.items():
+            _check_hook(plugin_class, hook, function)
+        self.schema: Schema = schema_of(plugin_class.Config, f"{self.name}'s config")
+        for name in RESERVED:
+            if name in self.schema.fields:
+                raise PluginError(f"{plugin_class.__name__}.Config.{name}: the gateway itself reads a {name} from every "
+                                  "plugin's config; choose another name")
+
+    def is_async(self, hook: str) -> bool:
+        return inspect.iscoroutinefunction(self.hooks[hook])
+
+
+def _checked(plugin_class: type, attribute: str, kind: type, pattern: re.Pattern[str], form: str) -> Any:
+    value = getattr(plugin_class, attribute, None)
+    if type(value) is not kind or not pattern.match(value):
+        raise PluginError(f"{plugin_class.__name__}.{attribute} must be {form}; it is {value!r}")
+    return value
+
+
+def _check_hook(plugin_class: type, hook: str, function: Any) -> None:
+    place = f"{plugin_class.__name__}.{hook}"
+    if not inspect.isfunction(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise PluginError(f"{place} must be a def or an async def")
+    parameters = list(inspect.signature(getattr(Plugin, hook)).parameters)
+    given = inspect.signature(function)
+    try:
+        given.bind(*parameters)
+    except TypeError:
+        raise PluginError(f"{place}{given} must take ({', '.join(parameters)})") from None

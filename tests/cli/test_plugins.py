@@ -1,0 +1,59 @@
+"""`fastgate plugins`: list, check, new."""
+
+import json
+
+import pytest
+
+from fastgate.cli.main import main
+
+
+def test_new_then_check_then_list(tmp_path, capsys):
+    file = tmp_path / "my_first.py"
+    assert main(["plugins", "new", str(file)]) == 0
+    assert main(["plugins", "check", str(file)]) == 0
+    assert "OK: my-first 0.0.1, priority 700: async access\n" in capsys.readouterr().out
+    config = tmp_path / "a.json"
+    config.write_text(json.dumps({"_format_version": "3.0", "gateway": {"plugin_path": str(tmp_path)}}))
+    assert main(["plugins", "list", "-c", str(config)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    places = {line.split()[1]: at for at, line in enumerate(lines)}
+    assert places["cors"] < places["jwt"] < places["my-first"] < places["request-termination"]
+    assert "0.0.1" in lines[places["my-first"]] and str(file) in lines[places["my-first"]]
+
+
+def test_schema(tmp_path, capsys):
+    file = tmp_path / "one.py"
+    assert main(["plugins", "new", str(file)]) == 0
+    capsys.readouterr()
+    assert main(["plugins", "check", "--schema", str(file)]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "type": "object", "additionalProperties": False, "properties": {"text": {"type": "string", "default": "hello"}}}
+
+
+@pytest.mark.parametrize("text, expected", [
+    ("import nowhere_at_all", "importing it raised ModuleNotFoundError"),
+    ("x = 1", "must define one subclass of fastgate.Plugin; it defines none"),
+    ("from fastgate import Plugin\nclass A(Plugin):\n    name = 'A b'", "A.name must be lower case"),
+])
+def test_what_is_wrong_is_said(tmp_path, capsys, text, expected):
+    file = tmp_path / "bad.py"
+    file.write_text(text)
+    assert main(["plugins", "check", str(file)]) == 1
+    assert expected in capsys.readouterr().err
+    assert main(["plugins", "list", "--path", str(tmp_path)]) == 1
+    assert expected in capsys.readouterr().err
+
+
+def test_new_overwrites_nothing(tmp_path, capsys):
+    file = tmp_path / "one.py"
+    file.write_text("mine")
+    assert main(["plugins", "new", str(file)]) == 1 and file.read_text() == "mine"
+    assert main(["plugins", "new", str(tmp_path / "1 x.py")]) == 1
+    assert "name it like" in capsys.readouterr().err
+
+
+def test_list_needs_a_file_that_is_one(tmp_path, capsys):
+    assert main(["plugins", "list", "-c", str(tmp_path / "none.yaml")]) == 1
+    (tmp_path / "bad.yaml").write_text("gateway: 1")
+    assert main(["plugins", "list", "-c", str(tmp_path / "bad.yaml")]) == 1
+    assert "_format_version is missing" in capsys.readouterr().err

@@ -1,0 +1,46 @@
+"""Threads for what may block: bounded, started as they are needed."""
+
+import threading
+
+from fastgate.control.workers import Workers
+
+
+def test_jobs_run_and_idle_threads_are_used_again():
+    workers = Workers("test", 3)
+    seen = []
+    for number in range(5):
+        done = threading.Event()
+
+        def job(number=number, done=done):
+            seen.append((number, threading.current_thread().name))
+            done.set()
+
+        workers.run(job)
+        assert done.wait(30)
+        while workers._free != workers._started:        # the thread says it is free just behind its job
+            pass
+    assert [number for number, _ in seen] == list(range(5)) and {name for _, name in seen} == {"test-1"}
+    workers.close()
+
+
+def test_no_more_threads_than_allowed_and_none_waits_while_one_may_start():
+    workers = Workers("test", 3)
+    go, running, finished = threading.Event(), threading.Semaphore(0), threading.Semaphore(0)
+    names = set()
+
+    def job():
+        names.add(threading.current_thread().name)
+        running.release()
+        go.wait(30)
+        finished.release()
+
+    for _ in range(10):
+        workers.run(job)
+    for _ in range(3):
+        assert running.acquire(timeout=30)
+    assert not running.acquire(blocking=False) and len(names) == 3
+    go.set()
+    for _ in range(10):
+        assert finished.acquire(timeout=30)
+    assert len(names) == 3
+    workers.close()

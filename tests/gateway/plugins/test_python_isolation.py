@@ -1,0 +1,224 @@
+"""Plugins in Python that misbehave: whoever does not use them does not notice."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from gateway.plugins.python_site import HELD, config_with, plugin, wait_calls, write_plugin
+from support.client import get
+from support.origin import echo
+
+pytestmark = pytest.mark.core
+
+
+@pytest.fixture
+def origin(open_origin):
+    return open_origin(echo)
+
+
+RAISES = {
+    "raises": "raise ValueError('the reason')",
+    "exits": "raise SystemExit(3)",
+    "cancels": "raise asyncio.CancelledError",
+    "returns": "return 'text'",
+}
+
+
+@pytest.mark.parametrize("form", ["async def", "def"])
+@pytest.mark.parametrize("what", RAISES)
+def test_a_plugin_that_fails(open_site, origin, tmp_path, form, what):
+    write_plugin(tmp_path, "bad", f"{form} access(self, context, config):\n    {RAISES[what]}")
+    site = open_site(config_with(origin, tmp_path, plugin("bad")), origin)
+    client = site.connect()
+    response = client.ask(get("/"))
+    assert response.status == 500 and json.loads(response.body)["message"] == "An unexpected error occurred"
+    assert client.ask(get("/plain")).status == 200
+    assert site.metrics()['fastgate_plugin_failures_total{plugin="bad"}'] == 1
+    if what == "raises":
+        assert "access raised ValueError: the reason" in site.process.wait_for_log("ValueError")
+    assert site.process.reload(config_with(origin, tmp_path, plugin("bad", on_error="continue")))["ok"]
+    assert site.ask(get("/")).status == 200
+
+
+@pytest.mark.parametrize("form", ["async def", "def"])
+def test_a_plugin_that_hangs(open_site, origin, tmp_path, form):
+    wait = "await asyncio.sleep(600)" if form == "async def" else "threading.Event().wait(600)"
+    write_plugin(tmp_path, "hangs", f"{form} access(self, context, config):\n    {wait}")
+    site = open_site(config_with(origin, tmp_path, plugin("hangs", phase_timeout=50)), origin)
+    waiting = site.connect()
+    waiting.send(get("/"))
+    assert site.ask(get("/plain")).status == 200
+    assert waiting.response().status == 500
+    assert site.metrics()['fastgate_plugin_timeouts_total{plugin="hangs"}'] == 1
+    assert "access took longer than 0.05 s" in site.process.log()
+    wait_calls(site, "hangs", 0)
+
+
+def test_a_late_answer_of_a_thread_is_dropped(open_site, origin, tmp_path):
+    gate, done = tmp_path / "gate", tmp_path / "done"
+    write_plugin(tmp_path, "late", f"""
+        def access(self, context, config):
+            import os
+            while not os.path.exists({str(gate)!r}):
+                time.sleep(0.002)
+            try:
+                context.request.set_header("X-A", context.request.path)
+            finally:
+                open({str(done)!r}, "w").close()
+        """)
+    site = open_site(config_with(origin, tmp_path, plugin("late", phase_timeout=30)), origin)
+    assert site.ask(get("/")).status == 500
+    gate.touch()
+    end = time.monotonic() + 30
+    while not done.exists():
+        assert time.monotonic() < end
+    assert site.ask(get("/")).status == 200
+    assert site.metrics()['fastgate_plugin_failures_total{plugin="late"}'] == 1
+
+
+def test_a_flood_is_refused_beyond_the_bound_and_others_never_notice(open_site, origin, tmp_path):
+    gate = tmp_path / "gate"
+    for name in ("held", "other"):
+        write_plugin(tmp_path, name, HELD, config="gate: str")
+    config = config_with(origin, tmp_path, plugin("held", gate=str(gate)), python={"calls": 8})
+    config["services"][0]["routes"].append(
+        {"name": "other", "paths": ["/other"], "plugins": [plugin("other", gate="/")]})
+    site = open_site(config, origin)
+    clients = [site.connect() for _ in range(8)]
+    for client in clients:
+        client.send(get("/"))
+    wait_calls(site, "held", 8)
+    for _ in range(20):
+        response = site.ask(get("/"))
+        assert response.status == 503 and "out of resources" in response.text
+        assert site.ask(get("/plain")).status == 200
+        assert site.ask(get("/other")).status == 200
+    assert site.metrics()['fastgate_plugin_refused_total{plugin="held"}'] == 20
+    gate.touch()
+    assert [client.response().status for client in clients] == [200] * 8
+    assert site.ask(get("/")).status == 200
+
+
+def test_a_plugin_that_keeps_failing_is_tripped_off_for_a_while(open_site, origin, tmp_path):
+    calls = tmp_path / "calls"
+    write_plugin(tmp_path, "flaky", f"""
+        async def access(self, context, config):
+            with open({str(calls)!r}, "a") as file:
+                file.write("x")
+            if context.request.path != "/good":
+                raise ValueError
+        """)
+    site = open_site(config_with(origin, tmp_path, plugin("flaky"), python={"failures": 3, "pause": 1500}), origin)
+    assert [site.ask(get(path)).status for path in ("/", "/", "/good", "/", "/", "/")] == [500, 500, 200, 500, 500, 500]
+    ran = calls.read_text()
+    assert ran == "x" * 6 and site.ask(get("/good")).status == 500 and calls.read_text() == ran
+    assert site.metrics()['fastgate_plugin_trips_total{plugin="flaky"}'] == 1
+    end = time.monotonic() + 30
+    while site.ask(get("/good")).status != 200:         # on trial once the pause is over
+        assert time.monotonic() < end
+    assert site.ask(get("/")).status == 500 and site.ask(get("/good")).status == 200
+
+
+def test_what_is_refused_before_it_runs(open_site, origin, tmp_path):
+    write_plugin(tmp_path, "good", "async def access(self, context, config):\n    pass", config="n: int = 1")
+    good = config_with(origin, tmp_path, plugin("good"))
+    site = open_site(good, origin)
+    cases = {
+        'expected an integer, not the text "x"': config_with(origin, tmp_path, plugin("good", n="x")),
+        'did you mean "n"': config_with(origin, tmp_path, plugin("good", nn=1)),
+        'the plugin "nowhere"': config_with(origin, tmp_path, plugin("nowhere")),
+    }
+    for expected, config in cases.items():
+        answer = site.process.reload(config)
+        assert not answer["ok"] and expected in "\n".join(answer["errors"]), answer
+    hooks = {"filters": "def header_filter(self, context, config):\n    pass",
+             "starts": "async def init(self):\n    raise ValueError('no licence')",
+             "breaks": "def configure(self, configs):\n    raise ValueError('not these')"}
+    for name, body in hooks.items():
+        write_plugin(tmp_path, name, body)
+    expected = {"filters": "header_filter: that phase is not in this version", "starts": "init raised ValueError: no licence",
+                "breaks": "configure raised ValueError: not these"}
+    for name, message in expected.items():
+        answer = site.process.reload(config_with(origin, tmp_path, plugin("good"), plugin(name)))
+        assert not answer["ok"] and message in "\n".join(answer["errors"]), answer
+    assert site.ask(get("/")).status == 200
+    assert site.process.reload(good)["ok"]
+
+
+def test_life_of_a_plugin(open_site, origin, tmp_path):
+    file = tmp_path / "events"
+    write_plugin(tmp_path, "alive", f"""
+        def _note(self, text):
+            with open({str(file)!r}, "a") as file:
+                file.write(text + "\\n")
+
+        async def init(self):
+            self._note("init")
+
+        def configure(self, configs):
+            self._note("configure " + " ".join(str(one.n) for one in configs))
+
+        async def access(self, context, config):
+            context.store.increase("alive:n")
+            context.request.set_header("X-N", str(context.store.get("alive:n")))
+
+        def close(self):
+            self._note("close")
+        """, config="n: int = 0")
+
+    def events() -> list[str]:
+        return file.read_text().splitlines()
+
+    config = config_with(origin, tmp_path, plugin("alive", n=1))
+    config["plugins"] = [plugin("alive", n=2)]
+    site = open_site(config, origin, workers=2)
+    for _ in range(3):
+        assert site.ask(get("/")).status == 200
+    assert origin.requests[-1].get("X-N") == "3"
+    assert events() == ["init", "configure 2 1"] or events() == ["init", "configure 1 2"]
+    assert site.process.reload(config)["ok"]                    # nothing new: nothing told
+    assert len(events()) == 2
+    assert site.process.reload(config_with(origin, tmp_path, plugin("alive", n=5)))["ok"]
+    assert events()[2:] == ["configure 5"]
+    assert site.process.reload(config_with(origin, tmp_path))["ok"]
+    end = time.monotonic() + 30
+    while events()[3:] != ["configure ", "close"]:
+        assert time.monotonic() < end, events()
+    assert site.process.reload(config)["ok"]
+    assert events()[5] == "init"
+
+
+@pytest.mark.parametrize("on_error, status", [("fail", 500), ("continue", 200)])
+def test_a_plugin_that_blocks_the_control_loop_holds_nobody_for_long(open_site, origin, tmp_path, on_error, status):
+    gate = tmp_path / "gate"
+    write_plugin(tmp_path, "blocks", f"""
+        async def access(self, context, config):
+            import os
+            while not os.path.exists({str(gate)!r}):
+                time.sleep(0.01)
+        """)
+    site = open_site(config_with(origin, tmp_path, plugin("blocks", phase_timeout=50, on_error=on_error)), origin)
+    waiting = site.connect()
+    waiting.send(get("/"))
+    assert site.ask(get("/plain")).status == 200
+    assert waiting.response().status == status      # though the loop is still blocked
+    gate.touch()
+    assert waiting.ask(get("/")).status == 200
+    assert site.metrics()['fastgate_plugin_stalled_total{plugin="blocks"}'] == 1
+
+
+def test_a_flood_passes_by_a_plugin_that_may_be_skipped(open_site, origin, tmp_path):
+    gate = tmp_path / "gate"
+    write_plugin(tmp_path, "held", HELD, config="gate: str")
+    site = open_site(config_with(origin, tmp_path, plugin("held", gate=str(gate), on_error="continue"),
+                                 python={"calls": 1, "timeout": 60_000}), origin)
+    held = site.connect()
+    held.send(get("/held"))
+    wait_calls(site, "held", 1)
+    assert site.ask(get("/passes")).status == 200
+    gate.touch()
+    assert held.response().status == 200
+    assert [(one.target, one.get("X-Held")) for one in origin.requests] == [("/passes", None), ("/held", "yes")]

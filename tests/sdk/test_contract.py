@@ -1,0 +1,61 @@
+"""What a plugin's class must be, and what is said when it is not."""
+
+import pytest
+from fastgate import Plugin
+from fastgate.sdk import Contract, PluginError
+
+
+def made(**members):
+    return type("Made", (Plugin,), {"name": "made", "version": "1.0.0", **members})
+
+
+async def access(self, context, config): ...
+
+
+def log(self, context, config): ...
+
+
+def test_a_good_one():
+    class Config:
+        n: int = 1
+
+    contract = Contract(made(access=access, log=log, priority=5, Config=Config))
+    assert (contract.name, contract.version, contract.priority) == ("made", "1.0.0", 5)
+    assert set(contract.hooks) == {"access", "log"} and contract.is_async("access") and not contract.is_async("log")
+    assert contract.schema.read({}, []) == {"n": 1}
+
+
+def test_no_hook_and_no_config_are_fine():
+    contract = Contract(made())
+    assert contract.hooks == {} and contract.priority == 1000
+    problems = []
+    contract.schema.read({"a": 1}, problems)
+    assert problems == [(("a",), "unknown key \"a\" for made's config")]
+
+
+@pytest.mark.parametrize("members, message", [
+    ({"name": "Made"}, "Made.name must be"), ({"name": 1}, "Made.name must be"), ({"version": "one"}, 'like "1.0.0"'),
+    ({"version": 1.0}, "Made.version must be"), ({"priority": "1"}, "Made.priority must be an integer"),
+    ({"priority": True}, "must be an integer"), ({"priority": 2**31}, "must be an integer"),
+    ({"header_filter": log}, "Made.header_filter: that phase is not in this version"),
+    ({"body_filter": log}, "not in this version"), ({"rewrite": log}, "not in this version"),
+    ({"access": lambda self: None}, r"Made.access\(self\) must take \(self, context, config\)"),
+    ({"access": 1}, "must be a def or an async def"),
+    ({"Config": type("Config", (), {"__annotations__": {"on_error": str}})}, "choose another name"),
+    ({"Config": type("Config", (), {"__annotations__": {"phase_timeout": int}})}, "choose another name"),
+])
+def test_what_breaks_it(members, message):
+    with pytest.raises(PluginError, match=message):
+        Contract(made(**members))
+
+
+def test_generators_are_no_hooks():
+    def generates(self, context, config):
+        yield
+
+    async def generates_too(self, context, config):
+        yield
+
+    for hook in (generates, generates_too):
+        with pytest.raises(PluginError, match="must be a def or an async def"):
+            Contract(made(access=hook))

@@ -1,0 +1,127 @@
+"""The facade: what a plugin reads and changes, and what it is not let do."""
+
+import logging
+
+import pytest
+from fastgate._core.bridge import python_phase as core
+from fastgate.sdk import Consumer, Context, Outcome, PhaseError, Request, Store
+from hypothesis import given
+from hypothesis import strategies as st
+from sdk.calls import Call
+
+NAMES = ["X-A", "x-a", "X-B", "x-c"]
+
+
+def request(call: Call | None = None, phase: str = "access") -> Request:
+    return Request(call or Call(), phase)
+
+
+def context(call: Call, phase: str = "access") -> Context:
+    return Context(call, phase, Store(), logging.getLogger("test"))
+
+
+def carried_out(fields: list[tuple[str, str]], changes: list) -> list[tuple[str, str]]:
+    """What the reactor makes of a verdict's changes."""
+    for action, name, value in changes or ():
+        name = name.decode()
+        if action == core.DROP:
+            fields = [pair for pair in fields if pair[0].lower() != name.lower()]
+        else:
+            assert action == core.ADD
+            fields = [*fields, (name, value.decode("latin-1"))]
+    return fields
+
+
+steps = st.lists(st.tuples(st.sampled_from(["set_header", "add_header", "clear_header"]), st.sampled_from(NAMES),
+                           st.sampled_from(["", "1", "two \xe9"])))
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(["a", "b"]))), steps, st.booleans())
+def test_what_is_read_back_is_what_the_upstream_gets(fields, steps, reads_first):
+    one = request(Call(fields=fields))
+    if reads_first:
+        assert one.headers == fields
+    for step, name, value in steps:
+        getattr(one, step)(name, *([value] if step != "clear_header" else []))
+    expected = carried_out(fields, one._changes)
+    if reads_first:
+        assert one.headers == expected
+    for name in NAMES:
+        if reads_first:
+            assert one.header(name) == next((v for n, v in expected if n.lower() == name.lower()), None)
+
+
+def test_query_and_args():
+    one = request(Call({core.QUERY: "a=1&a=2&b=%20&c"}))
+    assert one.args() == {"a": "1", "b": " ", "c": ""}
+    one.set_query({"x": "a b&", "y": "é"})
+    assert one.query == "x=a+b%26&y=%C3%A9"
+    one.set_query("?raw=1")
+    one.set_query("")
+    assert [value for _, _, value in one._changes] == [b"x=a+b%26&y=%C3%A9", b"raw=1", None]
+    for bad in ("a b", "a\r\nb", "é", "a#b", "x" * 20000):
+        with pytest.raises(ValueError):
+            one.set_query(bad)
+    assert one.query == ""
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a:", "é", "x" * 300, "Host", "content-length", "Transfer-Encoding", "Connection"])
+def test_names_that_can_not_be_set(name):
+    one = request()
+    for change in (lambda: one.set_header(name, "1"), lambda: one.add_header(name, "1"), lambda: one.clear_header(name)):
+        with pytest.raises(ValueError):
+            change()
+    assert one._changes is None
+
+
+@pytest.mark.parametrize("value", ["a\r\nb", "a\0", "\u2028", "x" * 20000, 1, None, b"x"])
+def test_values_that_can_not_be_set(value):
+    one = request()
+    with pytest.raises(ValueError):
+        one.set_header("X-A", value)
+    assert one._changes is None
+
+
+def test_changes_are_bounded():
+    one = request()
+    with pytest.raises(ValueError, match="32768 bytes"):
+        for _ in range(100):
+            one.add_header("X-A", "x" * 1000)
+
+
+def test_log_reads_and_changes_nothing():
+    call = Call({core.ROUTE: "r"})
+    one = context(call, "log")
+    assert one.request.path == "/" and one.route.name == "r" and one.service is None and one.consumer is None
+    assert one.outcome == Outcome(200, 201, 1.5, 2.0, 1.0)
+    changes = {
+        "request.set_header": lambda: one.request.set_header("X-A", "1"),
+        "request.add_header": lambda: one.request.add_header("X-A", "1"),
+        "request.clear_header": lambda: one.request.clear_header("X-A"),
+        "request.set_query": lambda: one.request.set_query("a"),
+        "context.add_response_header": lambda: one.add_response_header("X-A", "1"),
+    }
+    for name, change in changes.items():
+        with pytest.raises(PhaseError, match=f"{name} is for the access phase; this is log"):
+            change()
+
+
+def test_access_has_no_outcome():
+    with pytest.raises(PhaseError, match="context.outcome is for the log phase; this is access"):
+        _ = context(Call()).outcome
+
+
+def test_afterwards_nothing_is_there():
+    call = Call()
+    one = context(call)
+    call.open = False
+    for late in (lambda: one.request.path, lambda: one.request.headers, lambda: one.consumer,
+                 lambda: one.request.set_header("X-A", "1"), lambda: one.add_response_header("X-A", "1")):
+        with pytest.raises(PhaseError, match="is over"):
+            late()
+    assert repr(one.request) == "<Request, over>"
+
+
+def test_consumer():
+    call = Call({core.CONSUMER_ID: "1", core.CONSUMER_USERNAME: "ann", core.CONSUMER_CUSTOM_ID: "", core.CREDENTIAL: "c"})
+    assert context(call).consumer == Consumer("1", "ann", None, "c")
