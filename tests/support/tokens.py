@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import hmac
 import json
 import time
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """LeakSanitizer, where this process has one, looks away: what other people's libraries keep is not ours to find."""
+    process = ctypes.CDLL(None)
+    watcher = hasattr(process, "__lsan_disable")
+    if watcher:
+        getattr(process, "__lsan_disable")()
+    try:
+        yield
+    finally:
+        if watcher:
+            getattr(process, "__lsan_enable")()
+
+
+with unwatched():
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 ALGORITHMS = [*(family + size for family in ("HS", "RS", "PS", "ES") for size in ("256", "384", "512")), "EdDSA"]
 SECRET = "a secret of the tests, as long as it should be"
@@ -24,6 +43,7 @@ def b64(data: bytes) -> str:
 
 
 @cache
+@unwatched()
 def private_key(algorithm: str) -> Any:
     """Of an asymmetric algorithm; one for RS and PS."""
     if algorithm[:2] in ("RS", "PS"):
@@ -36,11 +56,13 @@ def _rsa_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(65537, 2048)
 
 
+@unwatched()
 def pem(key: Any) -> str:
     return key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
 
 
+@unwatched()
 def sign(algorithm: str, data: bytes, key: Any) -> bytes:
     digest = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}.get(algorithm[2:])
     if algorithm.startswith("HS"):
