@@ -63,6 +63,7 @@ static struct {
     int port, connections, milliseconds, is_close, is_reload, is_idle;
     unsigned paths;
     size_t body;
+    const char *header;         /* one more field of each request */
     const char *path;
 } options = {.connections = 128, .milliseconds = 1000, .paths = 1, .path = "/"};
 
@@ -123,6 +124,8 @@ static void requests_make(void)
         if (options.body)
             n += snprintf(head + n, sizeof head - (size_t)n,
                           "Content-Type: application/octet-stream\r\nContent-Length: %zu\r\n", options.body);
+        if (options.header)
+            n += snprintf(head + n, sizeof head - (size_t)n, "%s\r\n", options.header);
         n += snprintf(head + n, sizeof head - (size_t)n, "\r\n");
         requests[i].len = (size_t)n + options.body;
         if (!(requests[i].bytes = malloc(requests[i].len)))
@@ -385,13 +388,14 @@ static int closed_count(void)
 static void options_read(int argc, char **argv)
 {
     int letter;
-    while ((letter = getopt(argc, argv, "c:t:u:n:b:Cgi")) != -1) {
+    while ((letter = getopt(argc, argv, "c:t:u:n:b:H:Cgi")) != -1) {
         switch (letter) {
         case 'c': options.connections = atoi(optarg); break;
         case 't': options.milliseconds = atoi(optarg); break;
         case 'u': options.path = optarg; break;
         case 'n': options.paths = (unsigned)atoi(optarg); break;
         case 'b': options.body = strtoul(optarg, NULL, 10); break;
+        case 'H': options.header = optarg; break;
         case 'C': options.is_close = 1; break;
         case 'g': options.is_reload = 1; break;
         case 'i': options.is_idle = 1; break;
@@ -399,7 +403,7 @@ static void options_read(int argc, char **argv)
         }
     }
     if (optind != argc - 1 || options.connections < 1 || options.paths < 1) {
-        fprintf(stderr, "usage: load PORT [-c N] [-t ms] [-u path] [-n paths] [-b bytes] [-C] [-g] [-i]\n");
+        fprintf(stderr, "usage: load PORT [-c N] [-t ms] [-u path] [-n paths] [-b bytes] [-H header] [-C] [-g] [-i]\n");
         exit(2);
     }
     options.port = atoi(argv[optind]);

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -93,11 +94,11 @@ class Program:
         text = self.errors.read()[-2000:].decode(errors="replace").strip()
         return RuntimeError(f"{what}: {' '.join(self.argv)}" + (f"\n{text}" if text else ""))
 
-    def wait_ready(self, port: int, path: str = "/") -> float:
+    def wait_ready(self, port: int, path: str = "/", headers: Sequence[str] = ()) -> float:
         """Waits for the first proxied 200 on `port`; the moment it came (monotonic)."""
         deadline = time.monotonic() + READY_S
         while time.monotonic() < deadline:
-            if get_status(port, path) == 200:
+            if get_status(port, path, headers) == 200:
                 return time.monotonic()
             if self.popen.poll() is not None:
                 raise self.fail(f"ended with {self.popen.returncode} before it answered")
@@ -146,10 +147,11 @@ def tasks(pid: int) -> list[Path]:
         return []
 
 
-def get(port: int, path: str, timeout: float = 10.0) -> tuple[int, bytes]:
+def get(port: int, path: str, headers: Sequence[str] = (), timeout: float = 10.0) -> tuple[int, bytes]:
     """Status and body of one GET with Connection: close. OSError: refused or broken off."""
     with socket.create_connection(("127.0.0.1", port), timeout=timeout) as connection:
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: bench.example\r\nConnection: close\r\n\r\n".encode())
+        lines = [f"GET {path} HTTP/1.1", "Host: bench.example", "Connection: close", *headers, "", ""]
+        connection.sendall("\r\n".join(lines).encode())
         answer = bytearray()
         while True:
             piece = connection.recv(262144)
@@ -170,10 +172,10 @@ def content_length(head: bytes | bytearray) -> int:
     return 0
 
 
-def get_status(port: int, path: str) -> int:
+def get_status(port: int, path: str, headers: Sequence[str] = ()) -> int:
     """The status of one GET, 0 when there was none."""
     try:
-        return get(port, path)[0]
+        return get(port, path, headers)[0]
     except (OSError, ValueError):
         return 0
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Callable
 
 import machine
-from peers import Peer, Setup
+from peers import Peer, Setup, policy_headers
 from process import Cpu, Program, free_port, get
 from programs import program
 from scenarios import Scenario
@@ -89,6 +89,7 @@ def take(running: Program, port: int, origin: Origin, scenario: Scenario, second
 
 def run(scenario: Scenario, peers: list[Peer], rounds: int, seconds: float, log: Log) -> dict[str, list[dict]]:
     """Samples by peer, `rounds` each. All gateways stay up; one at a time is loaded, in a new order each round."""
+    peers = [peer for peer in peers if scenario.fits(peer)]
     samples: dict[str, list[dict]] = {peer.name: [] for peer in peers}
     with contextlib.ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fastgate-bench-")))
@@ -98,9 +99,9 @@ def run(scenario: Scenario, peers: list[Peer], rounds: int, seconds: float, log:
             folder = top / peer.name.replace("/", "_")
             folder.mkdir()
             setup = Setup(folder, free_port(), origin.port, connections=scenario.connections, routes=scenario.routes,
-                          body_bytes=max(scenario.request_bytes, scenario.response_bytes))
+                          body_bytes=max(scenario.request_bytes, scenario.response_bytes), policy=scenario.policy)
             process = stack.enter_context(gateway(peer, setup))
-            process.wait_ready(setup.port, scenario.first_path())
+            process.wait_ready(setup.port, scenario.first_path(), policy_headers(scenario.policy))
             running[peer.name] = process, setup.port
         order = random.Random(scenario.name)
         for number in range(1, rounds + 1):

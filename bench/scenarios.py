@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from peers import route_path
+from peers import TAKES_POLICY, Peer, policy_headers, route_path
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,10 @@ class Scenario:
     connections: int = 128
     is_close: bool = False      # a connection per request
     routes: int = 0
+    policy: str = ""            # "key" or "jwt": who asks is found out, counted, limited and logged
+
+    def fits(self, peer: Peer) -> bool:
+        return not self.policy or not peer.is_proxy or peer.name.startswith(TAKES_POLICY)
 
     def load_arguments(self) -> list[str]:
         arguments = ["-c", str(self.connections)]
@@ -27,6 +31,8 @@ class Scenario:
             arguments += ["-C"]
         if self.routes:
             arguments += ["-u", route_path(0).replace("00000", "%05u") + "item", "-n", str(self.routes)]
+        for header in policy_headers(self.policy):
+            arguments += ["-H", header]
         return arguments
 
     def first_path(self) -> str:
@@ -41,5 +47,7 @@ SCENARIOS = [
     Scenario("post-1k", "POST, 1 KB body", request_bytes=1024),
     Scenario("post-100k", "POST, 100 KB body", request_bytes=100 * 1024),
     Scenario("close", "GET, a connection per request", is_close=True),
+    Scenario("key", "GET, key, rate limit, metrics, JSON access log", policy="key"),
+    Scenario("jwt", "GET, JWT (HS256), rate limit, metrics, JSON access log", policy="jwt"),
     Scenario("routes", "GET over 10,000 routes", routes=10_000),
 ]

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from . import fastgate, haproxy, nginx, openresty, relay
 from .peer import Peer, Setup, route_path
+from .policy import policy_headers
 
-__all__ = ["DEFAULT", "Peer", "Setup", "choose", "route_path"]
+__all__ = ["DEFAULT", "TAKES_POLICY", "Peer", "Setup", "choose", "policy_headers", "route_path"]
 
 # The relay runs twice: what its two copies differ by is the noise floor (A/A).
 FLOOR = "relay"
 FLOOR_AGAIN = "relay-again"
 OURS = "fastgate"
+TAKES_POLICY = (OURS, "openresty")      # the others know no keys or tokens
 DEFAULT = [FLOOR, FLOOR_AGAIN, OURS, "nginx", "haproxy", "openresty"]
 
 

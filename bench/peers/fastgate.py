@@ -9,14 +9,20 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+from process import free_port
+
+from . import policy
 from .peer import Peer, Setup, first_line
 
 HERE = Path(__file__).resolve().parents[2]
 
 
 def document(setup: Setup) -> dict:
+    if setup.policy:
+        return with_policy(setup)
     routes = [{"name": f"route-{i}", "paths": [path], "strip_path": False} for i, path in enumerate(setup.paths() or ["/"])]
     return {
         "_format_version": "3.0",
@@ -30,6 +36,23 @@ def document(setup: Setup) -> dict:
         },
         "services": [{"name": "origin", "url": f"http://127.0.0.1:{setup.origin_port}", "routes": routes}],
     }
+
+
+def with_policy(setup: Setup) -> dict:
+    """The same and the policy's plugins; written as JSON, which is YAML."""
+    model = document(replace(setup, policy=""))
+    model["gateway"] |= {"status_listen": f"127.0.0.1:{free_port()}", "access_log": str(setup.folder / "access.log")}
+    plugin, credentials = {
+        "key": ("key-auth", lambda i: {"keyauth_credentials": [{"key": policy.key(i)}]}),
+        "jwt": ("jwt", lambda i: {"jwt_secrets": [{"key": policy.name(i), "secret": policy.secret(i)}]}),
+    }[setup.policy]
+    model["consumers"] = [{"username": policy.name(i), **credentials(i)} for i in range(policy.CONSUMERS)]
+    config = {"claims_to_verify": ["exp"]} if plugin == "jwt" else {}
+    model["plugins"] = [
+        {"name": plugin, "config": config},
+        {"name": "rate-limiting", "config": {"minute": policy.PER_MINUTE, "hour": policy.PER_HOUR}},
+    ]
+    return model
 
 
 def as_yaml(model: dict) -> str:
@@ -49,7 +72,7 @@ def as_yaml(model: dict) -> str:
 def write(setup: Setup) -> Path:
     model = document(setup)
     file = setup.folder / f"fastgate.{setup.form}"
-    text = json.dumps(model) if setup.form == "json" else as_yaml(model)
+    text = json.dumps(model) if setup.form == "json" or setup.policy else as_yaml(model)
     beside = file.with_suffix(".new")
     beside.write_text(text)
     beside.replace(file)

@@ -33,17 +33,17 @@ events {{ worker_connections {max(1024, setup.connections * 9 // 8 + 768)}; }}
 """
 
 
-def http_section(setup: Setup, locations: str, upstream: str = "", extra: str = "") -> str:
+def http_section(setup: Setup, locations: str, upstream: str = "", extra: str = "", log: str = "off") -> str:
     temporary = "".join(
         f"  {kind}_temp_path {setup.folder}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     upstream = upstream or f"server 127.0.0.1:{setup.origin_port};"
     return f"""http {{
-{temporary}  access_log off;
+{temporary}{extra}  access_log {log};
   keepalive_requests 1000000000;
   client_max_body_size 0;
   client_body_buffer_size 128k;
-{extra}  upstream origin {{
+  upstream origin {{
     {upstream}
     keepalive 512;
     keepalive_requests 1000000000;

@@ -25,6 +25,7 @@ class Setup:
     routes: int = 0
     extra_path: str = ""
     form: str = "yaml"      # of fastgate's file: yaml or json
+    policy: str = ""        # see policy.py
 
     def paths(self) -> list[str]:
         paths = [route_path(i) for i in range(self.routes)]

@@ -14,7 +14,8 @@ DEFAULTS = {
     "resolver": {"nameservers": [], "timeout": 2000, "min_ttl": 1, "max_ttl": 3600, "not_found_ttl": 30, "error_ttl": 1},
     "keepalive": {"pool_size": 512, "max_requests": 10000, "idle_timeout": 60000},
     "limits": {"connections": "auto", "header_bytes": 65536, "headers": 200, "uri_bytes": 16384, "body_bytes": 0,
-               "chunk_extension_bytes": 1024, "retry_buffer_bytes": 65536, "regex_match_limit": 10000},
+               "chunk_extension_bytes": 1024, "retry_buffer_bytes": 65536, "regex_match_limit": 10000, "token_cache": 1000,
+               "rate_limit_keys": 100_000},
     "timeouts": {"client_header": 15000, "client_body": 60000, "client_write": 60000, "min_rate": 512,
                  "keep_alive": 75000, "tunnel": 3600000, "linger": 2000, "drain": 30000},
 }

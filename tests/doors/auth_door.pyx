@@ -27,8 +27,8 @@ from fastgate._core.auth.verify_key cimport (
     VERIFY_FINGERPRINT_BYTES, verifier_free, verifier_new, verifier_t, verify_key_free, verify_key_new, verify_key_t,
     verify_signature,
 )
+from fastgate._core.base.hash cimport hash_bytes, hash_mix
 from fastgate._core.base.span cimport span_of, span_t
-from fastgate._core.base.spinlock cimport spin_lock, spin_unlock, spinlock_t
 from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE
 from fastgate._core.includes.libcrypto cimport *
 
@@ -87,6 +87,18 @@ def digest(unsigned kind, list pieces):
         digest_end(&copy, out)
     digest_end(&state, out)
     return <bytes>(<const char *>out)[:digest_size(kind)]
+
+
+def digest_many(unsigned kind, bytes data, int rounds):
+    cdef uint8_t out[DIGEST_MAX_BYTES]
+    cdef digest_t state
+    cdef span_t c_data = _span(data)
+    cdef int i
+    with nogil:
+        for i in range(rounds):
+            digest_start(&state, kind)
+            digest_add(&state, c_data.at, c_data.len)
+            digest_end(&state, out)
 
 
 def hmac(unsigned kind, bytes secret, list pieces, bytes expected=b""):
@@ -214,8 +226,9 @@ cdef class Token:
         return None if member == NULL else (TYPES[member.type], _bytes(member.value))
 
     def key_claim(self, bytes name):
-        cdef span_t found = jwt_key_claim(&self.jwt, _span(name))
-        return None if found.at == NULL else _bytes(found)
+        cdef span_t found
+        cdef jwt_result_t result = jwt_key_claim(&self.jwt, _span(name), &found)
+        return _bytes(found) if result == JWT_OK else RESULTS[<int>result]
 
     def date(self, bytes name):
         cdef int64_t ms = 0
@@ -237,6 +250,10 @@ cdef class Token:
 
 # ---- the cache
 
+def hash_of(bytes data, uint64_t seed):
+    return hash_bytes(<const char *>data, <size_t>len(data), seed)
+
+
 cdef class Cache:
     cdef token_cache_t *cache
 
@@ -255,11 +272,12 @@ cdef class Cache:
             return None
         return verdict.value, verdict.refusal, verdict.until_ms
 
-    def put(self, bytes token, bytes scope, uint64_t value, uint32_t refusal, int64_t until_ms):
+    def put(self, bytes token, bytes scope, uint64_t value, uint32_t refusal, int64_t until_ms, int64_t from_ms=0):
         cdef token_verdict_t verdict
         assert len(scope) == 32
         verdict.value = value
         verdict.refusal = refusal
+        verdict.from_ms = from_ms
         verdict.until_ms = until_ms
         token_cache_put(self.cache, _span(token), <const uint8_t *>(<const char *>scope), &verdict)
 
@@ -294,13 +312,14 @@ cdef class Cache:
         with nogil:
             memcpy(token, c_prefix, len_prefix)
             for i in range(rounds):
-                number = <uint32_t>((first + i) * 7919) % 64
+                number = <uint32_t>(hash_mix(<uint64_t>(first + i)) & 63)
                 memcpy(token + len_prefix, &number, sizeof(number))
                 if token_cache_get(self.cache, span_of(token, len_prefix + sizeof(number)), c_scope, i, &verdict):
                     wrong += verdict.value != number
                 else:
                     verdict.value = number
                     verdict.refusal = number & 1
+                    verdict.from_ms = 0
                     verdict.until_ms = i + 100
                     token_cache_put(self.cache, span_of(token, len_prefix + sizeof(number)), c_scope, &verdict)
         return wrong
@@ -311,21 +330,15 @@ cdef class Cache:
         return counts
 
 
-cdef class Lock:
-    """A counter that is only right if its lock excludes."""
-    cdef spinlock_t lock
-    cdef readonly uint64_t count
-
-    def add_many(self, int rounds):
-        cdef int i
-        with nogil:
-            for i in range(rounds):
-                spin_lock(&self.lock)
-                self.count = self.count + 1
-                spin_unlock(&self.lock)
-
-
 # ---- libcrypto alone, to compare with
+
+ctypedef unsigned long (*peek_error_fn)() noexcept nogil
+
+
+def library_error():
+    """The oldest error in this thread's queue; 0: none."""
+    return (<peek_error_fn>dlsym(dlopen(b"libcrypto.so.3", RTLD_NOW), b"ERR_peek_error"))()
+
 
 def library_verify_many(bytes der, str family, str md, bytes digest, bytes signature, int rounds):
     """The library's own EVP_PKEY_verify loop over a ready context, as `openssl speed` runs it. How often it was good."""

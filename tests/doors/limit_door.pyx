@@ -90,10 +90,10 @@ cdef class Table:
                         for i in range(result.n_windows)],
         }
 
-    def release(self, Rule rule, uint64_t number, uint32_t cost=1):
+    def release(self, uint64_t number, uint32_t cost=1):
         cdef limit_key_t key = _key(number)
         with nogil:
-            limit_release(&self.table, &rule.rule, &key, cost)
+            limit_release(&self.table, &key, cost)
 
     def repeat(self, Rule rule, uint64_t number, uint64_t now_ns, uint32_t times, uint64_t step_ns=0):
         """So many decisions without the GIL, `step_ns` apart: how many were admitted."""
@@ -124,7 +124,7 @@ cdef class Table:
                         atomic_store_u32(&witness.most, inside)
                     spin_unlock(&witness.lock)
                 atomic_add_u32(&witness.inside, <uint32_t>-1)
-                limit_release(&self.table, &rule.rule, &key, 1)
+                limit_release(&self.table, &key, 1)
         return admitted
 
     def walk(self, Rule rule, uint64_t first, uint32_t n, uint64_t now_ns, uint32_t passes=1):

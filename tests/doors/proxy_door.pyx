@@ -1,11 +1,11 @@
-"""Test door of `_core/proxy`: the pace of a client, and the date a lane tells."""
+"""Test door of `_core/proxy`: the pace of a client, the date a lane tells, the room in an exchange."""
 
 from libc.stdint cimport uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from fastgate._core.base.span cimport span_t
-from fastgate._core.proxy.exchange cimport gate_t, lane_date, lane_t
+from fastgate._core.proxy.exchange cimport EXCHANGE_BYTES, exchange_t, gate_t, lane_date, lane_t
 from fastgate._core.proxy.pace cimport pace_deadline_ns, pace_pause, pace_reset, pace_t, pace_wait
 
 
@@ -51,3 +51,8 @@ cdef class Lane:
         self.gate.wall_offset_ns = offset_ns
         date = lane_date(self.lane)
         return date.at[:date.len]
+
+
+def head_room():
+    """Bytes of a request's head that an exchange holds without asking malloc."""
+    return EXCHANGE_BYTES - <size_t>&(<exchange_t *>NULL).room

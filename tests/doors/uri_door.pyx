@@ -4,6 +4,8 @@ from libc.stdlib cimport free, malloc
 
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE, status_t
+from fastgate._core.base.writer cimport writer_open, writer_t
+from fastgate._core.http.query_edit cimport query_append, query_has, query_remove, query_rename, query_replace
 from fastgate._core.http.uri cimport (
     URI_ABSOLUTE, URI_ASTERISK, URI_ORIGIN, host_parse, host_t, uri_join, uri_normalise, uri_parse, uri_query_arg, uri_t,
 )
@@ -72,3 +74,21 @@ def query_arg(const unsigned char[::1] query, const unsigned char[::1] name):
     """The value, or None."""
     cdef span_t value
     return _bytes(value) if uri_query_arg(_span(query), _span(name), &value) else None
+
+
+def query_edit(str how, const unsigned char[::1] query, const unsigned char[::1] name, const unsigned char[::1] text=b"", size_t cap=4096):
+    """The new query; None: it did not fit into `cap` bytes."""
+    cdef Room room = Room(cap)
+    cdef writer_t writer
+    writer_open(&writer, room.at, cap)
+    if how == "has":
+        return bool(query_has(_span(query), _span(name)))
+    if how == "remove":
+        query_remove(_span(query), _span(name), &writer)
+    elif how == "rename":
+        query_rename(_span(query), _span(name), _span(text), &writer)
+    elif how == "replace":
+        query_replace(_span(query), _span(name), _span(text), &writer)
+    else:
+        query_append(_span(query), _span(name), _span(text), &writer)
+    return None if writer.is_full else room.at[:<size_t>(writer.at - writer.start)]

@@ -21,7 +21,7 @@ ROOMS = {
     "net": "reactor base observe",
     "upstream": "net reactor http base observe",
     "snapshot": "route upstream net http base observe",
-    "proxy": "route snapshot limit upstream net http reactor base observe",
+    "proxy": "route snapshot auth limit upstream net http reactor base observe",
     "plugin": "proxy snapshot auth limit route upstream net http reactor base observe",
     "bridge": "plugin proxy snapshot auth limit route upstream net http reactor base observe",
 }

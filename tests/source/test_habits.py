@@ -44,6 +44,8 @@ ALLOCATES = {
     "auth/token_cache.pyx": "the cache, once; an entry for each token kept, bounded",
     "auth/verify_key.pyx": "a key outlives no snapshot, but OpenSSL's part of it is not the arena's to free",
     "base/*": "arenas, slabs, rings and buffers are made of it",
+    "auth/token_cache.pyx": "an entry: one block, from a verdict to its eviction, at most so many as configured",
+    "auth/verify_key.pyx": "a key, at configuration time; a reactor's scratch space for libcrypto, once",
     "bridge/*": "builders, with the GIL",
     "route/pattern.pyx": "a reactor's scratch space for PCRE2, once",
     "plugin/python.pyx": "a call to the control thread: one block, bounded in number; and a counter for each plugin",

@@ -31,13 +31,20 @@ def service(target: Origin | str, *routes: Config, name: str = "service", **fiel
     return {"name": name, **where, **fields, "routes": list(routes)}
 
 
-def config_of(*services: Config, gateway: Config | None = None, upstreams: list[Config] | None = None) -> Config:
+def config_of(*services: Config, gateway: Config | None = None, upstreams: list[Config] | None = None,
+              plugins: list[Config] | None = None, consumers: list[Config] | None = None) -> Config:
     config: Config = {"_format_version": "3.0", "services": list(services)}
-    if gateway:
-        config["gateway"] = gateway
-    if upstreams:
-        config["upstreams"] = upstreams
-    return config
+    rest = {"gateway": gateway, "upstreams": upstreams, "plugins": plugins, "consumers": consumers}
+    return config | {name: given for name, given in rest.items() if given}
+
+
+def plugin(name: str, /, **config: Any) -> Config:
+    return {"name": name, "config": config}
+
+
+def consumer(username: str, /, *keys: str, **fields: Any) -> Config:
+    """A consumer with these API keys."""
+    return {"username": username, "keyauth_credentials": [{"key": key} for key in keys], **fields}
 
 
 def upstream(name: str, *targets: tuple[Origin | str, int], **fields: Any) -> Config:

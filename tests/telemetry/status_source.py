@@ -13,6 +13,7 @@ COUNTERS = {
     "requests_active": 3, "bytes_in": 1_000, "bytes_out": 2_000, "upstream_opened": 2, "upstream_reused": 95,
     "upstream_failed": 1, "upstream_closed": 1, "upstream_idle": 1, "retries": 4, "refused_malformed": 5,
     "timeouts_client": 6, "timeouts_upstream": 8, "tunnels": 2, "loops": 1234, "log_dropped": 9,
+    "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "rate_limited": 11,
 }
 SNAPSHOT = {"number": 3, "routes": 2, "services": 1, "upstreams": 1, "retired": 0, "bytes": 65536}
 
@@ -22,6 +23,7 @@ def source(**changes) -> StatusSource:
         "counters": lambda: dict(COUNTERS),
         "series": list,
         "snapshot": lambda: dict(SNAPSHOT),
+        "limits": lambda: {"keys": 17, "evictions": 2},
         "active": lambda: 5,
         "reactors": 2,
         "not_ready": lambda: "",

@@ -183,6 +183,8 @@ GATEWAY = Record("gateway", {
         "chunk_extension_bytes": field(integer(0, 65536), 1024),
         "retry_buffer_bytes": field(integer(0, 16_777_216), 65536),
         "regex_match_limit": field(integer(100, 10_000_000), 10000),
+        "token_cache": field(integer(0, 1_000_000), 1000),
+        "rate_limit_keys": field(integer(64, 2**26), 100_000),
     }, Rule(("uri_bytes", "header_bytes"), _uri_fits)),
     "timeouts": _part("timeouts", {
         "client_header": fields.timeout(15000),

@@ -114,7 +114,7 @@ class Lifecycle:
         access_log = self.gateway.access_log
         self._status = StatusListener(StatusSource(
             counters=self.gateway.counters, series=self.gateway.series, snapshot=self.gateway.snapshot_info,
-            active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
+            limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures))
         await self._status.open(self.plane.status_listener.sockets[0])

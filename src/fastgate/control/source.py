@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from fastgate.config import Model
 
 COUNTED = ("services", "routes", "upstreams")
+COUNTED_IF_ANY = ("consumers", "plugins")
 
 
 class Source(NamedTuple):
@@ -49,7 +50,8 @@ def check(source: Source) -> CheckReport:
         Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}).publish(model)
     except SnapshotError as error:
         return CheckReport([f"{source.path}: {error}"], warnings, {})
-    return CheckReport([], warnings, {name: len(getattr(model, name)) for name in COUNTED})
+    counts = {name: len(getattr(model, name)) for name in COUNTED + COUNTED_IF_ANY}
+    return CheckReport([], warnings, {name: n for name, n in counts.items() if n or name in COUNTED})
 
 
 def model_warnings(model: "Model") -> list[str]:

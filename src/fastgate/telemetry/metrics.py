@@ -55,6 +55,15 @@ METRICS: tuple[Metric, ...] = (
            "Requests answered 504, or cut within the answer, because the upstream was too slow."),
     Metric("fastgate_upstream_retries_total", "counter", "Requests sent once more."),
 
+    Metric("fastgate_token_cache_hits_total", "counter", "Tokens (jwt) whose verdict was known."),
+    Metric("fastgate_token_cache_misses_total", "counter", "Tokens that had to be verified."),
+    Metric("fastgate_token_cache_evictions_total", "counter", "Verdicts pushed out by newer ones while still good."),
+    Metric("fastgate_token_cache_entries", "gauge", "Verdicts kept, refusals among them."),
+    Metric("fastgate_rate_limit_refusals_total", "counter", "Requests that rate-limiting refused."),
+    Metric("fastgate_rate_limit_keys", "gauge", "Callers that have counters; at most limits.rate_limit_keys."),
+    Metric("fastgate_rate_limit_evictions_total", "counter",
+           "Callers whose counters had to go for want of room: they start afresh."),
+
     Metric("fastgate_reactor_loops_total", "counter", "Turns of the reactors' event loops."),
 
     Metric("fastgate_access_log_lines_total", "counter", "Access log lines written."),

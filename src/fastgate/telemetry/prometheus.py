@@ -31,6 +31,11 @@ FROM_COUNTERS = {
     "fastgate_upstream_connections_idle": "upstream_idle",
     "fastgate_upstream_timeouts_total": "timeouts_upstream",
     "fastgate_upstream_retries_total": "retries",
+    "fastgate_token_cache_hits_total": "tokens_hit",
+    "fastgate_token_cache_misses_total": "tokens_missed",
+    "fastgate_token_cache_evictions_total": "tokens_evicted",
+    "fastgate_token_cache_entries": "tokens_kept",
+    "fastgate_rate_limit_refusals_total": "rate_limited",
     "fastgate_reactor_loops_total": "loops",
 }
 FROM_SNAPSHOT = {
@@ -40,6 +45,10 @@ FROM_SNAPSHOT = {
     "fastgate_snapshot_upstreams": "upstreams",
     "fastgate_snapshot_size_bytes": "bytes",
     "fastgate_snapshots_retired": "retired",
+}
+FROM_LIMITS = {
+    "fastgate_rate_limit_keys": "keys",
+    "fastgate_rate_limit_evictions_total": "evictions",
 }
 FROM_PROCESS = {
     "fastgate_process_cpu_seconds_total": "cpu_s",
@@ -161,7 +170,9 @@ def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, It
             ((one["service"], one["route"], direction), one[key])
             for one in series for direction, key in (("ingress", "bytes_in"), ("egress", "bytes_out"))),
     }
-    for names, values in ((FROM_COUNTERS, counters), (FROM_SNAPSHOT, snapshot), (FROM_PROCESS, figures)):
+    limits = source.limits()
+    for names, values in (
+            (FROM_COUNTERS, counters), (FROM_SNAPSHOT, snapshot), (FROM_LIMITS, limits), (FROM_PROCESS, figures)):
         samples |= {name: [((), values[key])] for name, key in names.items() if key in values}
     return samples | _log_samples(source, counters) | _resolver_samples(source) | _plugin_samples(source)
 

@@ -122,6 +122,16 @@ def test_any_bytes_in_a_string(data):
     agree(b'{"' + data + b'":"' + data + b'"}')
 
 
+def test_utf8_at_every_edge():
+    """Each first byte with second bytes around every edge, and what may follow, as Python's decoder judges it."""
+    edges = [0x00, 0x22, 0x41, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff]
+    rests = [b"", b"\x80", b"\xbf", b"\x80\x80", b"\xbf\xbf", b"\x7f\x80", b"\x80\xc0", b"\x80\x7f"]
+    for first in range(0x80, 0x100):
+        for sequence in [bytes([first])] + [bytes([first, second]) + rest for second in edges for rest in rests]:
+            agree(b'{"a":"' + sequence + b'"}')
+            agree(b'{"a":["' + sequence + b'"]}')
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False), st.sampled_from(["{}", "{:e}", "{:E}", "{:f}"]))
 @example(Decimal("253402300799"), "{}")
 @example(Decimal("253402300799.001"), "{}")
@@ -145,7 +155,7 @@ def test_numbers_as_dates(text, ms):
 @pytest.mark.parametrize("text", [
     b"", b" ", b"[]", b'"a"', b"1", b"null", b"{", b"{}x", b"{} {}", b'{"a"}', b'{"a":}', b'{"a":1,}', b'{,"a":1}', b"{a:1}", b"{'a':1}", b"\xef\xbb\xbf{}",
     b'{"a":1}\x00', b'{"a":+1}', b'{"a":0x1}', b'{"a":1_0}', b'{"a":tru}', b'{"a":True}', b'{"a":"\x01"}', b'{"a":"\\x41"}', b'{"a":"\\u12"}', b'{"a":"\\u+123"}',
-    b'{"a":"\\ud800"}', b'{"a":"\\ud800x"}', b'{"a":"\\udc00"}', b'{"a":"\\ud800\\ud800"}', b'{"a":"\xc0\xaf"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\xf8"}', b'{"a":[1,]}', b'{"a":[1 2]}',
+    b'{"a":"\\ud800"}', b'{"a":"\\ud800x"}', b'{"a":"\\udc00"}', b'{"a":"\\ud800\\ud800"}', b'{"a":"\\udc00\\udc00"}', b'{"a":"\xc0\xaf"}', b'{"a":"\xed\xa0\x80"}', b'{"a":"\xf8"}', b'{"a":[1,]}', b'{"a":[1 2]}',
     b'{"a":{"b"}}', b'{"a":{"b":1,}}', b'{"a":[}', b'{"a":{]}', b'{"a":1,"a":1}', b'{"a":1,"\\u0061":2}', b'{"":1,"":2}', b'{"a":"', b'{"a":"\\', b'{"a":"\\u', b'{"a":[',
 ])
 def test_refused(text):

@@ -139,9 +139,9 @@ def test_the_key_claim_is_looked_for_in_claims_then_header():
     assert token.key_claim(b"iss") == b"a"
     assert token.key_claim(b"kid") == b"k"
     assert token.key_claim(b"escaped") == "é\n".encode()
-    assert token.key_claim(b"empty") is None
-    assert token.key_claim(b"number") is None
-    assert token.key_claim(b"other") is None
+    assert token.key_claim(b"empty") == "claim mistyped"
+    assert token.key_claim(b"number") == "claim mistyped"
+    assert token.key_claim(b"other") == "claim missing"
 
 
 @pytest.mark.parametrize("claims, now, leeway, result", [

@@ -3,6 +3,8 @@
 import gc
 import os
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -63,3 +65,32 @@ def test_end_in_the_middle_of_everything_leaves_nothing(listening):
         assert (upstream.recv(1), client.recv(1)) == (b"", b"")
         upstream.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+WITHOUT_LIBRARY = """
+import sys
+from fastgate._core.bridge.errors import SnapshotError
+from fastgate._core.bridge.gateway import Gateway
+from fastgate.config import load_text
+from fastgate.plugins.registry import PLUGINS
+
+plain, with_jwt = (load_text(text, "fastgate.yaml", plugins=PLUGINS) for text in sys.argv[1:])
+gateway = Gateway(1, plain.gateway)
+assert gateway.publish(plain) == 1
+try:
+    gateway.publish(with_jwt)
+except SnapshotError as error:
+    assert gateway.snapshot_info()["number"] == 1
+    print(error.entity, error.message)
+"""
+
+
+def test_without_libcrypto_only_a_configuration_with_tokens_is_refused(tmp_path):
+    (tmp_path / "libcrypto.so.3").write_bytes(b"no library")
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LIBRARY, CONFIG % 9, CONFIG % 9 + "plugins: [{name: jwt}]"], text=True,
+        capture_output=True, timeout=60, check=False,
+        env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'plugin "jwt"' in done.stdout and "libcrypto.so.3) is not installed" in done.stdout and "install Debian's libssl3" in done.stdout

@@ -15,7 +15,7 @@ def test_decisions_are_the_models(limit, moves):
     table, rule, model = Table(10), Rule("concurrency", [(limit, 0)]), Model("concurrency", [(limit, 1)])
     for move in moves:
         if move < 0:
-            table.release(rule, 1, -move)
+            table.release(1, -move)
             model.release(-move)
         else:
             expected, answer = model.decide(0, move), table.decide(rule, 1, 0, move)
@@ -38,7 +38,7 @@ def test_an_entry_with_holders_outlives_a_flood_of_keys():
     table.walk(rate, 1000, 10_000, 0)
     assert table.keys == 64
     assert not table.decide(held, 1, 0)["admitted"]
-    table.release(held, 1, 2)
+    table.release(1, 2)
     evictions = table.evictions
     table.walk(rate, 20_000, 200, 0)
     assert table.evictions == evictions + 200
@@ -51,15 +51,15 @@ def test_a_table_full_of_holders_says_so_and_recovers():
     assert table.decide(rule, 10, 0) == NO_MEMORY
     assert table.decide(rule, 3, 0)["admitted"] is False    # those it knows are still decided
     assert (table.keys, table.evictions) == (10, 0)
-    table.release(rule, 3)
+    table.release(3)
     assert table.decide(rule, 10, 0)["admitted"]
     assert (table.keys, table.evictions) == (10, 1)
 
 
 def test_a_release_of_what_nobody_holds_changes_nothing():
     table, rule = Table(10), Rule("concurrency", [(1, 0)])
-    table.release(rule, 1)
+    table.release(1)
     assert table.keys == 0
     assert table.repeat(rule, 1, 0, 3) == 1
-    table.release(rule, 1, 100)
+    table.release(1, 100)
     assert table.repeat(rule, 1, 0, 3) == 1

@@ -98,7 +98,7 @@ def test_families_of_algorithms_do_not_mix_and_holders_survive_other_rules():
     for algorithm in [*RATES, "leaky-bucket"]:
         table.decide(Rule(algorithm, [(5, HOUR)]), 1, T0)
     assert not table.decide(held, 1, T0)["admitted"]
-    table.release(held, 1)
+    table.release(1)
     assert table.decide(held, 1, T0)["admitted"]
 
 

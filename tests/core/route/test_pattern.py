@@ -10,7 +10,7 @@ from fastgate_doors import route_door
 from hypothesis import given
 from hypothesis import strategies as st
 
-ANYWHERE, CASELESS = 1, 2
+ANYWHERE, CASELESS, TO_END = 1, 2, 4
 
 
 def test_match_starts_at_the_first_byte_and_gives_groups():
@@ -36,6 +36,13 @@ def test_anywhere_and_caseless():
 
 def test_more_groups_than_are_kept_still_match():
     assert len(route_door.Pattern(b"(a)" * 40).match(b"a" * 40)) == 32
+
+
+@given(st.text("ab", max_size=5))
+@pytest.mark.parametrize("text", ["a|ab", "(a|ab)+", "a*", "^a$|b", ""])
+def test_to_the_end_all_of_it_must_match(text, subject):
+    found = route_door.Pattern(text.encode(), TO_END).match(subject.encode())
+    assert (found is not None) == bool(re.fullmatch(text, subject))
 
 
 @pytest.mark.parametrize("text, flags, offset", [(b"/(", 0, 2), (b"a[", ANYWHERE, 2), (b"/a**+*", 0, 3), (rb"/\C", 0, 3), (b"(*UTF)/a", 0, 6)])

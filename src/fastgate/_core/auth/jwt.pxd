@@ -44,14 +44,18 @@ cdef struct jwt_t:
     uint8_t algorithm               # algorithm_t
 
 
+# The cheap look before the cache is asked: three parts, of which only the signature may be empty.
+cdef bint jwt_split(span_t token, span_t *parts) noexcept nogil
+
 # `room` takes the decoded parts: as many bytes as the token. Only after JWT_OK does `out` hold something.
 cdef jwt_result_t jwt_parse(span_t token, char *room, jwt_t *out) noexcept nogil
 
 # JWT_OK, JWT_OTHER_ALGORITHM or JWT_BAD_SIGNATURE. The key was made for the credential's algorithm.
 cdef jwt_result_t jwt_verify(const jwt_t *jwt, const verify_key_t *key, verifier_t *verifier) noexcept nogil
 
-# A claim, or else a header member, that is a non-empty string; .at NULL: none.
-cdef span_t jwt_key_claim(const jwt_t *jwt, span_t name) noexcept nogil
+# The claim, or else the header member, that names the key: JWT_OK, JWT_CLAIM_MISSING, or JWT_CLAIM_MISTYPED: no
+# string, or an empty one.
+cdef jwt_result_t jwt_key_claim(const jwt_t *jwt, span_t name, span_t *value_out) noexcept nogil
 cdef const json_member_t *jwt_claim(const jwt_t *jwt, span_t name) noexcept nogil                       # NULL: none
 
 # A NumericDate in milliseconds. JWT_OK, JWT_CLAIM_MISSING or JWT_CLAIM_MISTYPED.

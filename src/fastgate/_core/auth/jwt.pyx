@@ -23,28 +23,30 @@ cdef inline span_t _until_dot(span_t *rest) noexcept nogil:
     return part
 
 
+cdef bint jwt_split(span_t token, span_t *parts) noexcept nogil:
+    parts[2] = token
+    if token.len > JWT_MAX_BYTES or token.len == 0:
+        return False
+    parts[0] = _until_dot(&parts[2])
+    parts[1] = _until_dot(&parts[2])
+    return parts[0].len != 0 and parts[1].len != 0 and memchr(parts[2].at, c'.', parts[2].len) == NULL
+
+
 cdef jwt_result_t jwt_parse(span_t token, char *room, jwt_t *out) noexcept nogil:
-    cdef span_t rest = token
-    cdef span_t header, claims
+    cdef span_t parts[3]
     cdef const json_member_t *algorithm
     cdef ssize_t header_len, claims_len, signature_len
-    if token.len > JWT_MAX_BYTES or token.len == 0:
+    if not jwt_split(token, parts):
         return JWT_BAD_PARTS
-    header = _until_dot(&rest)
-    if header.len == 0:
-        return JWT_BAD_PARTS
-    claims = _until_dot(&rest)
-    if claims.len == 0 or memchr(rest.at, c'.', rest.len) != NULL:
-        return JWT_BAD_PARTS
-    out.signed_text = span_of(token.at, header.len + 1 + claims.len)
+    out.signed_text = span_of(token.at, parts[0].len + 1 + parts[1].len)
 
-    header_len = base64url_decode(header, room)
+    header_len = base64url_decode(parts[0], room)
     if header_len < 0:
         return JWT_BAD_BASE64
-    claims_len = base64url_decode(claims, room + header_len)
+    claims_len = base64url_decode(parts[1], room + header_len)
     if claims_len < 0:
         return JWT_BAD_BASE64
-    signature_len = base64url_decode(rest, room + header_len + claims_len)
+    signature_len = base64url_decode(parts[2], room + header_len + claims_len)
     if signature_len < 0:
         return JWT_BAD_BASE64
     out.signature = span_of(room + header_len + claims_len, <size_t>signature_len)
@@ -74,11 +76,16 @@ cdef const json_member_t *jwt_claim(const jwt_t *jwt, span_t name) noexcept nogi
     return json_find(&jwt.claims, name)
 
 
-cdef span_t jwt_key_claim(const jwt_t *jwt, span_t name) noexcept nogil:
+cdef jwt_result_t jwt_key_claim(const jwt_t *jwt, span_t name, span_t *value_out) noexcept nogil:
     cdef const json_member_t *member = json_find(&jwt.claims, name)
     if member == NULL:
         member = json_find(&jwt.header, name)
-    return span_none() if member == NULL or member.type != JSON_STRING or member.value.len == 0 else member.value
+    if member == NULL:
+        return JWT_CLAIM_MISSING
+    if member.type != JSON_STRING or member.value.len == 0:
+        return JWT_CLAIM_MISTYPED
+    value_out[0] = member.value
+    return JWT_OK
 
 
 cdef jwt_result_t jwt_date(const jwt_t *jwt, span_t name, int64_t *ms_out) noexcept nogil:

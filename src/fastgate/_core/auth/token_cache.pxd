@@ -18,7 +18,8 @@ cdef enum:
 
 cdef struct token_verdict_t:
     # A value: what was found about a token.
-    int64_t until_ms                    # wall time; from then on the verdict is forgotten
+    int64_t from_ms                     # wall time; before it the verdict does not hold: clocks are set back
+    int64_t until_ms                    # from then on it is forgotten
     uint64_t value                      # the caller's: which credential
     uint32_t refusal                    # the caller's reason; 0: accepted
 
@@ -67,7 +68,7 @@ cdef struct token_cache_t:
 cdef struct token_cache_counts_t:
     # A value: what all shards have counted since the start, and hold now.
     uint64_t hits
-    uint64_t misses                     # expired ones among them
+    uint64_t misses                     # expired ones, and those whose time is to come, among them
     uint64_t evictions                  # pushed out by newer ones while they were still good
     uint64_t entries
 

@@ -140,6 +140,8 @@ cdef bint token_cache_get(token_cache_t *cache, span_t token, const uint8_t *sco
         _remove_locked(shard, entry)
         dead = entry
         entry = NULL
+    if entry != NULL and now_ms < entry.verdict.from_ms:
+        entry = NULL
     if entry != NULL:
         out[0] = entry.verdict
         if entry.newer != NULL:

@@ -9,8 +9,8 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, strlen
 
 from fastgate._core.auth.algorithm cimport (
-    ALGORITHM_ES256, ALGORITHM_ES384, FAMILY_EDDSA, FAMILY_ES, FAMILY_HS, FAMILY_PS, algorithm_coordinate_bytes,
-    algorithm_digest, algorithm_family,
+    ALGORITHM_ES256, ALGORITHM_ES384, ALGORITHM_UNKNOWN, FAMILY_EDDSA, FAMILY_ES, FAMILY_HS, FAMILY_PS,
+    algorithm_coordinate_bytes, algorithm_digest, algorithm_family,
 )
 from fastgate._core.auth.crypto cimport (
     DIGEST_MAX_BYTES, DIGEST_SHA256, crypto_library, digest_add, digest_end, digest_size, digest_start, digest_t,
@@ -90,6 +90,8 @@ cdef const char *_load(verify_key_t *key, span_t material) noexcept nogil:
     """The key from its material. Why not; NULL: done."""
     cdef unsigned family = algorithm_family(key.algorithm)
     cdef const char *problem
+    if key.algorithm == ALGORITHM_UNKNOWN:
+        return b"the algorithm is not one of HS256, RS256, PS256, ES256, their 384 and 512, and EdDSA"
     if family == FAMILY_HS:
         if material.len == 0:
             return b"the secret is empty"

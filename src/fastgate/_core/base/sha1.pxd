@@ -1,4 +1,4 @@
-"""SHA-1 (FIPS 180-4), for the WebSocket handshake only: it guards nothing."""
+"""SHA-1 (FIPS 180-4), where others chose it: the WebSocket handshake, and Kong's stored passwords."""
 
 
 cdef enum:

@@ -6,6 +6,12 @@ cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 
+from fastgate._core.auth.token_cache cimport (
+    token_cache_counts,
+    token_cache_counts_t,
+    token_cache_free,
+    token_cache_new,
+)
 from fastgate._core.base.atomics cimport (
     atomic_load_u32,
     atomic_load_u64,
@@ -15,11 +21,18 @@ from fastgate._core.base.atomics cimport (
     atomic_store_u32,
     atomic_store_u64,
 )
+from fastgate._core.base.status cimport OK
 from fastgate._core.bridge.access_log cimport AccessLog
 from fastgate._core.bridge.compile cimport compile_snapshot
 from fastgate._core.bridge.python_phase cimport PythonQueue
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.bridge.upstreams cimport PeerPlan, Upstream
+from fastgate._core.limit.table cimport (
+    limit_table_close,
+    limit_table_evictions,
+    limit_table_keys,
+    limit_table_open,
+)
 from fastgate._core.observe.counters cimport counters_t
 from fastgate._core.proxy.exchange cimport gate_t, lane_t
 from fastgate._core.proxy.lane cimport lane_close, lane_listen, lane_open, lane_post_drain, lane_post_retire
@@ -96,6 +109,12 @@ cdef class Gateway:
             log = AccessLog(settings["access_log"]["path"], settings["access_log"]["format"], workers)
             self.access_log = log
             self.gate.access_log = log.pointer()
+        if settings["limits"]["token_cache"]:
+            self.gate.tokens = token_cache_new(settings["limits"]["token_cache"], seed)
+            if self.gate.tokens == NULL:
+                raise MemoryError("no memory for the cache of verified tokens")
+        if limit_table_open(&self.gate.limits, settings["limits"]["rate_limit_keys"]) != OK:
+            raise MemoryError("no memory for limits.rate_limit_keys")
         self.lanes = <lane_t **>calloc(workers, sizeof(lane_t *))
         if self.lanes == NULL:
             raise MemoryError("no memory for the reactors")
@@ -113,6 +132,8 @@ cdef class Gateway:
             lane_close(self.lanes[i])
             free(self.lanes[i])
         free(self.lanes)
+        token_cache_free(self.gate.tokens)
+        limit_table_close(&self.gate.limits)
 
     def listen(self, list fds, bint is_shared, uint16_t port, bint is_unix) -> None:
         """Accept on these listening, non-blocking sockets, which stay the caller's; before the reactors run.
@@ -320,15 +341,24 @@ cdef class Gateway:
     # --- figures
 
     def counters(self) -> dict[str, int]:
-        """The fields of counters_t, summed over the reactors."""
+        """The fields of counters_t, summed over the reactors, and what the token cache has counted."""
         cdef dict sums = {}
         cdef counters_t *counters
+        cdef token_cache_counts_t tokens
         cdef uint32_t i
         for i in range(self.n_lanes):
             counters = &self.lanes[i].reactor.counters
             for name, value in read_counters(counters).items():
                 sums[name] = (sums.get(name, 0) + value) & 0xFFFFFFFFFFFFFFFF
+        if self.gate.tokens != NULL:
+            token_cache_counts(self.gate.tokens, &tokens)
+            sums.update(tokens_hit=tokens.hits, tokens_missed=tokens.misses, tokens_evicted=tokens.evictions,
+                        tokens_kept=tokens.entries)
         return sums
+
+    def limits(self) -> dict[str, int]:
+        """Of rate limiting: keys that have counters, and keys that had to go so far for want of room."""
+        return {"keys": limit_table_keys(&self.gate.limits), "evictions": limit_table_evictions(&self.gate.limits)}
 
     def series(self) -> list[dict]:
         """Counters by service and route: see SeriesRegistry.read."""
@@ -366,6 +396,7 @@ cdef dict read_counters(counters_t *counters):
         "upstream_idle": atomic_load_u64(&counters.upstream_idle),
         "retries": atomic_load_u64(&counters.retries),
         "refused_malformed": atomic_load_u64(&counters.refused_malformed),
+        "rate_limited": atomic_load_u64(&counters.rate_limited),
         "timeouts_client": atomic_load_u64(&counters.timeouts_client),
         "timeouts_upstream": atomic_load_u64(&counters.timeouts_upstream),
         "tunnels": atomic_load_u64(&counters.tunnels),

@@ -118,12 +118,16 @@ cdef inline const header_t *message_find_name(const message_t *m, span_t name, u
     return NULL
 
 
-cdef inline void message_drop(message_t *m, header_t *h) noexcept nogil:
-    """Take one field out: message_has and both finds no longer see it."""
-    cdef uint16_t id = h.id
+cdef inline bint message_drop_name(message_t *m, span_t name) noexcept nogil:
+    """Take out all fields of that name (any case): message_has and both finds no longer see them. False: there was none."""
+    cdef uint64_t dropped = 0
+    cdef header_t *h
     cdef unsigned i
-    h.id = HEADER_DROPPED
     for i in range(m.n_headers):
-        if m.headers[i].id == id:
-            return
-    m.known &= ~(<uint64_t>1 << id)
+        h = &m.headers[i]
+        if h.name_len == name.len and h.id != HEADER_DROPPED and span_ieq(header_name(m, h), name):
+            dropped |= <uint64_t>1 << h.id
+            h.id = HEADER_DROPPED
+    # A name of ours has one id, and no field of it is left; HEADER_OTHER is never asked for.
+    m.known &= ~dropped
+    return dropped != 0

@@ -59,3 +59,6 @@ cdef status_t uri_join(span_t base, span_t path, size_t prefix_len, bint is_stri
 # The first value of a query argument, still encoded; names compare decoded ("+" is a space).
 # An argument without "=" has an empty value. False: there is none.
 cdef bint uri_query_arg(span_t query, span_t name, span_t *value_out) noexcept nogil
+
+# Whether an argument's name, as it stands in a query, is this one once decoded.
+cdef bint uri_name_eq(span_t encoded, span_t name) noexcept nogil

@@ -5,6 +5,7 @@ from libc.string cimport memchr, memcpy
 
 from fastgate._core.base.span cimport ascii_lower, span_ieq, span_of, span_t
 from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE, status_t
+from fastgate._core.http.percent cimport escape_at, hex_upper, hex_value, is_sub_delim, is_unreserved
 
 
 cdef extern from "arpa/inet.h" nogil:
@@ -14,42 +15,6 @@ cdef extern from "arpa/inet.h" nogil:
 
 cdef enum:
     V6_TEXT_BYTES = 46          # INET6_ADDRSTRLEN, with its NUL
-
-
-# ---- bytes
-
-cdef inline int _hex(char c) noexcept nogil:
-    """The value of a hex digit, or -1."""
-    if c'0' <= c <= c'9':
-        return c - c'0'
-    c = ascii_lower(c)
-    return c - c'a' + 10 if c'a' <= c <= c'f' else -1
-
-
-cdef inline char _hex_digit(int value) noexcept nogil:
-    return <char>(value + (c'0' if value < 10 else c'A' - 10))
-
-
-cdef inline int _escape(span_t s, size_t i) noexcept nogil:
-    """The byte that the escape at `i` stands for, or -1 where none is."""
-    cdef int high, low
-    if s.at[i] != c'%' or s.len - i < 3:
-        return -1
-    high = _hex(s.at[i + 1])
-    low = _hex(s.at[i + 2])
-    return -1 if high < 0 or low < 0 else high * 16 + low
-
-
-cdef inline bint _is_unreserved(int c) noexcept nogil:
-    """RFC 3986 section 2.3."""
-    return (c'a' <= c <= c'z' or c'A' <= c <= c'Z' or c'0' <= c <= c'9'
-            or c == c'-' or c == c'.' or c == c'_' or c == c'~')
-
-
-cdef inline bint _is_sub_delim(int c) noexcept nogil:
-    """RFC 3986 section 2.2."""
-    return (c == c'!' or c == c'$' or c == c'&' or c == c"'" or c == c'(' or c == c')'
-            or c == c'*' or c == c'+' or c == c',' or c == c';' or c == c'=')
 
 
 # ---- request-target
@@ -135,7 +100,7 @@ cdef inline size_t _drop_dots(const char *out, size_t n) noexcept nogil:
 cdef inline bint _has_stray_percent(const char *out, size_t n) noexcept nogil:
     """Whether `out` ends in a "%" that starts no escape yet but would with a digit more.
     Such a digit stays escaped: "%%32e" decoded would be "%2e", a dot to whoever decodes next."""
-    return out[n - 1] == c'%' or (n > 1 and out[n - 2] == c'%' and _hex(out[n - 1]) >= 0)
+    return out[n - 1] == c'%' or (n > 1 and out[n - 2] == c'%' and hex_value(out[n - 1]) >= 0)
 
 
 cdef status_t uri_normalise(span_t path, char *out, size_t cap, span_t *path_out) noexcept nogil:
@@ -152,15 +117,15 @@ cdef status_t uri_normalise(span_t path, char *out, size_t cap, span_t *path_out
     # `out` starts with "/" from the first turn on, so the looks back below stay inside it.
     while i < path.len:
         c = path.at[i]
-        byte = _escape(path, i)
+        byte = escape_at(path, i)
         if byte >= 0:
-            if _is_unreserved(byte) and not (_hex(<char>byte) >= 0 and _has_stray_percent(out, n)):
+            if is_unreserved(byte) and not (hex_value(<char>byte) >= 0 and _has_stray_percent(out, n)):
                 out[n] = <char>byte
                 n += 1
             else:
                 out[n] = c'%'
-                out[n + 1] = _hex_digit(byte >> 4)
-                out[n + 2] = _hex_digit(byte & 15)
+                out[n + 1] = hex_upper(byte >> 4)
+                out[n + 2] = hex_upper(byte & 15)
                 n += 3
             i += 3
             continue
@@ -225,9 +190,9 @@ cdef status_t host_parse(span_t text, char *out, size_t cap, host_t *host_out) n
         host_out.is_v6 = True
     else:
         while i < text.len and text.at[i] != c':':
-            if _escape(text, i) >= 0:
+            if escape_at(text, i) >= 0:
                 i += 3
-            elif _is_unreserved(text.at[i]) or _is_sub_delim(text.at[i]):
+            elif is_unreserved(text.at[i]) or is_sub_delim(text.at[i]):
                 i += 1
             else:
                 return MALFORMED
@@ -300,11 +265,11 @@ cdef status_t uri_join(span_t base, span_t path, size_t prefix_len, bint is_stri
 
 # ---- query
 
-cdef bint _name_eq(span_t encoded, span_t name) noexcept nogil:
+cdef bint uri_name_eq(span_t encoded, span_t name) noexcept nogil:
     cdef size_t i = 0, k = 0
     cdef int c
     while i < encoded.len:
-        c = _escape(encoded, i)
+        c = escape_at(encoded, i)
         if c >= 0:
             i += 3
         else:
@@ -327,7 +292,7 @@ cdef bint uri_query_arg(span_t query, span_t name, span_t *value_out) noexcept n
         if pair_len:
             equals = <const char *>memchr(query.at, c'=', pair_len)
             name_len = <size_t>(equals - query.at) if equals != NULL else pair_len
-            if _name_eq(span_of(query.at, name_len), name):
+            if uri_name_eq(span_of(query.at, name_len), name):
                 if equals != NULL:
                     value_out[0] = span_of(equals + 1, pair_len - name_len - 1)
                 return True

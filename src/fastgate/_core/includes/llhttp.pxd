@@ -102,3 +102,4 @@ cdef enum:
     METHOD_CONNECT = 5
     METHOD_OPTIONS = 6
     METHOD_TRACE = 7
+    METHOD_PATCH = 28

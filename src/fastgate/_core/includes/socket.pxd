@@ -57,6 +57,7 @@ cdef extern from "<sys/socket.h>" nogil:
 
     int socket(int domain, int type, int protocol)
     int accept4(int fd, sockaddr *address, socklen_t *length, int flags)
+    int getsockname(int fd, sockaddr *address, socklen_t *length)
     int connect(int fd, const sockaddr *address, socklen_t length)
     int getsockopt(int fd, int level, int name, void *value, socklen_t *length)
     int setsockopt(int fd, int level, int name, const void *value, socklen_t length)

@@ -37,5 +37,5 @@ cdef struct limit_result_t:
 # have holders; nothing was counted, and the result says refused, with no windows.
 cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key,
                            uint64_t now_wall_ns, uint32_t cost, limit_result_t *result_out) noexcept nogil
-# Concurrency only, once for each admission, with its cost. The rule may be a later one.
-cdef void limit_release(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key, uint32_t cost) noexcept nogil
+# Concurrency only, once for each admission, with its cost. Needs no rule: the one that admitted may be gone.
+cdef void limit_release(limit_table_t *table, const limit_key_t *key, uint32_t cost) noexcept nogil

@@ -9,7 +9,7 @@ from fastgate._core.limit.gcra cimport arrival_level, gcra_remaining, gcra_wait_
 from fastgate._core.limit.leaky_bucket cimport leaky_bucket_remaining, leaky_bucket_wait_ns
 from fastgate._core.limit.level cimport level_t
 from fastgate._core.limit.rule cimport (
-    LIMIT_CONCURRENCY, LIMIT_FIXED_WINDOW, LIMIT_GCRA, LIMIT_LEAKY_BUCKET, LIMIT_SLIDING_WINDOW, limit_rule_adopt,
+    LIMIT_CONCURRENCY, LIMIT_FAMILY_HOLDERS, LIMIT_FIXED_WINDOW, LIMIT_GCRA, LIMIT_LEAKY_BUCKET, LIMIT_SLIDING_WINDOW, limit_rule_adopt,
     limit_rule_t, limit_window_t,
 )
 from fastgate._core.limit.sliding_window cimport sliding_window_level, sliding_window_wait_ns
@@ -23,9 +23,9 @@ cdef enum:
     NS_PER_S = 1000000000
 
 
-cdef inline limit_key_t _key_of(const limit_rule_t *rule, const limit_key_t *key) noexcept nogil:
+cdef inline limit_key_t _key_of(uint64_t family, const limit_key_t *key) noexcept nogil:
     cdef limit_key_t own
-    own.low = key.low ^ rule.family
+    own.low = key.low ^ family
     own.high = key.high
     return own
 
@@ -84,7 +84,7 @@ cdef inline uint32_t _seconds(uint64_t ns) noexcept nogil:
 cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key,
                            uint64_t now_wall_ns, uint32_t cost, limit_result_t *result_out) noexcept nogil:
     cdef level_t levels[LIMIT_WINDOWS]
-    cdef limit_key_t own = _key_of(rule, key)
+    cdef limit_key_t own = _key_of(rule.family, key)
     cdef limit_shard_t *shard
     cdef limit_entry_t *entry
     cdef limit_window_result_t *window_out
@@ -139,8 +139,8 @@ cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const
     return OK
 
 
-cdef void limit_release(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key, uint32_t cost) noexcept nogil:
-    cdef limit_key_t own = _key_of(rule, key)
+cdef void limit_release(limit_table_t *table, const limit_key_t *key, uint32_t cost) noexcept nogil:
+    cdef limit_key_t own = _key_of(LIMIT_FAMILY_HOLDERS, key)
     cdef limit_shard_t *shard = limit_shard_lock(table, &own)
     cdef limit_entry_t *entry = limit_find_locked(table, shard, &own)
     if entry != NULL:

@@ -14,6 +14,19 @@ cdef enum limit_algorithm_t:
     LIMIT_CONCURRENCY
 
 
+cdef extern from *:
+    # Counts, arrival times and holders are three families. Numbers far apart, so that one key's
+    # entries of two families do not share a chain.
+    """
+    #define FG_LIMIT_FAMILY_COUNTS UINT64_C(0)
+    #define FG_LIMIT_FAMILY_HOLDERS UINT64_C(0x9e3779b97f4a7c15)
+    #define FG_LIMIT_FAMILY_ARRIVALS UINT64_C(0x3c6ef372fe94f82a)
+    """
+    const uint64_t LIMIT_FAMILY_COUNTS "FG_LIMIT_FAMILY_COUNTS"
+    const uint64_t LIMIT_FAMILY_HOLDERS "FG_LIMIT_FAMILY_HOLDERS"
+    const uint64_t LIMIT_FAMILY_ARRIVALS "FG_LIMIT_FAMILY_ARRIVALS"
+
+
 cdef enum:
     # Reactors read the clock at different moments: that far back is the same moment; further back,
     # the clock was set.

@@ -63,14 +63,12 @@ cdef status_t limit_rule_prepare(limit_rule_t *rule) noexcept nogil:
         if _prepare_window(rule, &rule.windows[i]) != OK:
             return MALFORMED
         rule.shape |= <uint64_t>_mark(rule.windows[i].period_ns) << (8 * i)
-    # Counts, arrival times and holders are three families. Numbers far apart, so that one
-    # key's entries of two families do not share a chain.
     if is_concurrency:
-        rule.family = <uint64_t>0x9e3779b97f4a7c15u
+        rule.family = LIMIT_FAMILY_HOLDERS
     elif rule.algorithm == LIMIT_GCRA or rule.algorithm == LIMIT_LEAKY_BUCKET:
-        rule.family = <uint64_t>0x3c6ef372fe94f82au
+        rule.family = LIMIT_FAMILY_ARRIVALS
     else:
-        rule.family = 0
+        rule.family = LIMIT_FAMILY_COUNTS
     return OK
 
 

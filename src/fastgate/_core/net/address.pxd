@@ -24,6 +24,7 @@ cdef struct cidr_t:
 
 
 cdef address_t address_of(const sockaddr *from_socket) noexcept nogil
+cdef address_t address_of_local(int fd) noexcept nogil     # a socket's own; is_unix: it has none
 cdef size_t address_format(const address_t *address, char *room) noexcept nogil    # ADDRESS_TEXT_BYTES of room
 cdef bint address_parse(const char *text, size_t len, address_t *address_out) noexcept nogil   # without port or brackets
 cdef bint cidr_contains(const cidr_t *cidr, const address_t *address) noexcept nogil

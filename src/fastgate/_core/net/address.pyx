@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t
 from libc.string cimport memchr, memcmp, memcpy, memset
 
-from fastgate._core.includes.socket cimport AF_INET, AF_INET6, ntohs, sockaddr, sockaddr_in, sockaddr_in6
+from fastgate._core.includes.socket cimport AF_INET, AF_INET6, AF_UNIX, getsockname, ntohs, sockaddr, sockaddr_in, sockaddr_in6, socklen_t
 
 
 cdef extern from "<arpa/inet.h>" nogil:
@@ -38,6 +38,15 @@ cdef address_t address_of(const sockaddr *from_socket) noexcept nogil:
     else:
         address.is_unix = True
     return address
+
+
+cdef address_t address_of_local(int fd) noexcept nogil:
+    cdef sockaddr_in6 room      # the largest that is looked at; a Unix path is cut off
+    cdef socklen_t len = sizeof(room)
+    memset(&room, 0, sizeof(room))
+    if getsockname(fd, <sockaddr *>&room, &len) != 0:
+        room.sin6_family = AF_UNIX
+    return address_of(<const sockaddr *>&room)
 
 
 cdef size_t _put_byte(char *room, unsigned value) noexcept nogil:

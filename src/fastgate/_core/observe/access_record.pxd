@@ -19,7 +19,7 @@ cdef struct access_record_t:
     span_t request_id           # 32 hex digits
     span_t client_ip            # text, after trusted_ips and real_ip_header
     span_t method
-    span_t uri                  # path and query as the client sent them
+    span_t uri                  # path and query as the client sent them, credentials masked
     span_t scheme               # "http"
     span_t host                 # authority as the client sent it
     span_t user_agent

@@ -11,9 +11,15 @@ from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_of
 from fastgate._core.base.status cimport OK, status_t
 from fastgate._core.base.writer cimport hex_digit, writer_number, writer_open, writer_put, writer_t, writer_text
-from fastgate._core.net.address cimport ADDRESS_TEXT_BYTES, address_format
+from fastgate._core.net.address cimport ADDRESS_TEXT_BYTES, address_format, address_of_local, address_t
 from fastgate._core.proxy.exchange cimport exchange_t, exchange_take, gate_wall_ns
-from fastgate._core.proxy.policy cimport policy_answer_add, policy_request_add, policy_request_value
+from fastgate._core.proxy.policy cimport (
+    policy_answer_add,
+    policy_answer_drop,
+    policy_request_add,
+    policy_request_drop,
+    policy_request_value,
+)
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.snapshot.keep cimport keep_room, keep_text
 
@@ -39,20 +45,22 @@ cdef void _put_uuid(exchange_t *exchange, char *out) noexcept nogil:
 
 
 cdef void _put_tracker(exchange_t *exchange, writer_t *writer) noexcept nogil:
+    cdef uint64_t ms = gate_wall_ns(exchange.lane.gate, exchange.opened_ns) // NS_PER_MS
+    cdef address_t local = address_of_local(exchange.client.stream.source.fd)
     cdef char text[ADDRESS_TEXT_BYTES]
-    writer_put(writer, text, address_format(&exchange.client.peer, text))
+    writer_put(writer, text, address_format(&local, text))
     writer_text(writer, b"-")
-    writer_number(writer, exchange.client.port)
+    writer_number(writer, local.port)
     writer_text(writer, b"-")
     writer_number(writer, process_id)
     writer_text(writer, b"-")
-    writer_number(writer, exchange.lane.reactor.counters.connections_accepted)
+    writer_number(writer, exchange.client.number)
     writer_text(writer, b"-")
-    writer_number(writer, exchange.lane.reactor.counters.requests)
+    writer_number(writer, exchange.client.n_requests)
     writer_text(writer, b"-")
-    writer_number(writer, gate_wall_ns(exchange.lane.gate, exchange.opened_ns) // NS_PER_MS // 1000)
-    writer_text(writer, b".")
-    writer_number(writer, gate_wall_ns(exchange.lane.gate, exchange.opened_ns) // NS_PER_MS % 1000)
+    writer_number(writer, ms // 1000)
+    writer_text(writer, b".00" if ms % 1000 < 10 else b".0" if ms % 1000 < 100 else b".")
+    writer_number(writer, ms % 1000)
 
 
 cdef span_t _make(exchange_t *exchange, correlation_id_t *config) noexcept nogil:
@@ -79,10 +87,20 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef exchange_t *exchange = <exchange_t *>subject
     cdef span_t id
     if not policy_request_value(exchange, config.name, &id) or id.len == 0:
+        policy_request_drop(exchange, config.name)
         id = _make(exchange, config)
         if id.len:
             policy_request_add(exchange, config.name, id)
-    if config.echoes:
+    return OK
+
+
+cdef status_t _header_filter(const plugin_t *plugin, void *subject) noexcept nogil:
+    """The answer has the request's id and no other, whoever answers."""
+    cdef const correlation_id_t *config = <const correlation_id_t *>plugin.config
+    cdef exchange_t *exchange = <exchange_t *>subject
+    cdef span_t id
+    if policy_request_value(exchange, config.name, &id) and id.len:
+        policy_answer_drop(exchange, config.name)
         policy_answer_add(exchange, config.name, id)
     return OK
 
@@ -94,8 +112,9 @@ cdef int correlation_id_build(plugin_t *plugin, snapshot_t *snapshot, dict confi
     kept.generator = {
         "uuid": GENERATOR_UUID, "uuid#counter": GENERATOR_COUNTER, "tracker": GENERATOR_TRACKER,
     }[config["generator"]]
-    kept.echoes = config["echo_downstream"]
     memcpy(kept.uuid, <const char *>made, 36)
     plugin.access = _access
+    if config["echo_downstream"]:
+        plugin.header_filter = _header_filter
     plugin.config = kept
     return 0

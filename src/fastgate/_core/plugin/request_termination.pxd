@@ -12,6 +12,7 @@ cdef struct request_termination_t:
     span_t content_type
     span_t body                 # .at NULL: the message in Kong's form
     span_t trigger              # a request with this field or query argument only; empty: all
+    span_t node                 # JSON: what the gateway is, for `echo`; .at NULL: no echo
 
 
 cdef int request_termination_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict context) except -1

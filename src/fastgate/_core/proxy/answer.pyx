@@ -3,7 +3,7 @@
 from libc.stdint cimport uint8_t, uint16_t, uint64_t
 
 from fastgate._core.base.clock cimport NS_PER_MS
-from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.span cimport span_of, span_t, span_text
 from fastgate._core.base.writer cimport writer_field, writer_number, writer_put, writer_span, writer_t, writer_text
 from fastgate._core.http.message cimport (
     HEADER_CONTENT_LENGTH,
@@ -20,9 +20,10 @@ from fastgate._core.http.parser cimport (
     FRAMING_NONE,
     FRAMING_UNTIL_CLOSE,
 )
+from fastgate._core.includes.llhttp cimport METHOD_HEAD
 from fastgate._core.proxy.exchange cimport REQUEST_ID_BYTES, exchange_t, gate_is_draining, lane_date
 from fastgate._core.proxy.own_fields cimport SERVER, VIA
-from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields, put_added
+from fastgate._core.proxy.pass_fields cimport field_bit, has_added, pass_fields, put_added
 from fastgate._core.proxy.phases cimport phases_header_filter
 from fastgate._core.snapshot.snapshot cimport settings_t
 
@@ -50,8 +51,13 @@ cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
 cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef unsigned framing = exchange.answer_parser.framing
     cdef bint states_length = message_has(&exchange.answer, HEADER_CONTENT_LENGTH)
-    exchange.answer_framing = <uint8_t>framing
-    if framing == FRAMING_LENGTH or (
+    cdef bint is_head = exchange.request.method == METHOD_HEAD
+    if is_head and framing != FRAMING_LENGTH:
+        framing = FRAMING_NONE              # asked as something else: of its body the length is told, if it is known
+    exchange.answer_framing = <uint8_t>(FRAMING_NONE if is_head else framing)
+    if not is_head and exchange.upstream_method == METHOD_HEAD and exchange.answer.status != 204 and exchange.answer.status != 304:
+        writer_text(writer, b"Content-Length: 0\r\n")     # the client waits for a body that was not asked for
+    elif framing == FRAMING_LENGTH or (
         framing == FRAMING_NONE and states_length and exchange.answer.status != 204
     ):
         writer_text(writer, b"Content-Length: ")
@@ -100,15 +106,18 @@ cdef void _put_cookie(exchange_t *exchange, writer_t *writer) noexcept nogil:
 
 cdef void answer_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef const settings_t *settings = &exchange.snapshot.settings
+    # Before plugins may take them out: then they stay out.
+    cdef bint has_date = message_has(&exchange.answer, HEADER_DATE)
+    cdef bint has_server = message_has(&exchange.answer, HEADER_SERVER)
     phases_header_filter(exchange)
     _put_status_line(exchange, writer)
     _put_headers(exchange, writer)
     _put_framing(exchange, writer)
     _put_persistence(exchange, writer)
     _put_cookie(exchange, writer)
-    if not message_has(&exchange.answer, HEADER_DATE):
+    if not has_date and not has_added(&exchange.answer_added, span_text(b"Date")):
         writer_field(writer, span_of(b"Date", 4), lane_date(exchange.lane))
-    if not message_has(&exchange.answer, HEADER_SERVER):
+    if not has_server and not has_added(&exchange.answer_added, span_text(b"Server")):
         writer_text(writer, SERVER)
     put_added(&exchange.answer_added, writer)
     writer_text(writer, VIA)

@@ -105,6 +105,8 @@ cdef bint downstream_accept(listener_t *listener, int fd, const address_t *peer)
     )
     atomic_add_u32(&lane.gate.connections, 1)
     own_add_u64(&lane.reactor.counters.connections_accepted, 1)
+    # Each reactor counts in steps of their number: no two connections have the same.
+    client.number = lane.reactor.counters.connections_accepted * lane.gate.n_lanes + lane.reactor.index
     return True
 
 
@@ -295,7 +297,7 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
     if exchange.refusal or exchange.is_answered:
         return OK
     if (settings.body_bytes and parser.body_bytes > settings.body_bytes) or (
-        exchange.body_bytes_max and parser.body_bytes > exchange.body_bytes_max
+        exchange.body_bytes_over and parser.body_bytes >= exchange.body_bytes_over
     ):
         exchange.refusal = 413
         exchange.refusal_text = span_text(TEXT_BODY_TOO_LARGE)

@@ -2,24 +2,29 @@
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memchr, memcpy, memset
 
 from fastgate._core.base.arena cimport arena_close, arena_take
 from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_release, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear
 from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.base.writer cimport hex_digit
+from fastgate._core.http.message cimport HEADER_REFERER, header_t, header_value, message_find
 from fastgate._core.http.parser cimport parser_close, parser_open_request
+from fastgate._core.http.query cimport query_arg_t, query_next
+from fastgate._core.http.uri cimport uri_name_eq
+from fastgate._core.limit.limiter cimport limit_release
+from fastgate._core.limit.table cimport limit_key_t
 from fastgate._core.observe.series cimport series_ref, series_unref
 from fastgate._core.proxy.own_fields cimport own_fields_may_trail
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.reactor.timer cimport timer_remove
-from fastgate._core.snapshot.snapshot cimport live_t
+from fastgate._core.snapshot.snapshot cimport live_t, secret_arg_t
 
 
 cdef enum:
     NS_PER_SECOND = 1000000000
-    NOTES_ALIGNMENT = 8
+    TAKE_ALIGNMENT = 8
 
 
 cdef const char *DAYS = b"ThuFriSatSunMonTueWed"       # day 0 of the Unix epoch was a Thursday
@@ -57,7 +62,7 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
     own_add_u64(&lane.snapshot.live[lane.reactor.index].exchanges, 1)
     own_add_u64(&lane.reactor.counters.requests_active, 1)
     exchange.input = exchange.room
-    exchange.input_size = EXCHANGE_BYTES - <uint32_t><size_t>&(<exchange_t *>NULL).room
+    exchange.input_size = _room_bytes()
     exchange.request.base = exchange.input
     exchange.request.headers = exchange.headers
     exchange.request.capacity = EXCHANGE_HEADERS
@@ -92,14 +97,51 @@ cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil:
     return exchange.consumer.username if exchange.consumer.username.len else exchange.consumer.id
 
 
+cdef inline uint32_t _room_bytes() noexcept nogil:
+    return EXCHANGE_BYTES - <uint32_t><size_t>&(<exchange_t *>NULL).room
+
+
 cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil:
-    cdef char *at = exchange.notes + exchange.notes_used
-    size = (size + NOTES_ALIGNMENT - 1) & ~<size_t>(NOTES_ALIGNMENT - 1)
-    if size > NOTES_BYTES - exchange.notes_used:
+    """From the room behind the head, which nothing is read into any more; then from the arena."""
+    cdef size_t at = exchange.room_used
+    cdef char *taken
+    if at == 0 and exchange.input == exchange.room:
+        at = exchange.input_len
+    # `room` need not begin at a multiple itself.
+    at += -<size_t>(exchange.room + at) & (TAKE_ALIGNMENT - 1)
+    if at + size > _room_bytes():
         return arena_take(&exchange.arena, size)
-    exchange.notes_used += <uint32_t>size
-    memset(at, 0, size)
-    return at
+    exchange.room_used = <uint32_t>(at + size)
+    taken = exchange.room + at
+    memset(taken, 0, size)
+    return taken
+
+
+cdef void _mask(exchange_t *exchange, span_t uri) noexcept nogil:
+    """Stars over the values, however many of them there are. `uri` lies in `input`."""
+    cdef const char *mark = <const char *>memchr(uri.at, c'?', uri.len)
+    cdef const secret_arg_t *secret
+    cdef query_arg_t arg
+    cdef span_t query
+    if mark == NULL:
+        return
+    query = span_of(mark + 1, uri.len - <size_t>(mark + 1 - uri.at))
+    while query_next(&query, &arg):
+        secret = exchange.snapshot.secret_args
+        while secret != NULL:
+            if arg.value.len and uri_name_eq(arg.name, secret.name):
+                memset(exchange.input + (arg.value.at - exchange.input), c'*', arg.value.len)
+            secret = secret.next
+
+
+cdef void exchange_mask(exchange_t *exchange) noexcept nogil:
+    cdef const header_t *referer
+    if exchange.snapshot.secret_args == NULL:
+        return
+    _mask(exchange, exchange_target(exchange))
+    referer = message_find(&exchange.request, HEADER_REFERER)
+    if referer != NULL:
+        _mask(exchange, header_value(&exchange.request, referer))
 
 
 cdef span_t _keep_name(char *at, span_t name) noexcept nogil:
@@ -127,6 +169,7 @@ cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil:
     exchange.route = &tunnel.route
     exchange.service = &tunnel.service
     exchange.consumer = NULL
+    exchange_mask(exchange)
     exchange.tunnel = tunnel
     own_add_u64(&exchange.lane.reactor.counters.tunnels, 1)
     _unpin(exchange)
@@ -140,8 +183,20 @@ cdef void _tunnel_free(exchange_t *exchange) noexcept nogil:
     own_add_u64(&exchange.lane.reactor.counters.tunnels, <uint64_t>-1)
 
 
+cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil:
+    exchange.hold = key[0]
+    exchange.is_held = True
+
+
+cdef void exchange_release(exchange_t *exchange) noexcept nogil:
+    if exchange.is_held:
+        exchange.is_held = False
+        limit_release(&exchange.lane.gate.limits, &exchange.hold, 1)
+
+
 cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
+    exchange_release(exchange)
     if exchange.input != exchange.room:
         free(exchange.input)
     if exchange.request.headers != exchange.headers:

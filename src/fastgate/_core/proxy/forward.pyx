@@ -12,15 +12,6 @@ from fastgate._core.http.message cimport (
     HEADER_HOST,
     HEADER_PROXY_AUTHORIZATION,
     HEADER_UPGRADE,
-    HEADER_X_ANONYMOUS_CONSUMER,
-    HEADER_X_AUTHENTICATED_GROUPS,
-    HEADER_X_AUTHENTICATED_SCOPE,
-    HEADER_X_AUTHENTICATED_USERID,
-    HEADER_X_CONSUMER_CUSTOM_ID,
-    HEADER_X_CONSUMER_GROUPS,
-    HEADER_X_CONSUMER_ID,
-    HEADER_X_CONSUMER_USERNAME,
-    HEADER_X_CREDENTIAL_IDENTIFIER,
     HEADER_X_FORWARDED_FOR,
     HEADER_X_FORWARDED_HOST,
     HEADER_X_FORWARDED_PATH,
@@ -37,6 +28,7 @@ from fastgate._core.http.message cimport (
 )
 from fastgate._core.http.parser cimport FRAMING_CHUNKED, FRAMING_LENGTH
 from fastgate._core.http.uri cimport uri_join
+from fastgate._core.includes.llhttp cimport METHOD_PATCH, METHOD_POST, METHOD_PUT
 from fastgate._core.net.address cimport ADDRESS_TEXT_BYTES, address_format
 from fastgate._core.proxy.exchange cimport (
     REQUEST_ID_BYTES,
@@ -49,20 +41,13 @@ from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields, put_added
 from fastgate._core.upstream.peer cimport peer_t
 
 
-# What tells an upstream who the consumer is (kong.md, Headers).
-cdef uint64_t IDENTITY = (
-    field_bit(HEADER_X_CONSUMER_ID) | field_bit(HEADER_X_CONSUMER_CUSTOM_ID) | field_bit(HEADER_X_CONSUMER_USERNAME)
-    | field_bit(HEADER_X_CONSUMER_GROUPS) | field_bit(HEADER_X_CREDENTIAL_IDENTIFIER)
-    | field_bit(HEADER_X_ANONYMOUS_CONSUMER) | field_bit(HEADER_X_AUTHENTICATED_GROUPS)
-    | field_bit(HEADER_X_AUTHENTICATED_SCOPE) | field_bit(HEADER_X_AUTHENTICATED_USERID)
-)
-
-
 cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef span_t joined, path = exchange_path(exchange)
-    writer_text(writer, llhttp_method_name(exchange.request.method))
+    writer_text(writer, llhttp_method_name(exchange.upstream_method))
     writer_text(writer, b" ")
-    if exchange.has_asterisk_target:
+    if exchange.path_edited.at != NULL:
+        writer_span(writer, exchange.path_edited)
+    elif exchange.has_asterisk_target:
         writer_text(writer, b"*")
     elif uri_join(
         exchange.service.path, path, exchange.prefix_len, exchange.route.strip_path,
@@ -83,7 +68,9 @@ cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
 cdef void _put_host(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef peer_t *peer = exchange.connection.peer
     writer_text(writer, b"Host: ")
-    if exchange.route.preserve_host and exchange.authority_len:
+    if exchange.host_edited.len:
+        writer_span(writer, exchange.host_edited)
+    elif exchange.route.preserve_host and exchange.authority_len:
         writer_put(writer, exchange.input + exchange.authority_at, exchange.authority_len)
     elif exchange.service.host_header.len:
         writer_span(writer, exchange.service.host_header)
@@ -93,8 +80,7 @@ cdef void _put_host(exchange_t *exchange, writer_t *writer) noexcept nogil:
 
 
 cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
-    """What the gateway writes itself is left out; Forwarded (RFC 7239) only trusted peers may say, and who the
-    consumer is only they, where the gateway does not find out itself."""
+    """What the gateway writes itself is left out; Forwarded (RFC 7239) only trusted peers may say."""
     cdef uint64_t dropped = (
         field_bit(HEADER_HOST) | field_bit(HEADER_UPGRADE) | field_bit(HEADER_PROXY_AUTHORIZATION)
         | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
@@ -103,8 +89,6 @@ cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
     )
     if not exchange.is_trusted:
         dropped |= field_bit(HEADER_FORWARDED)
-    if not exchange.is_trusted or exchange.route.chain != NULL and exchange.route.chain.authenticates:
-        dropped |= IDENTITY
     pass_fields(&exchange.request, &exchange.snapshot.settings, dropped, writer)
     put_added(&exchange.request_added, writer)
 
@@ -163,6 +147,11 @@ cdef void _put_forwarding(exchange_t *exchange, writer_t *writer) noexcept nogil
     writer_text(writer, VIA)
 
 
+cdef bint _expects_body(unsigned method) noexcept nogil:
+    """Without one, it says so (RFC 9110 section 8.6)."""
+    return method == METHOD_POST or method == METHOD_PUT or method == METHOD_PATCH
+
+
 cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef const header_t *upgrade
     if exchange.parser.framing == FRAMING_CHUNKED:
@@ -171,7 +160,9 @@ cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:
         writer_text(writer, b"Content-Length: ")
         writer_number(writer, exchange.parser.content_length)
         writer_text(writer, b"\r\n")
-    elif message_has(&exchange.request, HEADER_CONTENT_LENGTH):
+    elif message_has(&exchange.request, HEADER_CONTENT_LENGTH) or (
+        exchange.upstream_method != exchange.request.method and _expects_body(exchange.upstream_method)
+    ):
         writer_text(writer, b"Content-Length: 0\r\n")
     if exchange.is_upgrade:
         upgrade = message_find(&exchange.request, HEADER_UPGRADE)

@@ -3,6 +3,7 @@
 from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 
+from fastgate._core.auth.verify_key cimport verifier_free, verifier_new
 from fastgate._core.base.atomics cimport atomic_load_ptr, atomic_store_u64_release
 from fastgate._core.net.listener cimport listener_close, listener_open, listener_t
 from fastgate._core.proxy.downstream cimport (
@@ -45,7 +46,8 @@ cdef bint lane_open(lane_t *lane, gate_t *gate, unsigned index, uint64_t seed) n
     lane.input = <char *>malloc(LANE_INPUT_BYTES)
     lane.output = <char *>malloc(LANE_OUTPUT_BYTES)
     lane.scratch = pattern_scratch_new(0)
-    return lane.input != NULL and lane.output != NULL and lane.scratch != NULL
+    lane.verifier = verifier_new()
+    return lane.input != NULL and lane.output != NULL and lane.scratch != NULL and lane.verifier != NULL
 
 
 cdef void lane_close(lane_t *lane) noexcept nogil:
@@ -61,6 +63,7 @@ cdef void lane_close(lane_t *lane) noexcept nogil:
         free(exchange)
     reactor_close(&lane.reactor)
     pattern_scratch_free(lane.scratch)
+    verifier_free(lane.verifier)
     free(lane.input)
     free(lane.output)
 

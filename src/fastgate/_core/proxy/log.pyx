@@ -22,6 +22,7 @@ from fastgate._core.observe.series cimport series_count
 from fastgate._core.proxy.exchange cimport (
     REQUEST_ID_BYTES,
     exchange_consumer,
+    exchange_mask,
     exchange_t,
     exchange_target,
     gate_wall_ns,
@@ -42,6 +43,8 @@ cdef void _put_request(exchange_t *exchange, access_record_t *record) noexcept n
         return
     method = llhttp_method_name(exchange.request.method)
     record.method = span_of(method, strlen(method))
+    if exchange.tunnel == NULL:
+        exchange_mask(exchange)
     record.uri = exchange_target(exchange)
     record.host = span_of(exchange.input + exchange.authority_at, exchange.authority_len)
     record.http_minor = exchange.request.http_minor

@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint64_t
 
+from fastgate._core.base.span cimport span_ieq, span_t
 from fastgate._core.base.writer cimport writer_field, writer_t
 from fastgate._core.http.message cimport message_t
 from fastgate._core.proxy.exchange cimport added_t, additions_t
@@ -19,8 +20,18 @@ cdef inline void put_added(const additions_t *added, writer_t *writer) noexcept 
     """What plugins add."""
     cdef const added_t *field = added.first
     while field != NULL:
-        writer_field(writer, field.name, field.value)
+        if not field.is_hidden:
+            writer_field(writer, field.name, field.value)
         field = field.next
+
+
+cdef inline bint has_added(const additions_t *added, span_t name) noexcept nogil:
+    cdef const added_t *field = added.first
+    while field != NULL:
+        if not field.is_hidden and span_ieq(field.name, name):
+            return True
+        field = field.next
+    return False
 
 
 cdef inline uint64_t field_bit(unsigned id) noexcept nogil:

@@ -2,7 +2,11 @@
 
 from libc.stdint cimport uint32_t
 
+from fastgate._core.base.span cimport span_text
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
+from fastgate._core.proxy.exchange cimport added_t, exchange_take
+from fastgate._core.proxy.policy cimport policy_refuse
+from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.proxy.request cimport request_hash_consumer
 from fastgate._core.snapshot.plugin cimport chain_t, plugin_t, step_pick
 
@@ -17,12 +21,21 @@ cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept 
     return plugin
 
 
+cdef bint _begin(exchange_t *exchange, const chain_t *chain) noexcept nogil:
+    """False: no memory."""
+    if exchange.filters == NULL:
+        exchange.filters = <const plugin_t **>exchange_take(exchange, chain.n_steps * sizeof(plugin_t *))
+    return exchange.filters != NULL
+
+
 cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
     cdef const chain_t *chain = exchange.route.chain
     cdef const plugin_t *plugin
     # Resumed with a refusal: who was waited for has decided.
     cdef status_t status = DONE if exchange.refusal else OK
     exchange.is_parked = False
+    if chain != NULL and not _begin(exchange, chain):
+        return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
     while chain != NULL and exchange.step < chain.n_steps:
         plugin = _next(exchange, chain)
         # Behind a refusal plugins are only noted: they filter it (as Kong's do).
@@ -47,9 +60,13 @@ cdef void phases_header_filter(exchange_t *exchange) noexcept nogil:
 
 
 cdef void phases_unfilter(exchange_t *exchange) noexcept nogil:
+    cdef added_t *field = exchange.answer_added.first
     if not exchange.is_filtered:
         return
     exchange.is_filtered = False
+    while field != NULL:
+        field.is_hidden = False         # what was hidden before the filters is not in the list
+        field = field.next
     exchange.answer_added.last = exchange.answer_mark
     if exchange.answer_mark == NULL:
         exchange.answer_added.first = NULL

@@ -8,6 +8,7 @@ from fastgate._core.http.fields cimport field_id
 from fastgate._core.http.message cimport (
     HEADER_CONNECTION,
     HEADER_CONTENT_LENGTH,
+    HEADER_DROPPED,
     HEADER_EXPECT,
     HEADER_HOST,
     HEADER_KEEP_ALIVE,
@@ -16,14 +17,22 @@ from fastgate._core.http.message cimport (
     HEADER_TRAILER,
     HEADER_TRANSFER_ENCODING,
     HEADER_UPGRADE,
+    HEADER_X_FORWARDED_FOR,
+    HEADER_X_FORWARDED_HOST,
+    HEADER_X_FORWARDED_PATH,
+    HEADER_X_FORWARDED_PORT,
+    HEADER_X_FORWARDED_PREFIX,
+    HEADER_X_FORWARDED_PROTO,
+    HEADER_X_REAL_IP,
     header_name,
     header_t,
     header_value,
-    message_drop,
+    message_drop_name,
     message_find_name,
     message_t,
 )
 from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_take
+from fastgate._core.proxy.own_fields cimport is_own_field
 from fastgate._core.proxy.pass_fields cimport field_bit
 from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_t
 
@@ -32,6 +41,12 @@ cdef uint64_t NOT_THEIRS = (
     field_bit(HEADER_CONNECTION) | field_bit(HEADER_CONTENT_LENGTH) | field_bit(HEADER_EXPECT) | field_bit(HEADER_HOST)
     | field_bit(HEADER_KEEP_ALIVE) | field_bit(HEADER_PROXY_CONNECTION) | field_bit(HEADER_TE)
     | field_bit(HEADER_TRAILER) | field_bit(HEADER_TRANSFER_ENCODING) | field_bit(HEADER_UPGRADE)
+)
+# In a request these are written by forward_head; a client's own may be read, renamed and dropped.
+cdef uint64_t REQUEST_IS_OURS = (
+    NOT_THEIRS | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
+    | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT) | field_bit(HEADER_X_FORWARDED_PATH)
+    | field_bit(HEADER_X_FORWARDED_PREFIX) | field_bit(HEADER_X_REAL_IP)
 )
 
 
@@ -45,7 +60,9 @@ cdef status_t policy_refuse(exchange_t *exchange, unsigned status, span_t text) 
 
 cdef status_t policy_answer(exchange_t *exchange, unsigned status, span_t type, span_t body) noexcept nogil:
     exchange.refusal = <uint16_t>status
-    exchange.refusal_type = type if type.len else span_text(b"text/plain; charset=utf-8")
+    if type.len == 0 and body.len:
+        type = span_text(b"text/plain; charset=utf-8")
+    exchange.refusal_type = type if type.len else span_text(b"")    # not NULL: a body, though an empty one
     exchange.refusal_text = body
     return DONE
 
@@ -63,43 +80,45 @@ cdef status_t policy_wait(exchange_t *exchange, uint64_t delay_ns) noexcept nogi
 
 # --- fields
 
-cdef bint _is_theirs(span_t name) noexcept nogil:
-    return not NOT_THEIRS >> field_id(name.at, name.len) & 1
+cdef bint _is_theirs(span_t name, uint64_t ours) noexcept nogil:
+    return not ours >> field_id(name.at, name.len) & 1
 
 
-cdef void _drop(message_t *message, additions_t *added, span_t name) noexcept nogil:
-    cdef const header_t *header
+cdef bint _may_add(exchange_t *exchange, span_t name, uint64_t ours) noexcept nogil:
+    """Not what the gateway writes itself: the other side would get it twice."""
+    return _is_theirs(name, ours) and not is_own_field(&exchange.snapshot.settings, name)
+
+
+cdef void _drop(message_t *message, additions_t *added, span_t name, bint may_return) noexcept nogil:
+    """One pass over either. `may_return`: what was added is only hidden, so that phases_unfilter can bring it back."""
     cdef added_t **link = &added.first
-    if not _is_theirs(name):
-        return
-    while True:
-        header = message_find_name(message, name, 0)
-        if header == NULL:
-            break
-        message_drop(message, <header_t *>header)
+    message_drop_name(message, name)
     added.last = NULL
     while link[0] != NULL:
         if span_ieq(link[0].name, name):
-            link[0] = link[0].next
-        else:
-            added.last = link[0]
-            link = &link[0].next
+            if not may_return:
+                link[0] = link[0].next
+                continue
+            link[0].is_hidden = True
+        added.last = link[0]
+        link = &link[0].next
+
+
+cdef void _append(additions_t *added, added_t *first, added_t *last) noexcept nogil:
+    if added.last == NULL:
+        added.first = first
+    else:
+        added.last.next = first
+    added.last = last
 
 
 cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
-    cdef added_t *field
-    if not _is_theirs(name):
-        return
-    field = <added_t *>exchange_take(exchange, sizeof(added_t))
+    cdef added_t *field = <added_t *>exchange_take(exchange, sizeof(added_t))
     if field == NULL:
         return
     field.name = name
     field.value = value
-    if added.last == NULL:
-        added.first = field
-    else:
-        added.last.next = field
-    added.last = field
+    _append(added, field, field)
 
 
 cdef bint _value(message_t *message, additions_t *added, span_t name, span_t *value_out) noexcept nogil:
@@ -109,11 +128,35 @@ cdef bint _value(message_t *message, additions_t *added, span_t name, span_t *va
         value_out[0] = header_value(message, header)
         return True
     while field != NULL:
-        if span_ieq(field.name, name):
+        if not field.is_hidden and span_ieq(field.name, name):
             value_out[0] = field.value
             return True
         field = field.next
     return False
+
+
+cdef void _rename(exchange_t *exchange, message_t *message, additions_t *added, span_t name, span_t new,
+                  bint may_return) noexcept nogil:
+    """All fields of the one name get the other, and those that had it are gone."""
+    cdef span_t value
+    cdef added_t *field
+    cdef added_t *last
+    cdef unsigned i
+    if span_ieq(name, new) or not _value(message, added, name, &value):
+        return
+    _drop(message, added, new, may_return)
+    field = added.first
+    last = added.last
+    for i in range(message.n_headers):
+        if message.headers[i].id != HEADER_DROPPED and span_ieq(header_name(message, &message.headers[i]), name):
+            _add(exchange, added, new, header_value(message, &message.headers[i]))
+    while field != NULL:
+        if not field.is_hidden and span_ieq(field.name, name):
+            _add(exchange, added, new, field.value)
+        if field == last:
+            break
+        field = field.next
+    _drop(message, added, name, may_return)
 
 
 cdef bint policy_request_has(exchange_t *exchange, span_t name) noexcept nogil:
@@ -126,19 +169,44 @@ cdef bint policy_request_value(exchange_t *exchange, span_t name, span_t *value_
 
 
 cdef void policy_request_drop(exchange_t *exchange, span_t name) noexcept nogil:
-    _drop(&exchange.request, &exchange.request_added, name)
+    if _is_theirs(name, NOT_THEIRS):
+        _drop(&exchange.request, &exchange.request_added, name, False)
 
 
 cdef void policy_request_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
-    _add(exchange, &exchange.request_added, name, value)
+    if _may_add(exchange, name, REQUEST_IS_OURS):
+        _add(exchange, &exchange.request_added, name, value)
+
+
+cdef void policy_request_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil:
+    if _is_theirs(name, NOT_THEIRS) and _may_add(exchange, new, REQUEST_IS_OURS):
+        _rename(exchange, &exchange.request, &exchange.request_added, name, new, False)
 
 
 cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil:
-    _drop(&exchange.answer, &exchange.answer_added, name)
+    if _is_theirs(name, NOT_THEIRS):
+        _drop(&exchange.answer, &exchange.answer_added, name, exchange.is_filtered)
 
 
 cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
-    _add(exchange, &exchange.answer_added, name, value)
+    if _may_add(exchange, name, NOT_THEIRS):
+        _add(exchange, &exchange.answer_added, name, value)
+
+
+cdef void policy_answer_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil:
+    if _is_theirs(name, NOT_THEIRS) and _may_add(exchange, new, NOT_THEIRS):
+        _rename(exchange, &exchange.answer, &exchange.answer_added, name, new, exchange.is_filtered)
+
+
+cdef added_t *policy_answer_fields(exchange_t *exchange, unsigned n, size_t more) noexcept nogil:
+    cdef added_t *fields = <added_t *>exchange_take(exchange, n * sizeof(added_t) + more)
+    cdef unsigned i
+    if fields == NULL:
+        return NULL
+    for i in range(1, n):
+        fields[i - 1].next = &fields[i]
+    _append(&exchange.answer_added, fields, &fields[n - 1])
+    return fields
 
 
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil:
@@ -147,7 +215,7 @@ cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_o
 
 # --- who asks
 
-cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential,
+cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential, span_t identifier,
                                bint is_anonymous) noexcept nogil:
     """The identity fields for the upstream (kong.md, Headers); those a client sent are never passed on."""
     exchange.consumer = consumer
@@ -156,11 +224,11 @@ cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer,
     _identify(exchange, span_text(b"X-Consumer-ID"), consumer.id)
     _identify(exchange, span_text(b"X-Consumer-Custom-ID"), consumer.custom_id)
     _identify(exchange, span_text(b"X-Consumer-Username"), consumer.username)
-    _identify(exchange, span_text(b"X-Credential-Identifier"), credential)
+    _identify(exchange, span_text(b"X-Credential-Identifier"), identifier)
     _identify(exchange, span_text(b"X-Anonymous-Consumer"), span_text(b"true") if is_anonymous else span_of(NULL, 0))
 
 
 cdef void _identify(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
-    _drop(&exchange.request, &exchange.request_added, name)
+    _drop(&exchange.request, &exchange.request_added, name, False)
     if value.len:
         _add(exchange, &exchange.request_added, name, value)

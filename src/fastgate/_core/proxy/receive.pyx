@@ -16,6 +16,7 @@ from fastgate._core.base.status cimport CLOSED, DONE, FAILED, OK, status_t
 from fastgate._core.http.message cimport HEADER_UPGRADE, header_value, message_find
 from fastgate._core.http.parser cimport (
     FRAMING_CHUNKED,
+    FRAMING_NONE,
     FRAMING_UNTIL_CLOSE,
     parser_end,
     parser_close,
@@ -99,16 +100,25 @@ cdef status_t _on_head(parser_t *parser) noexcept nogil:
 
 cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept nogil:
     cdef exchange_t *exchange = <exchange_t *>parser.owner
+    if exchange.answer_framing == FRAMING_NONE:
+        return OK                           # the client asked for the head alone
     exchange.body_bytes_out += len
     body_put(&exchange.lane.gather, at, len, exchange.answer_framing == FRAMING_CHUNKED)
     return OK
+
+
+cdef bint _is_enough(const exchange_t *exchange) noexcept nogil:
+    """A plugin had HEAD asked as something else: the client has its answer, and the body may have no end."""
+    return (
+        exchange.is_head_sent and exchange.request.method == METHOD_HEAD and exchange.upstream_method != METHOD_HEAD
+    )
 
 
 cdef void _expect_answer(exchange_t *exchange) noexcept nogil:
     parser_close(&exchange.answer_parser)
     parser_open_response(
         &exchange.answer_parser, &exchange.answer, &exchange.snapshot.settings.parser,
-        exchange.request.method == METHOD_HEAD,
+        exchange.upstream_method == METHOD_HEAD,
     )
     exchange.answer_parser.owner = exchange
     exchange.answer_parser.on_head = _on_head
@@ -121,7 +131,7 @@ cdef void _finish(exchange_t *exchange, size_t extra) noexcept nogil:
     cdef lane_t *lane = exchange.lane
     cdef parser_t *parser = &exchange.answer_parser
     cdef bint may_keep = (
-        parser.keeps_alive and parser.framing != FRAMING_UNTIL_CLOSE and extra == 0
+        parser.is_complete and parser.keeps_alive and parser.framing != FRAMING_UNTIL_CLOSE and extra == 0
         and exchange.parser.is_complete and not exchange.is_write_dead
         and stream_pending(&exchange.connection.stream) == 0
     )
@@ -182,7 +192,7 @@ cdef status_t _feed(exchange_t *exchange, char *data, size_t len) noexcept nogil
     if exchange.is_tunnel:
         tunnel_start(exchange)
         return DONE
-    if status == DONE and parser.is_complete:
+    if (status == DONE and parser.is_complete) or _is_enough(exchange):
         _finish(exchange, len)
         return DONE
     return OK

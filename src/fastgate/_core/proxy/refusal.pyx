@@ -67,7 +67,7 @@ cdef void refusal_of_bytes(exchange_t *exchange) noexcept nogil:
 
 
 cdef void refusal_send(exchange_t *exchange) noexcept nogil:
-    if exchange.refusal_type.len:
+    if exchange.refusal_type.at != NULL:
         reply_send_body(
             exchange, exchange.refusal, exchange.refusal_type, exchange.refusal_text, _fields(exchange), SOURCE_GATEWAY
         )

@@ -30,8 +30,9 @@ from fastgate._core.proxy.exchange cimport (
     lane_t,
 )
 from fastgate._core.proxy.own_fields cimport SERVER
-from fastgate._core.proxy.pass_fields cimport put_added
+from fastgate._core.proxy.pass_fields cimport has_added, put_added
 from fastgate._core.proxy.phases cimport phases_header_filter
+from fastgate._core.proxy.policy cimport policy_answer_add
 
 
 cdef enum:
@@ -147,6 +148,11 @@ cdef void reply_send(exchange_t *exchange, unsigned status, span_t text, span_t 
     )
 
 
+cdef inline bint _is_bodiless(unsigned status) noexcept nogil:
+    """Clients read no body of these, whatever the head says (RFC 9112 section 6.3)."""
+    return status == 204 or status == 304
+
+
 cdef void _put_head(exchange_t *exchange, unsigned status, span_t type, size_t body_len, span_t fields,
                     writer_t *head) noexcept nogil:
     cdef lane_t *lane = exchange.lane
@@ -159,11 +165,13 @@ cdef void _put_head(exchange_t *exchange, unsigned status, span_t type, size_t b
     writer_text(head, b" ")
     writer_text(head, reason_phrase(status))
     writer_text(head, b"\r\n")
-    writer_field(head, span_of(b"Date", 4), lane_date(lane))
-    writer_text(head, SERVER)
+    if not has_added(&exchange.answer_added, span_text(b"Date")):
+        writer_field(head, span_of(b"Date", 4), lane_date(lane))
+    if not has_added(&exchange.answer_added, span_text(b"Server")):
+        writer_text(head, SERVER)
     if type.len:
         writer_field(head, span_of(b"Content-Type", 12), type)
-    if status != 204:
+    if not _is_bodiless(status):
         writer_text(head, b"Content-Length: ")
         writer_number(head, body_len)
         writer_text(head, b"\r\n")
@@ -192,11 +200,14 @@ cdef void reply_send_body(exchange_t *exchange, unsigned status, span_t type, sp
     cdef iovec parts[2]
     exchange.answer.n_headers = 0           # of an upstream's answer that was no good
     exchange.answer.known = 0
+    if exchange.n_filters and type.len:
+        policy_answer_add(exchange, span_text(b"Content-Type"), type)   # where header filters can change it
+        type.len = 0
     phases_header_filter(exchange)
     # Behind what `fields` and a message may occupy in the room.
     writer_open(&head, lane.output + HEAD_AT, LANE_OUTPUT_BYTES - HEAD_AT)
     _put_head(exchange, status, type, body.len, fields, &head)
-    if (exchange.parser.is_head_done and exchange.request.method == METHOD_HEAD) or status == 204:
+    if (exchange.parser.is_head_done and exchange.request.method == METHOD_HEAD) or _is_bodiless(status):
         body.len = 0
     exchange.body_bytes_out = body.len
     exchange.status = <uint16_t>status

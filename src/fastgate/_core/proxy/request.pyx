@@ -1,6 +1,6 @@
 """From a parsed head to a route and a service, or a refusal."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy
 
@@ -8,15 +8,29 @@ from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_text, span_trim
 from fastgate._core.base.status cimport OK, status_t
-from fastgate._core.http.connection_options cimport connection_has
+from fastgate._core.http.connection_options cimport connection_has, connection_names_fields
 from fastgate._core.http.cookie cimport cookie_find
 from fastgate._core.http.message cimport (
+    HEADER_AUTHORIZATION,
     HEADER_COOKIE,
+    HEADER_DROPPED,
     HEADER_EXPECT,
     HEADER_HOST,
+    HEADER_ORIGIN,
+    HEADER_OTHER,
     HEADER_UPGRADE,
+    HEADER_X_ANONYMOUS_CONSUMER,
+    HEADER_X_AUTHENTICATED_GROUPS,
+    HEADER_X_AUTHENTICATED_SCOPE,
+    HEADER_X_AUTHENTICATED_USERID,
+    HEADER_X_CONSUMER_CUSTOM_ID,
+    HEADER_X_CONSUMER_GROUPS,
+    HEADER_X_CONSUMER_ID,
+    HEADER_X_CONSUMER_USERNAME,
+    HEADER_X_CREDENTIAL_IDENTIFIER,
     HEADER_X_FORWARDED_FOR,
     HEADER_X_FORWARDED_PROTO,
+    header_name,
     header_t,
     header_value,
     message_find,
@@ -45,7 +59,9 @@ from fastgate._core.proxy.exchange cimport (
     exchange_path,
     exchange_query,
     exchange_t,
+    exchange_take,
 )
+from fastgate._core.proxy.pass_fields cimport field_bit
 from fastgate._core.proxy.reply cimport (
     TEXT_BAD_REQUEST,
     TEXT_BODY_TOO_LARGE,
@@ -59,6 +75,7 @@ from fastgate._core.proxy.reply cimport (
 )
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.route.router cimport route_match_group, route_match_t, route_query_t, router_match
+from fastgate._core.snapshot.plugin cimport chain_t
 from fastgate._core.snapshot.snapshot cimport (
     HASH_CONSUMER,
     HASH_COOKIE,
@@ -79,6 +96,21 @@ cdef enum:
     HTTP_PORT = 80
     HTTPS_PORT = 443
     HTTPS_UPGRADE = 426
+
+
+# What tells an upstream who the consumer is (kong.md, Headers).
+cdef uint64_t IDENTITY = (
+    field_bit(HEADER_X_CONSUMER_ID) | field_bit(HEADER_X_CONSUMER_CUSTOM_ID) | field_bit(HEADER_X_CONSUMER_USERNAME)
+    | field_bit(HEADER_X_CONSUMER_GROUPS) | field_bit(HEADER_X_CREDENTIAL_IDENTIFIER)
+    | field_bit(HEADER_X_ANONYMOUS_CONSUMER) | field_bit(HEADER_X_AUTHENTICATED_GROUPS)
+    | field_bit(HEADER_X_AUTHENTICATED_SCOPE) | field_bit(HEADER_X_AUTHENTICATED_USERID)
+)
+
+
+# Besides fields that the gateway does not know, what Connection may take out before plugins look.
+cdef uint64_t MAY_BE_NAMED = (
+    field_bit(HEADER_OTHER) | field_bit(HEADER_AUTHORIZATION) | field_bit(HEADER_COOKIE) | field_bit(HEADER_ORIGIN)
+)
 
 
 cdef status_t _refuse(exchange_t *exchange, unsigned status, const char *text) noexcept nogil:
@@ -215,6 +247,7 @@ cdef void _read_client(exchange_t *exchange) noexcept nogil:
         exchange.is_https = span_ieq(header_value(request, header), span_of(b"https", 5))
     if exchange.is_trusted and settings.real_ip_header.len:
         _read_real_ip(exchange, &address)
+    exchange.client_address = address
     exchange.client_ip_len = <uint8_t>address_format(&address, exchange.client_ip)
 
 
@@ -311,6 +344,44 @@ cdef void request_hash_consumer(exchange_t *exchange) noexcept nogil:
         exchange.pick.has_hash = True
 
 
+cdef void _drop_unheard(exchange_t *exchange) noexcept nogil:
+    """What does not go on to the upstream is not there for plugins either, or it would go on by another name:
+    who the consumer is, which only trusted peers may say, where the gateway does not find out itself;
+    with plugins, what Connection names."""
+    cdef message_t *request = &exchange.request
+    cdef const chain_t *chain = exchange.route.chain
+    cdef bint has_named = chain != NULL and connection_names_fields(request)
+    cdef uint64_t dropped = 0
+    cdef header_t *header
+    cdef unsigned i
+    if not exchange.is_trusted or chain != NULL and chain.authenticates:
+        dropped = IDENTITY & request.known
+    if not dropped and not has_named:
+        return
+    for i in range(request.n_headers):
+        header = &request.headers[i]
+        if has_named and MAY_BE_NAMED & field_bit(header.id) and connection_has(request, header_name(request, header)):
+            request.known &= ~field_bit(header.id)
+            header.id = HEADER_DROPPED
+        elif dropped & field_bit(header.id):
+            header.id = HEADER_DROPPED
+    request.known &= ~dropped
+
+
+cdef void _keep_match(exchange_t *exchange, const route_match_t *match) noexcept nogil:
+    """As much of it as there are groups."""
+    cdef size_t size = <size_t>&(<route_match_t *>NULL).groups + 2 * match.n_groups * sizeof(uint32_t)
+    cdef void *kept
+    if match.n_groups == 0 or exchange.has_asterisk_target:
+        return
+    kept = exchange_take(exchange, size)
+    if kept == NULL:
+        _refuse(exchange, 503, TEXT_OVERLOADED)
+        return
+    memcpy(kept, match, size)
+    exchange.match = <const route_match_t *>kept
+
+
 cdef void _find_route(exchange_t *exchange) noexcept nogil:
     cdef route_query_t query
     cdef route_match_t match
@@ -329,6 +400,9 @@ cdef void _find_route(exchange_t *exchange) noexcept nogil:
     exchange.route = &exchange.snapshot.routes[match.route]
     exchange.service = exchange.route.service
     exchange.prefix_len = match.prefix_len
+    _drop_unheard(exchange)
+    if exchange.route.chain != NULL and exchange.route.chain.wants_match:
+        _keep_match(exchange, &match)
     if match.https_status:
         # Without a Host there is nowhere to redirect to.
         exchange.https_status = match.https_status if exchange.host_len else HTTPS_UPGRADE
@@ -344,7 +418,9 @@ cdef status_t request_on_head(parser_t *parser) noexcept nogil:
     cdef uint8_t method = exchange.request.method
     cdef const settings_t *settings = &exchange.snapshot.settings
     exchange.head_ns = exchange.lane.reactor.now_ns
+    exchange.upstream_method = method
     own_add_u64(&exchange.lane.reactor.counters.requests, 1)
+    exchange.client.n_requests += 1
     _read_client(exchange)
     if method == METHOD_CONNECT or method == METHOD_TRACE:
         return _refuse(exchange, 405, TEXT_METHOD)

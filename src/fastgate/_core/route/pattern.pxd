@@ -7,7 +7,7 @@ is no match, and is counted. Both are needed: one step may scan the rest of the 
 bound the time. With 10,000 steps the worst pattern found takes some 40 ms, `(a+)+$` 0.1 ms.
 """
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.span cimport span_t
@@ -25,6 +25,7 @@ cdef enum pattern_flag_t:
     PATTERN_AT_START = 0            # the match must begin at the first byte, as Kong's paths do
     PATTERN_ANYWHERE = 1            # it may begin anywhere: header values
     PATTERN_CASELESS = 2
+    PATTERN_TO_END = 4              # the match must end with the last byte
 
 
 cdef struct pattern_name_t:
@@ -55,6 +56,7 @@ cdef struct pattern_scratch_t:
     pcre2_jit_stack *stack
     size_t *groups                  # after a match: pairs of start and end offsets, SIZE_MAX: not set
     uint32_t match_limit
+    uint8_t was_stopped             # the last match hit a limit: whether there is one is not known
 
 
 # Loads the library once. Called with the GIL or by one thread; FAILED: see pattern_library_problem.

@@ -156,6 +156,8 @@ cdef pattern_t *pattern_compile(arena_t *arena, span_t text, unsigned flags, pat
     memcpy(whole + before.len + text.len, behind.at, behind.len)
     if flags & PATTERN_CASELESS:
         options |= PCRE2_CASELESS
+    if flags & PATTERN_TO_END:
+        options |= PCRE2_ENDANCHORED
     pattern.code = _library.compile(<const uint8_t *>whole, before.len + text.len + behind.len, options, &problem, &offset, NULL)
     if pattern.code == NULL:
         offset = offset - before.len if offset > before.len else 0
@@ -310,7 +312,8 @@ cdef bint _scratch_open(pattern_scratch_t *scratch) noexcept nogil:
 
 cdef unsigned pattern_match(const pattern_t *pattern, span_t subject, pattern_scratch_t *scratch) noexcept nogil:
     cdef int found
-    if subject.len > PATTERN_MAX_SUBJECT:
+    scratch.was_stopped = subject.len > PATTERN_MAX_SUBJECT
+    if scratch.was_stopped:
         atomic_add_u64(&_limit_hits, 1)
         return 0
     if scratch.data == NULL and not _scratch_open(scratch):
@@ -321,6 +324,7 @@ cdef unsigned pattern_match(const pattern_t *pattern, span_t subject, pattern_sc
     if found == 0:
         return PATTERN_MAX_GROUPS       # it has more groups than are kept
     if found != PCRE2_ERROR_NOMATCH:
+        scratch.was_stopped = True
         atomic_add_u64(&_limit_hits, 1)
     return 0
 

@@ -102,3 +102,5 @@ cdef status_t router_match(const router_t *router, const route_query_t *query, r
 
 # The bytes a named group took, a part of query.path. False: no such group, or it took no part.
 cdef bint route_match_group(const route_match_t *match, span_t path, span_t name, span_t *value_out) noexcept nogil
+# Likewise by number; 0 is the whole match.
+cdef bint route_match_number(const route_match_t *match, span_t path, unsigned number, span_t *value_out) noexcept nogil

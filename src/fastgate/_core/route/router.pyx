@@ -181,15 +181,23 @@ cdef status_t router_match(const router_t *router, const route_query_t *query, r
     return OK
 
 
+cdef bint route_match_number(const route_match_t *match, span_t path, unsigned number, span_t *value_out) noexcept nogil:
+    value_out[0] = span_of(NULL, 0)
+    if number >= match.n_groups or match.groups[2 * number] == ROUTER_NOT_SET:
+        return False
+    value_out[0] = span_of(path.at + match.groups[2 * number], match.groups[2 * number + 1] - match.groups[2 * number])
+    return True
+
+
 cdef bint route_match_group(const route_match_t *match, span_t path, span_t name, span_t *value_out) noexcept nogil:
-    cdef unsigned i, group
+    cdef unsigned i
     value_out[0] = span_of(NULL, 0)
     if match.pattern == NULL:
         return False
     for i in range(match.pattern.n_names):
-        group = match.pattern.names[i].group
         # A name may stand for several groups ((?J), branch reset): the first that took part.
-        if group < match.n_groups and span_eq(match.pattern.names[i].name, name) and match.groups[2 * group] != ROUTER_NOT_SET:
-            value_out[0] = span_of(path.at + match.groups[2 * group], match.groups[2 * group + 1] - match.groups[2 * group])
+        if span_eq(match.pattern.names[i].name, name) and route_match_number(
+            match, path, match.pattern.names[i].group, value_out
+        ):
             return True
     return False

@@ -26,6 +26,7 @@ cdef struct plugin_t:
     span_t name
     span_t id
     uint8_t authenticates           # it may set the consumer
+    uint8_t wants_match             # it reads exchange.match
 
 
 cdef struct consumer_t:
@@ -61,6 +62,7 @@ cdef struct chain_t:
     uint32_t n_steps
     uint8_t authenticates           # some step does
     uint8_t logs                    # some step may
+    uint8_t wants_match             # some step may
 
 
 cdef inline const plugin_t *step_pick(const step_t *step, const consumer_t *consumer) noexcept nogil:

@@ -101,6 +101,12 @@ cdef enum credentials_t:
     CREDENTIALS_COUNT
 
 
+cdef struct secret_arg_t:
+    # A query argument whose values no log may show. Owner: the snapshot's arena. Read-only after build.
+    secret_arg_t *next
+    span_t name
+
+
 cdef struct live_t:
     # Part of snapshot_t. Exchanges of one reactor that use it: written by it, read by control.
     uint64_t exchanges
@@ -123,6 +129,7 @@ cdef struct snapshot_t:
     plugin_t *plugins
     uint32_t n_plugins
     void *credentials[CREDENTIALS_COUNT]    # by credentials_t: the table its plugins share; NULL: none of them is configured
+    secret_arg_t *secret_args   # each name once
     # each written by its reactor only
     live_t *live                # one per reactor
 

@@ -1,0 +1,113 @@
+"""key-auth (priority 1250)."""
+
+from libc.stdint cimport uint32_t
+from libc.string cimport memchr
+
+from fastgate._core.base.span cimport span_none, span_t, span_text
+from fastgate._core.base.status cimport OK, status_t
+from fastgate._core.http.message cimport header_t, header_value, message_find_name, message_t
+from fastgate._core.http.query cimport query_arg_t, query_count, query_decode, query_without
+from fastgate._core.plugin.authentication cimport (
+    authentication_build,
+    authentication_fail,
+    authentication_is_skipped,
+    authentication_succeed,
+    credential_find,
+    credential_t,
+    credentials_build,
+    secret_arg_keep,
+)
+from fastgate._core.proxy.exchange cimport exchange_query, exchange_t, exchange_take
+from fastgate._core.proxy.policy cimport policy_request_drop
+from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.snapshot cimport CREDENTIALS_KEY
+
+
+cdef const char *DUPLICATE = b"Duplicate API key found"
+cdef const char *MISSING = b"No API key found in request"
+cdef const char *UNKNOWN = b"Unauthorized"
+
+
+cdef unsigned _in_header(const message_t *request, span_t name, span_t *key_out) noexcept nogil:
+    """How many such fields there are; the first one's value."""
+    cdef const header_t *first = message_find_name(request, name, 0)
+    if first == NULL:
+        return 0
+    key_out[0] = header_value(request, first)
+    return 1 if message_find_name(request, name, <unsigned>(first - request.headers) + 1) == NULL else 2
+
+
+cdef unsigned _in_query(exchange_t *exchange, span_t name, span_t *key_out) noexcept nogil:
+    """Likewise for arguments; one without "=" is none (as in Kong)."""
+    cdef query_arg_t arg
+    cdef unsigned count = query_count(exchange_query(exchange), name, &arg)
+    cdef char *room
+    if count == 0 or count == 1 and not arg.has_value:
+        return 0
+    key_out[0] = arg.value
+    if memchr(arg.value.at, c'%', arg.value.len) != NULL or memchr(arg.value.at, c'+', arg.value.len) != NULL:
+        room = <char *>exchange_take(exchange, arg.value.len)
+        # No memory: no key, so nobody gets in.
+        key_out[0] = query_decode(arg.value, room) if room != NULL else span_none()
+    return count
+
+
+cdef void _hide(exchange_t *exchange, span_t name) noexcept nogil:
+    cdef span_t query = exchange_query(exchange)
+    cdef query_arg_t arg
+    cdef char *room
+    policy_request_drop(exchange, name)
+    if not exchange.has_query or query_count(query, name, &arg) == 0:
+        return
+    room = <char *>exchange_take(exchange, query.len)
+    if room != NULL:
+        exchange.query_edited = query_without(query, name, room)
+    else:
+        exchange.query_edited = span_text(b"")      # rather no query than one with the key
+    exchange.has_query = exchange.query_edited.len != 0
+
+
+cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
+    cdef const key_auth_t *config = <const key_auth_t *>plugin.config
+    cdef exchange_t *exchange = <exchange_t *>subject
+    cdef const credential_t *credential
+    cdef span_t key = span_none()
+    cdef unsigned count = 0
+    cdef uint32_t i
+    if authentication_is_skipped(&config.authentication, exchange):
+        return OK
+    for i in range(config.n_names):
+        if config.in_header:
+            count = _in_header(&exchange.request, config.names[i], &key)
+        if count == 0 and config.in_query and exchange.has_query:
+            count = _in_query(exchange, config.names[i], &key)
+        if count:
+            break
+    if count > 1:
+        return authentication_fail(&config.authentication, exchange, span_text(DUPLICATE))
+    if count and config.hides:
+        _hide(exchange, config.names[i])
+    if key.len == 0:
+        return authentication_fail(&config.authentication, exchange, span_text(MISSING))
+    credential = credential_find(config.credentials, key)
+    if credential == NULL:
+        return authentication_fail(&config.authentication, exchange, span_text(UNKNOWN))
+    return authentication_succeed(exchange, credential, credential.id)
+
+
+cdef int key_auth_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict context) except -1:
+    cdef key_auth_t *kept = <key_auth_t *>keep_room(&snapshot.arena, sizeof(key_auth_t))
+    authentication_build(&kept.authentication, plugin, snapshot, "Key", config, context)
+    kept.credentials = credentials_build(snapshot, CREDENTIALS_KEY, "keyauth_credentials", "key", context)
+    kept.names = <span_t *>keep_room(&snapshot.arena, len(config["key_names"]) * sizeof(span_t))
+    for name in config["key_names"]:
+        keep_text(&snapshot.arena, name, &kept.names[kept.n_names])
+        kept.n_names += 1
+        if config["key_in_query"]:
+            secret_arg_keep(snapshot, name)
+    kept.in_header = config["key_in_header"]
+    kept.in_query = config["key_in_query"]
+    kept.hides = config["hide_credentials"]
+    plugin.access = _access
+    plugin.config = kept
+    return 0

@@ -1,0 +1,242 @@
+"""rate-limiting, behind whatever says who calls (priority 910)."""
+
+import os
+
+from libc.stdint cimport uint32_t, uint64_t
+
+from fastgate._core.base.atomics cimport own_add_u64
+from fastgate._core.base.arena cimport arena_t
+from fastgate._core.base.siphash cimport siphash
+from fastgate._core.base.span cimport span_eq, span_none, span_of, span_t, span_text
+from fastgate._core.base.status cimport OK, status_t
+from fastgate._core.base.writer cimport writer_number, writer_open, writer_t
+from fastgate._core.limit.limiter cimport limit_decide, limit_result_t
+from fastgate._core.limit.rule cimport (
+    LIMIT_CONCURRENCY,
+    LIMIT_FIXED_WINDOW,
+    LIMIT_GCRA,
+    LIMIT_LEAKY_BUCKET,
+    LIMIT_SLIDING_WINDOW,
+    limit_algorithm_t,
+    limit_rule_prepare,
+    limit_window_t,
+)
+from fastgate._core.limit.table cimport limit_key_t, limit_table_t
+from fastgate._core.proxy.exchange cimport (
+    added_t,
+    exchange_hold,
+    exchange_path,
+    exchange_release,
+    exchange_t,
+    gate_wall_ns,
+)
+from fastgate._core.proxy.policy cimport policy_answer_fields, policy_refuse, policy_request_value, policy_wait
+from fastgate._core.snapshot.keep cimport keep_room, keep_text, ns_of_ms
+
+from fastgate._core.bridge.errors import SnapshotError
+
+
+cdef enum:
+    NUMBER_BYTES = 10           # the digits of a uint32_t
+
+
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "month": 2592000, "year": 31536000}
+ALGORITHMS = {
+    "sliding-window": LIMIT_SLIDING_WINDOW,
+    "fixed-window": LIMIT_FIXED_WINDOW,
+    "token-bucket": LIMIT_GCRA,
+    "leaky-bucket": LIMIT_LEAKY_BUCKET,
+}
+IDENTITIES = {
+    "consumer": IDENTITY_CONSUMER,
+    "credential": IDENTITY_CREDENTIAL,
+    "ip": IDENTITY_IP,
+    "service": IDENTITY_SERVICE,
+    "header": IDENTITY_HEADER,
+    "path": IDENTITY_PATH,
+}
+
+# This process's own: nobody outside can find two callers with one counter, or a full shard of the table.
+cdef uint64_t secret_0 = int.from_bytes(os.urandom(8), "little")
+cdef uint64_t secret_1 = int.from_bytes(os.urandom(8), "little")
+
+
+# --- who calls
+
+cdef span_t _identity(exchange_t *exchange, const rate_limiting_t *config, identity_t kind) noexcept nogil:
+    """Empty: there is none."""
+    cdef span_t value = span_none()
+    if kind == IDENTITY_CONSUMER:
+        if exchange.consumer != NULL:
+            value = exchange.consumer.id
+    elif kind == IDENTITY_CREDENTIAL:
+        value = exchange.credential
+    elif kind == IDENTITY_SERVICE:
+        if exchange.route.service != NULL:
+            value = exchange.route.service.name
+    elif kind == IDENTITY_HEADER:
+        if not policy_request_value(exchange, config.header_name, &value):
+            value = span_none()
+    elif kind == IDENTITY_PATH:
+        if span_eq(exchange_path(exchange), config.path):
+            value = config.path
+    return value
+
+
+cdef limit_key_t _key(exchange_t *exchange, const rate_limiting_t *config) noexcept nogil:
+    """Each identity is hashed under what came of those before it, so no two lists of them make the same text."""
+    cdef limit_key_t key, seed
+    cdef identity_t kind
+    cdef span_t value
+    cdef unsigned i
+    key.low = 0
+    key.high = 0
+    for i in range(config.n_identities):
+        kind = config.identities[i]
+        value = _identity(exchange, config, kind)
+        if value.len == 0:
+            kind = IDENTITY_IP
+            value = span_of(exchange.client_ip, exchange.client_ip_len)
+        seed = key
+        seed.low ^= <uint64_t>kind
+        key.low = siphash(value.at, value.len, config.seeds[0] ^ seed.low, config.seeds[1] ^ seed.high)
+        key.high = siphash(value.at, value.len, config.seeds[2] ^ seed.low, config.seeds[3] ^ seed.high)
+    return key
+
+
+# --- what the answer says
+
+cdef inline void _put(added_t *field, span_t name, span_t value) noexcept nogil:
+    field.name = name
+    field.value = value
+
+
+cdef span_t _number(writer_t *writer, uint32_t value) noexcept nogil:
+    cdef char *at = writer.at
+    writer_number(writer, value)
+    return span_of(at, <size_t>(writer.at - at))
+
+
+cdef void _tell(exchange_t *exchange, const rate_fields_t *about, const limit_result_t *result,
+                bint has_tightest) noexcept nogil:
+    cdef uint32_t n = result.n_windows
+    cdef uint32_t n_fields = 2 * n + (3 if has_tightest else 0)
+    cdef size_t digits = (n + 1) * NUMBER_BYTES
+    cdef added_t *fields
+    cdef writer_t writer
+    cdef uint32_t i
+    if n == 0:
+        return
+    fields = policy_answer_fields(exchange, n_fields, digits)
+    if fields == NULL:
+        return
+    writer_open(&writer, <char *>&fields[n_fields], digits)
+    for i in range(n):
+        _put(&fields[2 * i], about[i].limit_name, about[i].limit_text)
+        _put(&fields[2 * i + 1], about[i].remaining_name, _number(&writer, result.windows[i].remaining))
+    if has_tightest:
+        i = result.tightest
+        _put(&fields[2 * n], span_text(b"RateLimit-Limit"), about[i].limit_text)
+        _put(&fields[2 * n + 1], span_text(b"RateLimit-Remaining"), fields[2 * i + 1].value)
+        _put(&fields[2 * n + 2], span_text(b"RateLimit-Reset"), _number(&writer, result.windows[i].reset_s))
+
+
+cdef status_t _refuse(exchange_t *exchange, const rate_limiting_t *config, uint32_t retry_after_s) noexcept nogil:
+    cdef added_t *field
+    cdef writer_t writer
+    own_add_u64(&exchange.lane.reactor.counters.rate_limited, 1)
+    if not config.hides_fields:
+        field = policy_answer_fields(exchange, 1, NUMBER_BYTES)
+        if field != NULL:
+            writer_open(&writer, <char *>&field[1], NUMBER_BYTES)
+            _put(field, span_text(b"Retry-After"), _number(&writer, retry_after_s))
+    return policy_refuse(exchange, config.status, config.message)
+
+
+# --- the decision
+
+cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
+    """A place first, then the windows: a call refused for want of a place counts in none of them, and
+    one that a window refuses gives its place back.
+    """
+    cdef const rate_limiting_t *config = <const rate_limiting_t *>plugin.config
+    cdef exchange_t *exchange = <exchange_t *>subject
+    cdef limit_table_t *table = &exchange.lane.gate.limits
+    cdef limit_key_t key = _key(exchange, config)
+    cdef uint64_t now_ns = gate_wall_ns(exchange.lane.gate, exchange.lane.reactor.now_ns)
+    cdef limit_result_t place, rate
+    if config.concurrency.n_windows:
+        limit_decide(table, &config.concurrency, &key, now_ns, 1, &place)
+        if place.admitted:
+            exchange_hold(exchange, &key)
+        if not config.hides_fields:
+            _tell(exchange, &config.concurrency_fields, &place, False)
+        if not place.admitted:
+            return _refuse(exchange, config, place.retry_after_s)
+    if config.windows.n_windows == 0:
+        return OK
+    limit_decide(table, &config.windows, &key, now_ns, 1, &rate)
+    if not config.hides_fields:
+        _tell(exchange, config.window_fields, &rate, True)
+    if not rate.admitted:
+        exchange_release(exchange)
+        return _refuse(exchange, config, rate.retry_after_s)
+    return policy_wait(exchange, rate.delay_ns) if rate.delay_ns else OK
+
+
+# --- build
+
+cdef int _put_fields(arena_t *arena, rate_fields_t *fields, str name, uint32_t limit) except -1:
+    keep_text(arena, f"X-RateLimit-Limit-{name}", &fields.limit_name)
+    keep_text(arena, f"X-RateLimit-Remaining-{name}", &fields.remaining_name)
+    keep_text(arena, str(limit), &fields.limit_text)
+    return 0
+
+
+cdef int _put_windows(arena_t *arena, rate_limiting_t *kept, dict config) except -1:
+    cdef limit_window_t *window
+    kept.windows.algorithm = <limit_algorithm_t><int>ALGORITHMS[config["algorithm"]]
+    kept.windows.max_delay_ns = ns_of_ms(config["max_delay"] or 0)
+    for name, seconds in SECONDS.items():
+        if config[name] is None:
+            continue
+        window = &kept.windows.windows[kept.windows.n_windows]
+        window.period_ns = ns_of_ms(seconds * 1000)
+        window.limit = config[name]
+        window.burst = config["burst"] or 0
+        _put_fields(arena, &kept.window_fields[kept.windows.n_windows], name.title(), window.limit)
+        kept.windows.n_windows += 1
+    return 0
+
+
+cdef int _put_concurrency(arena_t *arena, rate_limiting_t *kept, uint32_t limit) except -1:
+    kept.concurrency.algorithm = LIMIT_CONCURRENCY
+    kept.concurrency.n_windows = 1
+    kept.concurrency.windows[0].limit = limit
+    return _put_fields(arena, &kept.concurrency_fields, "Concurrency", limit)
+
+
+cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict context) except -1:
+    cdef arena_t *arena = &snapshot.arena
+    cdef rate_limiting_t *kept = <rate_limiting_t *>keep_room(arena, sizeof(rate_limiting_t))
+    cdef list identities = [config["limit_by"]] if isinstance(config["limit_by"], str) else config["limit_by"]
+    cdef uint32_t i
+    for i in range(4):
+        kept.seeds[i] = siphash(plugin.id.at, plugin.id.len, secret_0 ^ i, secret_1)
+    for name in sorted(identities):         # their order in the file means nothing
+        kept.identities[kept.n_identities] = <identity_t><int>IDENTITIES[name]
+        kept.n_identities += 1
+    keep_text(arena, config["header_name"], &kept.header_name)
+    keep_text(arena, config["path"], &kept.path)
+    kept.status = config["error_code"]
+    keep_text(arena, config["error_message"], &kept.message)
+    kept.hides_fields = config["hide_client_headers"]
+    _put_windows(arena, kept, config)
+    if kept.windows.n_windows and limit_rule_prepare(&kept.windows) != OK:
+        raise SnapshotError(f'plugin "{context["entity"]["id"]}"', "config.burst", "it takes too long to fill: over 70 years")
+    if config["concurrency"] is not None:
+        _put_concurrency(arena, kept, config["concurrency"])
+        limit_rule_prepare(&kept.concurrency)
+    plugin.access = _access
+    plugin.config = kept
+    return 0

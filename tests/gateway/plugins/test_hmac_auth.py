@@ -1,0 +1,185 @@
+"""hmac-auth with real clients: signatures made here by Python's hmac, and everything that spoils one."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from base64 import b64encode
+from email.utils import formatdate
+
+import pytest
+
+from support.client import get
+from support.identity import alice, assert_refused, bob, identity, nobody, told
+from support.origin import Origin
+from support.site import Site, config_of, plugin, service
+
+pytestmark = pytest.mark.core
+
+UNVERIFIABLE = "HMAC signature cannot be verified"
+UNLIKE = "HMAC signature does not match"
+NO_DATE = "HMAC signature cannot be verified, a valid date or x-date header is required for HMAC Authentication"
+LONG = "long secret " * 20
+USERS = [alice(hmacauth_credentials=[{"username": "alice", "secret": "s3cret"}, {"username": "long", "secret": LONG}]),
+         bob(hmacauth_credentials=[{"username": "bob", "secret": "other"}]), nobody()]
+
+
+class Signed:
+    """A request with its signature, made in the order a client would; change a part to spoil it."""
+
+    def __init__(self, target="/x?q=1", method="GET", names="date request-line", fields=(), user="alice", secret="s3cret",
+                 algorithm="hmac-sha256", age=0.0, date="Date", digest=None, text=None) -> None:
+        self.target, self.method = target, method
+        self.fields = [f"{date}: {formatdate(time.time() - age, usegmt=True)}", *fields]
+        self.line = f"{method} {target} HTTP/1.1"
+        signing = text if text is not None else "\n".join(self._part(name) for name in names.split())
+        made = hmac.new(secret.encode(), signing.encode(), digest or getattr(hashlib, algorithm.removeprefix("hmac-")))
+        self.signature = b64encode(made.digest()).decode()
+        self.value = f'hmac username="{user}", algorithm="{algorithm}", headers="{names}", signature="{self.signature}"'
+
+    def _part(self, name: str) -> str:
+        if name == "request-line":
+            return self.line
+        if name == "@request-target":
+            return f"@request-target: {self.method.lower()} {self.target}"
+        values = [line.partition(":")[2].strip() for line in ["Host: test", *self.fields]
+                  if line.partition(":")[0].lower() == name.lower()]
+        return f"{name}: {', '.join(values)}" if values else f"{name}:"
+
+    def bytes(self, *more: str, field: str = "Authorization", value: str | None = None) -> bytes:
+        return get(self.target, f"{field}: {value or self.value}", *self.fields, *more, method=self.method)
+
+
+@pytest.fixture(scope="module")
+def shared():
+    with Origin() as origin:
+        site = Site(config_of(service(origin, plugins=[plugin("hmac-auth")]), consumers=USERS), origin)
+        yield site
+        site.settle()
+        site.close()
+
+
+@pytest.fixture
+def guarded(open_site, open_origin):
+    def start(**config) -> Site:
+        origin = open_origin()
+        return open_site(config_of(service(origin, plugins=[plugin("hmac-auth", **config)]), consumers=USERS), origin)
+    return start
+
+
+@pytest.mark.parametrize("signed", [
+    {}, {"date": "X-Date", "names": "x-date request-line"}, {"names": "date"}, {"names": "@request-target date"},
+    {"names": "Host  Date X-None x-thing", "fields": ["X-Thing: a b"]}, {"algorithm": "hmac-sha1"},
+    {"algorithm": "hmac-sha384"}, {"algorithm": "hmac-sha512"}, {"user": "long", "secret": LONG},
+    {"names": "x-thing date", "fields": ["X-Thing: a", "x-thing:  b "]}, {"method": "DELETE", "target": "/a%2fb/../c?%41"},
+    {"target": "/"}, {"age": 290}, {"age": -290}, {"names": " ".join(["date", *(f"x{n}" for n in range(63))])},
+], ids=lambda signed: ",".join(f"{key}={str(value)[:20]}" for key, value in signed.items()) or "plain")
+def test_a_signature_lets_in(shared, signed):
+    for field in "Authorization", "Proxy-Authorization":
+        seen = shared.echo(Signed(**signed).bytes(field=field))
+        assert identity(seen) == told("alice", X_Credential_Identifier=signed.get("user", "alice"))
+
+
+def test_the_field_may_be_written_otherwise(shared):
+    signed = Signed()
+    rest = f'algorithm="hmac-sha256", headers="date request-line", signature="{signed.signature}"'
+    for value in (f'HMAC username="alice",{rest}', f'Hmac {rest} , username="alice"'):
+        assert identity(shared.echo(signed.bytes(value=value)))["X-Consumer-Username"] == "alice"
+
+
+def test_an_absolute_target_is_signed_by_its_path(shared):
+    for target in "/x?q=1", "/":
+        signed = Signed(target=target, names="date request-line @request-target")
+        signed.target = "http://test" + target.rstrip("/")
+        assert identity(shared.echo(signed.bytes()))["X-Consumer-Username"] == "alice"
+
+
+@pytest.mark.parametrize("signed", [
+    {"secret": "other"}, {"user": "bob"}, {"secret": ""}, {"digest": hashlib.sha1}, {"digest": hashlib.sha512},
+    {"text": ""}, {"text": "date: now"},
+], ids=str)
+def test_another_signature_does_not_match(shared, signed):
+    assert_refused(shared.ask(Signed(**signed).bytes()), UNLIKE, "hmac")
+
+
+def test_what_was_signed_may_not_change(shared):
+    signed = Signed(names="date request-line x-thing x-none", fields=["X-Thing: a"])
+    good = signed.bytes().decode("latin-1")
+    assert shared.ask(good.encode("latin-1")).status == 200
+    for was, now in (("GET", "PUT"), ("/x?q=1", "/x"), ("/x?q=1", "/x?q=2"), ("/x?q=1", "/X?q=1"), ("X-Thing: a", "X-Thing: b"),
+                     ("X-Thing: a", "X-Thing: a\r\nX-Thing: b"), ("X-Thing: a", "X-None: 1\r\nX-Thing: a"),
+                     ("HTTP/1.1", "HTTP/1.0")):
+        assert_refused(shared.ask(good.replace(was, now, 1).encode("latin-1")), UNLIKE, "hmac")
+
+
+SIGNED = Signed()
+PARTS = {"username": "alice", "algorithm": "hmac-sha256", "headers": "date request-line", "signature": "AAAA"}
+
+
+def written(parts: dict[str, str]) -> str:
+    return "hmac " + ", ".join(f'{name}="{value}"' for name, value in parts.items())
+
+
+@pytest.mark.parametrize("value", [
+    *(written({name: value for name, value in PARTS.items() if name != left_out}) for left_out in PARTS),
+    *(written(PARTS | {name: ""}) for name in PARTS), written(PARTS | {"username": "nobody"}),
+    written(PARTS | {"algorithm": "hmac-md5"}), written(PARTS | {"algorithm": "HMAC-SHA256"}), written(PARTS | {"keyId": "x"}),
+    written(PARTS) + ', username="bob"', written(PARTS) + ",", written(PARTS) + " x", written(PARTS)[:-1], "hmac", "hmac x",
+    'hmac username=alice', "Bearer x", "hmacx " + written(PARTS), written(PARTS | {"signature": "A" * 92}),
+    written(PARTS | {"headers": "date Date"}), written(PARTS | {"headers": " ".join(f"x{n}" for n in range(65))}),
+])
+def test_fields_that_say_nothing_verifiable(shared, value):
+    assert_refused(shared.ask(Signed().bytes(value=value)), UNVERIFIABLE, "hmac")
+
+
+@pytest.mark.parametrize("signature", ["AAA", "AAAA", "====", "A" * 43, "A" * 88, "%%%%"])
+def test_signatures_that_are_none(shared, signature):
+    assert_refused(shared.ask(Signed().bytes(value=written(PARTS | {"signature": signature}))), UNLIKE, "hmac")
+
+
+def test_without_the_field_or_with_two(shared):
+    assert_refused(shared.ask(get("/", SIGNED.fields[0])), "Unauthorized", "hmac")
+    signed = Signed()
+    assert_refused(shared.ask(signed.bytes(f"Authorization: {signed.value}")), UNVERIFIABLE, "hmac")
+
+
+@pytest.mark.parametrize("fields", [
+    [], ["Date: now"], ["Date: 784111777"], ["X-Date: Sun, 06 Nov 1994 08:49:37 GMT", "Date: Sun, 06 Nov 1994 08:49:37 GMT"],
+])
+def test_dates_that_are_not_now(shared, fields):
+    assert_refused(shared.ask(get("/", f"Authorization: {SIGNED.value}", *fields)), NO_DATE, "hmac")
+
+
+def test_the_skew_is_bounded_on_both_sides(guarded):
+    site = guarded(clock_skew=60)
+    for age, status in ((-90, 401), (-45, 200), (45, 200), (90, 401)):
+        assert site.ask(Signed(age=age).bytes()).status == status
+    # Either field will do.
+    assert site.ask(Signed(age=90, names="request-line", fields=[f"X-Date: {formatdate(usegmt=True)}"]).bytes()).status == 200
+
+
+def test_enforced_headers_must_be_signed(guarded):
+    site = guarded(enforce_headers=["Date", "request-line"])
+    assert site.ask(Signed(names="request-line x date").bytes()).status == 200
+    for names in ("date", "request-line", "dat request-line", "x-date request-line"):
+        assert_refused(site.ask(Signed(names=names).bytes()), UNVERIFIABLE, "hmac")
+
+
+def test_only_algorithms_that_are_allowed(guarded):
+    site = guarded(algorithms=["hmac-sha384", "hmac-sha512"], realm="r")
+    assert site.ask(Signed(algorithm="hmac-sha512").bytes()).status == 200
+    for algorithm in "hmac-sha1", "hmac-sha256":
+        assert_refused(site.ask(Signed(algorithm=algorithm).bytes()), UNVERIFIABLE, 'hmac realm="r"')
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_hidden_signatures_are_not_for_the_upstream(guarded, hides):
+    assert ("Authorization" in dict(guarded(hide_credentials=hides).echo(Signed().bytes())["headers"])) is not hides
+
+
+def test_the_anonymous_consumer_stands_in(guarded):
+    site = guarded(anonymous="nobody")
+    for data in (get("/"), Signed(secret="x").bytes(), Signed(age=900).bytes()):
+        assert identity(site.echo(data)) == told("nobody")
+    assert identity(site.echo(Signed().bytes()))["X-Consumer-Username"] == "alice"

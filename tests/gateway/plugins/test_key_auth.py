@@ -1,0 +1,146 @@
+"""key-auth with real clients: where keys are looked for, what refusals say, what the upstream sees."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.client import get
+from support.identity import IDENTITY, alice, assert_refused, bob, identity, nobody, told
+from support.site import Site, config_of, plugin, service
+
+pytestmark = pytest.mark.core
+
+KEY_ID = "6b1ad1d6-6d4f-4b0f-8a55-3c7a4c9be001"
+ODD = "second/key +é"
+CONSUMERS = [alice(keyauth_credentials=[{"key": "alice-key", "id": KEY_ID}, {"key": ODD}]), bob("bob-key"), nobody()]
+
+
+@pytest.fixture
+def guarded(open_site, open_origin):
+    """A site whose one service wants a key; its plugin configured as given."""
+    def start(gateway=None, **config) -> Site:
+        origin = open_origin()
+        guard = plugin("key-auth", **config)
+        return open_site(config_of(service(origin, plugins=[guard]), consumers=CONSUMERS, gateway=gateway), origin)
+    return start
+
+
+def test_a_key_lets_in_and_tells_the_upstream_who_it_is(guarded):
+    site = guarded()
+    seen = site.echo(get("/", "apikey: alice-key"))
+    assert identity(seen) == told("alice", X_Credential_Identifier=KEY_ID)
+    assert ["apikey", "alice-key"] in seen["headers"]
+    assert identity(site.echo(get("/x?a=1&apikey=bob-key&b=2")))["X-Consumer-Username"] == "bob"
+
+
+def test_keys_in_queries_are_decoded(guarded):
+    site = guarded()
+    for query in ("apikey=second%2Fkey+%2B%C3%A9", "%61pikey=second/key%20%2b%c3%a9"):
+        assert identity(site.echo(get(f"/?{query}")))["X-Consumer-Username"] == "alice"
+    field = "ApiKey: second/key +é".encode().decode("latin-1")
+    assert identity(site.echo(get("/", field)))["X-Consumer-Username"] == "alice"
+
+
+def test_refusals(guarded):
+    site = guarded()
+    for target, *fields in (("/",), ("/?apikey",), ("/?apikey=",), ("/", "apikey:"), ("/?Apikey=alice-key",), ("/?apike=alice-key",)):
+        assert_refused(site.ask(get(target, *fields)), "No API key found in request", "Key")
+    for target, *fields in (("/?apikey=alice-key&apikey=alice-key",), ("/?apikey=alice-key&apikey",),
+                            ("/", "apikey: alice-key", "Apikey: alice-key")):
+        assert_refused(site.ask(get(target, *fields)), "Duplicate API key found", "Key")
+    for key in ("alice-ke", "alice-keyy", "Alice-key", "bob", "alice-key, alice-key", "%61lice-key", KEY_ID):
+        assert_refused(site.ask(get("/", f"apikey: {key}")), "Unauthorized", "Key")
+    assert not site.origin.requests
+
+
+def test_the_realm_is_told(guarded):
+    assert_refused(guarded(realm="the vault").ask(get("/")), "No API key found in request", 'Key realm="the vault"')
+
+
+def test_the_header_goes_before_the_query_and_names_in_order(guarded):
+    site = guarded(key_names=["X-Key", "k"])
+    seen = site.echo(get("/?k=bob-key&X-Key=bob-key", "x-key: alice-key", "k: bob-key"))
+    assert identity(seen)["X-Consumer-Username"] == "alice"
+    assert identity(site.echo(get("/?X-Key=alice-key", "k: bob-key")))["X-Consumer-Username"] == "alice"
+    # The first place with a key decides: a good one behind it does not help.
+    assert_refused(site.ask(get("/?k=alice-key", "X-Key: wrong")), "Unauthorized", "Key")
+    assert_refused(site.ask(get("/?k=alice-key", "X-Key:")), "No API key found in request", "Key")
+
+
+@pytest.mark.parametrize("places, in_header, in_query", [
+    ({"key_in_header": False}, 401, 200), ({"key_in_query": False}, 200, 401),
+    ({"key_in_header": False, "key_in_query": False}, 401, 401),
+])
+def test_only_where_it_may_be(guarded, places, in_header, in_query):
+    site = guarded(**places)
+    assert site.ask(get("/", "apikey: alice-key")).status == in_header
+    assert site.ask(get("/?apikey=alice-key")).status == in_query
+
+
+@pytest.mark.parametrize("target, left", [
+    ("/?apikey=alice-key", "/"), ("/p?apikey=alice-key&a=1", "/p?a=1"), ("/?a=1&apikey=alice-key", "/?a=1"),
+    ("/?a=%20&&%61pikey=alice-key&&b", "/?a=%20&b"), ("/?a=1", "/?a=1"), ("/", "/"), ("/?", "/?"),
+])
+def test_hidden_keys_are_not_for_the_upstream(guarded, target, left):
+    site = guarded(hide_credentials=True)
+    fields = [] if "alice-key" in target else ["apikey: alice-key"]
+    seen = site.echo(get(target, *fields))
+    assert seen["target"] == left
+    assert "alice-key" not in str(seen)
+
+
+def test_hiding_takes_the_key_out_of_both_places(guarded):
+    seen = guarded(hide_credentials=True).echo(get("/?apikey=bob-key&x=1", "apikey: alice-key", "Other: 1"))
+    assert seen["target"] == "/?x=1" and identity(seen)["X-Consumer-Username"] == "alice"
+    assert {"apikey", "Apikey"}.isdisjoint(name for name, _ in seen["headers"])
+    assert ["Other", "1"] in seen["headers"]
+
+
+def test_queries_longer_than_the_notes_are_cut_too(guarded):
+    long = "v" * 3000
+    seen = guarded(hide_credentials=True).echo(get(f"/?x={long}&apikey=alice%2Dkey&y={long}"))
+    assert seen["target"] == f"/?x={long}&y={long}"
+
+
+def test_preflight_requests_pass_where_they_may(guarded):
+    site = guarded(run_on_preflight=False)
+    assert identity(site.echo(get("/", method="OPTIONS"))) == {}
+    assert site.ask(get("/")).status == 401
+    assert guarded().ask(get("/", method="OPTIONS")).status == 401
+
+
+def test_the_anonymous_consumer_stands_in(guarded):
+    site = guarded(anonymous="nobody")
+    for data in (get("/"), get("/?apikey=wrong"), get("/?apikey=alice-key&apikey=bob-key"), get("/", "apikey:")):
+        assert identity(site.echo(data)) == told("nobody")
+    assert identity(site.echo(get("/?apikey=bob-key")))["X-Consumer-Username"] == "bob"
+    assert site.ask(get("/")).get("www-authenticate") is None
+
+
+@pytest.mark.parametrize("gateway", [None, {"trusted_ips": ["127.0.0.0/8"]}], ids=["untrusted", "trusted"])
+@pytest.mark.parametrize("config, fields, expected", [
+    ({}, ("apikey: alice-key",), told("alice", X_Credential_Identifier=KEY_ID)),
+    ({"anonymous": "nobody"}, (), told("nobody")),
+], ids=["known", "anonymous"])
+def test_spoofed_identity_never_passes(guarded, gateway, config, fields, expected):
+    """Not even from a trusted peer: this gateway finds out itself."""
+    site = guarded(gateway=gateway, **config)
+    spoofed = [line for name in IDENTITY for line in (f"{name}: spoofed", f"{name.lower()}: twice")]
+    assert identity(site.echo(get("/", *spoofed, *fields))) == expected
+
+
+@pytest.mark.parametrize("name", IDENTITY)
+def test_spoofed_identity_without_authentication(open_site, open_origin, name):
+    """Dropped from strangers, kept from trusted peers, who may have found out themselves."""
+    for trusted, expected in ([], {}), (["127.0.0.0/8"], {name: "spoofed"}):
+        origin = open_origin()
+        site = open_site(config_of(service(origin), gateway={"trusted_ips": trusted}), origin)
+        assert identity(site.echo(get("/", f"{name}: spoofed"))) == expected
+
+
+def test_who_opens_a_connection_is_not_who_asks_next(guarded):
+    site = guarded()
+    client = site.connect()
+    assert client.ask(get("/", "apikey: alice-key")).status == 200
+    assert client.ask(get("/")).status == 401
+    assert b'"bob"' in client.ask(get("/?apikey=bob-key")).body
