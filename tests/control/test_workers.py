@@ -17,7 +17,7 @@ def test_jobs_run_and_idle_threads_are_used_again():
 
         workers.run(job)
         assert done.wait(30)
-        while workers._free != workers._started:        # the thread says it is free just behind its job
+        while workers._free != len(workers._threads):        # the thread says it is free just behind its job
             pass
     assert [number for number, _ in seen] == list(range(5)) and {name for _, name in seen} == {"test-1"}
     workers.close()
@@ -42,5 +42,8 @@ def test_no_more_threads_than_allowed_and_none_waits_while_one_may_start():
     go.set()
     for _ in range(10):
         assert finished.acquire(timeout=30)
-    assert len(names) == 3
+    assert len(names) == 3 and not workers.is_over()
     workers.close()
+    for thread in workers._threads:
+        thread.join(30)
+    assert workers.is_over()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 UNEXPECTED = b"An unexpected error occurred"
 SET_UP_S = 10.0             # for init, configure and close
+THREADS_END_S = 1.0         # for threads to end with their plugin; one that hangs is left behind
 SAY_EVERY_S = 1.0           # how often a plugin's failures are logged
 _STARTS_EAGERLY = sys.version_info >= (3, 12)
 
@@ -238,6 +239,9 @@ class Runner:
         except PluginFailed as error:
             self._log.error("%s", error)
         self._threads.close()
+        deadline = self.loop.time() + THREADS_END_S
+        while not self._threads.is_over() and self.loop.time() < deadline:
+            await asyncio.sleep(0.005)
 
     async def _set_up(self, hook: str, *arguments: Any) -> None:
         """Raises PluginFailed."""

@@ -16,24 +16,30 @@ class Workers:
         self._most = most
         self._jobs: SimpleQueue[Callable[[], Any] | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._started = 0
+        self._threads: list[threading.Thread] = []
         self._free = 0              # threads without a job, less jobs without a thread
 
     def run(self, job: Callable[[], Any]) -> None:
         """Queues a job, which must not raise."""
         with self._lock:
             self._free -= 1
-            needs_thread = self._free < 0 and self._started < self._most
+            needs_thread = self._free < 0 and len(self._threads) < self._most
             if needs_thread:
-                self._started += 1
+                name = f"{self._name}-{len(self._threads) + 1}"
+                thread = threading.Thread(target=self._main, name=name, daemon=True)
+                self._threads.append(thread)
                 self._free += 1
         self._jobs.put(job)
         if needs_thread:
-            threading.Thread(target=self._main, name=f"{self._name}-{self._started}", daemon=True).start()
+            thread.start()
 
     def close(self) -> None:
-        for _ in range(self._started):
+        for _ in self._threads:
             self._jobs.put(None)
+
+    def is_over(self) -> bool:
+        """After `close`: whether all threads have ended. Those that hang never do."""
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _main(self) -> None:
         signals.block_in_this_thread()

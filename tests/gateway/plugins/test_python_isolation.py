@@ -45,8 +45,14 @@ def test_a_plugin_that_fails(open_site, origin, tmp_path, form, what):
 
 @pytest.mark.parametrize("form", ["async def", "def"])
 def test_a_plugin_that_hangs(open_site, origin, tmp_path, form):
-    wait = "await asyncio.sleep(600)" if form == "async def" else "threading.Event().wait(600)"
-    write_plugin(tmp_path, "hangs", f"{form} access(self, context, config):\n    {wait}")
+    gate = tmp_path / "gate"
+    wait = "await asyncio.sleep(600)" if form == "async def" else "time.sleep(0.01)"
+    write_plugin(tmp_path, "hangs", f"""
+        {form} access(self, context, config):
+            import os
+            while not os.path.exists({str(gate)!r}):
+                {wait}
+        """)
     site = open_site(config_with(origin, tmp_path, plugin("hangs", phase_timeout=50)), origin)
     waiting = site.connect()
     waiting.send(get("/"))
@@ -55,6 +61,7 @@ def test_a_plugin_that_hangs(open_site, origin, tmp_path, form):
     assert site.metrics()['fastgate_plugin_timeouts_total{plugin="hangs"}'] == 1
     assert "access took longer than 0.05 s" in site.process.log()
     wait_calls(site, "hangs", 0)
+    gate.touch()
 
 
 def test_a_late_answer_of_a_thread_is_dropped(open_site, origin, tmp_path):
