@@ -272,3 +272,13 @@ def test_metrics_without_the_plugin(open_site, open_origin):
     site.echo(get())
     assert {name: value for name, value in site.metrics().items() if "rate_limit" in name} == {
         "fastgate_rate_limit_keys": 0, "fastgate_rate_limit_evictions_total": 0, "fastgate_rate_limit_refusals_total": 0}
+
+
+@pytest.mark.parametrize("name", ["X-Real-IP", "X-Forwarded-For", "X-Consumer-ID"])
+def test_who_is_not_trusted_makes_no_callers_up(limited, name):
+    """A header that the gateway believes only trusted peers: from others it is as if it were not there."""
+    site = limited(limit(day=2, limit_by="header", header_name=name))
+    answers = [site.ask(get("/", f"{name}: 192.0.2.{n}")).status for n in range(4)]
+    assert answers == [200, 200, 429, 429]
+    site = limited(limit(day=2, limit_by="header", header_name="X-Forwarded-For"), gateway=TRUSTING)
+    assert {site.ask(get("/", f"X-Forwarded-For: 192.0.2.{n}")).status for n in range(4)} == {200}

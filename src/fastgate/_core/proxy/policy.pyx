@@ -42,7 +42,7 @@ cdef uint64_t NOT_THEIRS = (
     | field_bit(HEADER_KEEP_ALIVE) | field_bit(HEADER_PROXY_CONNECTION) | field_bit(HEADER_TE)
     | field_bit(HEADER_TRAILER) | field_bit(HEADER_TRANSFER_ENCODING) | field_bit(HEADER_UPGRADE)
 )
-# In a request these are written by forward_head; a client's own may be read, renamed and dropped.
+# In a request these are written by forward_head; a trusted peer's may be read, renamed and dropped.
 cdef uint64_t REQUEST_IS_OURS = (
     NOT_THEIRS | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
     | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT) | field_bit(HEADER_X_FORWARDED_PATH)

@@ -15,6 +15,7 @@ from fastgate._core.http.message cimport (
     HEADER_COOKIE,
     HEADER_DROPPED,
     HEADER_EXPECT,
+    HEADER_FORWARDED,
     HEADER_HOST,
     HEADER_ORIGIN,
     HEADER_OTHER,
@@ -29,7 +30,12 @@ from fastgate._core.http.message cimport (
     HEADER_X_CONSUMER_USERNAME,
     HEADER_X_CREDENTIAL_IDENTIFIER,
     HEADER_X_FORWARDED_FOR,
+    HEADER_X_FORWARDED_HOST,
+    HEADER_X_FORWARDED_PATH,
+    HEADER_X_FORWARDED_PORT,
+    HEADER_X_FORWARDED_PREFIX,
     HEADER_X_FORWARDED_PROTO,
+    HEADER_X_REAL_IP,
     header_name,
     header_t,
     header_value,
@@ -106,6 +112,12 @@ cdef uint64_t IDENTITY = (
     | field_bit(HEADER_X_AUTHENTICATED_SCOPE) | field_bit(HEADER_X_AUTHENTICATED_USERID)
 )
 
+# What tells where a request comes from, and only trusted peers may say.
+cdef uint64_t FORWARDING = (
+    field_bit(HEADER_FORWARDED) | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
+    | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT) | field_bit(HEADER_X_FORWARDED_PATH)
+    | field_bit(HEADER_X_FORWARDED_PREFIX) | field_bit(HEADER_X_REAL_IP)
+)
 
 # Besides fields that the gateway does not know, what Connection may take out before plugins look.
 cdef uint64_t MAY_BE_NAMED = (
@@ -347,7 +359,7 @@ cdef void request_hash_consumer(exchange_t *exchange) noexcept nogil:
 cdef void _drop_unheard(exchange_t *exchange) noexcept nogil:
     """What does not go on to the upstream is not there for plugins either, or it would go on by another name:
     who the consumer is, which only trusted peers may say, where the gateway does not find out itself;
-    with plugins, what Connection names."""
+    with plugins, what Connection names, and what others than trusted peers say of where they come from."""
     cdef message_t *request = &exchange.request
     cdef const chain_t *chain = exchange.route.chain
     cdef bint has_named = chain != NULL and connection_names_fields(request)
@@ -356,6 +368,8 @@ cdef void _drop_unheard(exchange_t *exchange) noexcept nogil:
     cdef unsigned i
     if not exchange.is_trusted or chain != NULL and chain.authenticates:
         dropped = IDENTITY & request.known
+    if chain != NULL and not exchange.is_trusted:
+        dropped |= FORWARDING & request.known
     if not dropped and not has_named:
         return
     for i in range(request.n_headers):
