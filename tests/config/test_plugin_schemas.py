@@ -53,6 +53,8 @@ from .support import loaded, plugin_config, plugin_with, the_error
     ("request-transformer", {"add": {"headers": ["a b:c"]}}, "add.headers[0]", "not a valid name"),
     ("request-transformer", {"remove": {"headers": ["a:b"]}}, "remove.headers[0]", "not a valid name"),
     ("request-transformer", {"rename": {"headers": ["a:"]}}, "rename.headers[0]", "no new name"),
+    ("request-transformer", {"rename": {"headers": ["a: b"]}}, "rename.headers[0]", "not a valid name"),
+    ("response-transformer", {"rename": {"headers": ["a:Transfer-Encoding "]}}, "rename.headers[0]", "not a valid name"),
     ("request-transformer", {"rename": {"headers": ["a:$(headers.b)"]}}, "rename.headers[0]", "templates"),
     ("request-transformer", {"replace": {"uri": "x"}}, "replace.uri", 'begin with "/"'),
     ("request-transformer", {"add": {"uri": "/x"}}, "add.uri", "unknown key"),

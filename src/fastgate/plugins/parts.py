@@ -53,6 +53,12 @@ def header_pair_problem(value: str) -> str | None:
     return pair_problem(value) or token_problem(value.partition(":")[0])
 
 
+def header_rename_problem(value: str) -> str | None:
+    """Both sides of the colon are names."""
+    new = value.partition(":")[2]
+    return header_pair_problem(value) or (token_problem(new) if new else None)
+
+
 header_name = text(token_problem, longest=256)
 plain = text()
 _texts = array(plain, keeps_empty=True)

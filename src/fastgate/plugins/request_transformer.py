@@ -8,7 +8,7 @@ from typing import Callable
 from fastgate.config.errors import shown
 from fastgate.config.schema import Check, Field, Record, array, field, text
 
-from .parts import header_name, header_pair_problem, pair_problem, plain, unless_empty
+from .parts import header_name, header_pair_problem, header_rename_problem, pair_problem, plain, unless_empty
 
 NAME = "request-transformer"
 PRIORITY = 801
@@ -75,7 +75,7 @@ _header_pairs, _query_pairs = _pairs(header_pair_problem), _pairs(pair_problem)
 CONFIG = Record("request-transformer's config", {
     "http_method": field(text(_method_problem, longest=64)),
     "remove": _part("remove", array(header_name, keeps_empty=True), _names),
-    "rename": _part("rename", _plain_pairs(header_pair_problem), _plain_pairs(pair_problem)),
+    "rename": _part("rename", _plain_pairs(header_rename_problem), _plain_pairs(pair_problem)),
     "replace": _part("replace", _header_pairs, _query_pairs, uri=field(text(_uri_problem))),
     "add": _part("add", _header_pairs, _query_pairs),
     "append": _part("append", _header_pairs, _query_pairs),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastgate.config.schema import Check, Field, Record, array, field, text
 
-from .parts import header_name, header_pair_problem, unless_empty
+from .parts import header_name, header_pair_problem, header_rename_problem, unless_empty
 
 NAME = "response-transformer"
 PRIORITY = 800
@@ -25,7 +25,7 @@ _pairs = array(text(header_pair_problem), keeps_empty=True)
 
 CONFIG = Record("response-transformer's config", {
     "remove": _part("remove", array(header_name, keeps_empty=True), "json"),
-    "rename": _part("rename", _pairs, "json"),
+    "rename": _part("rename", array(text(header_rename_problem), keeps_empty=True), "json"),
     "replace": _part("replace", _pairs, "json", "json_types"),
     "add": _part("add", _pairs, "json", "json_types"),
     "append": _part("append", _pairs, "json", "json_types"),

@@ -13,7 +13,7 @@ MOST_BYTES = 32768          # all the fields one verdict adds
 # The connection's and the framing's: the gateway's own to set.
 NOT_A_PLUGINS = frozenset((
     "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
-    "transfer-encoding", "upgrade"))
+    "transfer-encoding", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-accept"))
 
 
 def field_name(name: str) -> bytes:

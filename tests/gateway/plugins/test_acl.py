@@ -10,7 +10,7 @@ from support.client import get
 from support.identity import alice, assert_refused, bob, identity, nobody
 from support.site import Site, config_of, consumer, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 
 def in_groups(*groups: str) -> list[dict]:

@@ -11,7 +11,7 @@ from support.client import get
 from support.identity import ALICE_ID, BOB_ID, alice, assert_refused, bob, identity, nobody, told
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 REALM = 'Basic realm="service"'
 USERS = [

@@ -13,7 +13,7 @@ from support.client import get
 from support.identity import alice, assert_refused, bob, identity, nobody, told
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 USERS = [
     alice("alice-key", basicauth_credentials=[{"username": "al", "password": "p"}], acls=[{"group": "staff"}],

@@ -11,7 +11,7 @@ from support.messages import Response
 from support.origin import Origin
 from support.site import Config, Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 GOOD, EVIL = "https://good.example", "https://evil.example"
 METHODS = "GET,HEAD,PUT,PATCH,POST,DELETE,OPTIONS,TRACE,CONNECT"

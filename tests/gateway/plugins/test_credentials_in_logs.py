@@ -12,7 +12,7 @@ from support.client import get
 from support.identity import alice, nobody
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 SECRET = "alice-key-that-nobody-may-see"
 USERS = [alice(SECRET, basicauth_credentials=[{"username": "al", "password": "a password"}]), nobody()]

@@ -15,7 +15,7 @@ from support.identity import alice, assert_refused, bob, identity, nobody, told
 from support.origin import Origin
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 UNVERIFIABLE = "HMAC signature cannot be verified"
 UNLIKE = "HMAC signature does not match"
@@ -183,3 +183,24 @@ def test_the_anonymous_consumer_stands_in(guarded):
     for data in (get("/"), Signed(secret="x").bytes(), Signed(age=900).bytes()):
         assert identity(site.echo(data)) == told("nobody")
     assert identity(site.echo(Signed().bytes()))["X-Consumer-Username"] == "alice"
+
+
+@pytest.mark.parametrize("signed, beside", [("Date", "X-Date"), ("X-Date", "Date")])
+def test_a_new_date_beside_an_old_signed_one_renews_nothing(guarded, signed, beside):
+    site = guarded(enforce_headers=[signed, "request-line"], clock_skew=60)
+    now = f"{beside}: {formatdate(usegmt=True)}"
+    old = Signed(age=90, date=signed, names=f"{signed.lower()} request-line").bytes(now)
+    assert_refused(site.ask(old), NO_DATE, "hmac")
+    assert site.ask(Signed(date=signed, names=f"{signed.lower()} request-line").bytes(now)).status == 200
+
+
+def test_the_request_line_is_signed_however_its_name_is_written(guarded):
+    """Or an enforced request-line would be met by a name that signs nothing."""
+    site = guarded(enforce_headers=["request-line"])
+    plain = Signed(names="Request-Line date", text=f"Request-Line:\nDate: {formatdate(usegmt=True)}")
+    assert_refused(site.ask(plain.bytes()), UNLIKE, "hmac")
+
+
+def test_a_long_list_of_names_is_not_looked_at(shared):
+    names = " ".join(f"{'x' * 1000}{n}" for n in range(3))
+    assert_refused(shared.ask(get("/", f"Authorization: {written({**PARTS, 'headers': names})}", *SIGNED.fields)), UNVERIFIABLE, "hmac")

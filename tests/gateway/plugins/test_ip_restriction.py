@@ -11,7 +11,7 @@ from support.answers import said
 from support.client import get
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 PROXIED = {"trusted_ips": ["127.0.0.1", "unix:"], "real_ip_header": "X-Real-IP"}
 

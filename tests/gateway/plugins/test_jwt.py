@@ -179,7 +179,10 @@ def test_cookies(guarded):
     site = guarded(cookie_names=["session", "jwt"])
     for cookie in (f"jwt={GOOD}", f"a=b; session={GOOD}; c=d", f"session=; jwt={GOOD}", f"jwt={GOOD}; session={GOOD}"):
         assert identity(site.echo(get("/", f"Cookie: {cookie}")))["X-Consumer-Username"] == "alice"
-    assert_refused(site.ask(get("/", f"Cookie: jwt={GOOD}; session=x")), "Multiple tokens provided", INVALID)
+    for cookies in (f"jwt={GOOD}; session=x", f"jwt={GOOD}; jwt=x", f"jwt=x; a=b; jwt={GOOD}"):
+        assert_refused(site.ask(get("/", f"Cookie: {cookies}")), "Multiple tokens provided", INVALID)
+    two = site.ask(get("/", f"Cookie: jwt={GOOD}", "Cookie: jwt=x"))
+    assert_refused(two, "Multiple tokens provided", INVALID)
     assert_refused(site.ask(get("/", f"Cookie: Jwt={GOOD}")), "Unauthorized", "Bearer")
 
 

@@ -8,7 +8,7 @@ from support.client import get
 from support.identity import IDENTITY, alice, assert_refused, bob, identity, nobody, told
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 KEY_ID = "6b1ad1d6-6d4f-4b0f-8a55-3c7a4c9be001"
 ODD = "second/key +é"
@@ -144,3 +144,14 @@ def test_who_opens_a_connection_is_not_who_asks_next(guarded):
     assert client.ask(get("/", "apikey: alice-key")).status == 200
     assert client.ask(get("/")).status == 401
     assert b'"bob"' in client.ask(get("/?apikey=bob-key")).body
+
+
+@pytest.mark.parametrize("name", [*IDENTITY, "X-Forwarded-For", "X-Real-IP"])
+def test_underscores_disguise_nobody(open_site, open_origin, name):
+    """With CGI and WSGI an upstream cannot tell X_Consumer_ID from X-Consumer-ID."""
+    disguises = {name.replace("-", "_"), name.replace("-", "_", 1), name.lower().replace("-", "_")}
+    origin = open_origin()
+    site = open_site(config_of(service(origin)), origin)
+    received = site.echo(get("/", *(f"{disguise}: spoofed" for disguise in disguises), "X_Harmless: 1"))
+    told_upstream = {key for key, value in received["headers"]}
+    assert not disguises & told_upstream and "X_Harmless" in told_upstream

@@ -9,7 +9,7 @@ from support.client import get
 from support.messages import chunk, chunk_all
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 TOO_LARGE = "Request size limit exceeded"
 CHUNKED = "Transfer-Encoding: chunked"

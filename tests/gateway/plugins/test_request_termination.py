@@ -15,7 +15,7 @@ from support.answers import said
 from support.client import get
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from support.client import get
 from support.origin import Origin
 from support.site import Config, Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 NAME = "request-transformer"
 
@@ -216,3 +216,27 @@ def test_a_head_with_more_fields_than_usual(open_changed):
     echoed = site.echo(get("/", *lines))
     assert [len(values(echoed, name)) for name in ("x-a", "x-b", "x-c", "x-d")] == [0, 0, 50, 1]
     assert values(echoed, "x-c") == [str(at) for at in range(1, 150, 3)]
+
+
+HANDSHAKE = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"]
+SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+
+
+@pytest.mark.parametrize("verb, value", [("remove", "Sec-WebSocket-Key"), ("rename", "Sec-WebSocket-Key:X-Key"),
+                                         ("replace", "Sec-WebSocket-Key:AAAAAAAAAAAAAAAAAAAAAA=="), ("remove", "Sec-WebSocket-Version")])
+def test_a_handshake_is_not_touched(open_changed, verb, value):
+    """The gateway checks it against the upstream's answer."""
+    site = open_changed(**{verb: {"headers": [value]}})
+
+    def switch(connection):
+        connection.read_head()
+        connection.send(SWITCH)
+        connection.close()
+
+    site.origin.script = switch
+    client = site.connect()
+    client.send(get("/", *HANDSHAKE))
+    assert " 101 " in " ".join(map(str, client.head().start))
+    client.close()
+    assert "Sec-WebSocket-Key" in {name for name, _ in site.origin.requests[-1].fields}

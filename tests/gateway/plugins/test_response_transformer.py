@@ -8,7 +8,7 @@ from support.client import get
 from support.origin import Connection, Origin, answer
 from support.site import Config, Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 NAME = "response-transformer"
 

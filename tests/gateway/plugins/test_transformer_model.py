@@ -14,7 +14,7 @@ from gateway.plugins import transformer_model as model
 from support.origin import Connection, Origin, describe
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 CHANCE = random.Random(801)
 REQUESTS = [model.config_at_random(CHANCE) for _ in range(150)]

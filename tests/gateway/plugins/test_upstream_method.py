@@ -11,7 +11,7 @@ from support.client import get
 from support.origin import Connection, Origin, answer
 from support.site import Site, config_of, plugin, service
 
-pytestmark = pytest.mark.core
+pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 
 @pytest.fixture

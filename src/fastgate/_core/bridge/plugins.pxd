@@ -14,7 +14,7 @@ cdef class Chains:
     cdef list names             # by kind
     cdef dict consumers         # id -> place in snapshot.consumers
     cdef dict scopes            # (name, route id, service id, consumer id) -> place in snapshot.plugins
-    cdef dict of_pairs          # (name, route id or service id) -> [(consumer, rank, place)]
+    cdef dict of_pairs          # (name, "route" or "service", its id) -> [(consumer, rank, place)]
     cdef set wanting            # kinds of which some configuration reads exchange.match
     cdef set for_some           # names configured for a consumer alone
     cdef dict built             # what a chain is made of -> its address

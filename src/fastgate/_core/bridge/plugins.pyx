@@ -34,7 +34,7 @@ cdef class Chains:
             if consumer is not None and (route or service):
                 # Levels 1 to 3: with both, with the route, with the service.
                 rank = 1 if route and service else 2 if route else 3
-                self.of_pairs.setdefault((name, route or service), []).append((consumer, rank, service, at))
+                self.of_pairs.setdefault((name, "route" if route else "service", route or service), []).append((consumer, rank, service, at))
             elif consumer is not None:
                 self.for_some.add(name)
 
@@ -75,8 +75,8 @@ cdef class Chains:
                 if plain is None:
                     plain = self.scopes.get(scope)
             best = {}
-            for scope in (here, service):
-                for consumer, rank, with_service, at in self.of_pairs.get((name, scope), ()):
+            for scope, id in (("route", here), ("service", service)):
+                for consumer, rank, with_service, at in self.of_pairs.get((name, scope, id), ()):
                     if rank == 1 and with_service != service:
                         continue
                     if consumer not in best or rank < best[consumer][0]:

@@ -12,20 +12,26 @@ cdef bint _pair_is(span_t pair, span_t name, span_t *value_out) noexcept nogil:
     return True
 
 
-cdef bint cookie_find(const message_t *request, span_t name, span_t *value_out) noexcept nogil:
-    cdef unsigned i
+cdef bint cookie_next(const message_t *request, span_t name, cookie_walk_t *walk, span_t *value_out) noexcept nogil:
     cdef size_t start, end
     cdef span_t value
-    for i in range(request.n_headers):
-        if request.headers[i].id != HEADER_COOKIE:
-            continue
-        value = header_value(request, &request.headers[i])
-        start = 0
-        while start < value.len:
-            end = start
-            while end < value.len and value.at[end] != c';':
-                end += 1
-            if _pair_is(span_of(value.at + start, end - start), name, value_out):
-                return True
-            start = end + 1
+    while walk.header < request.n_headers:
+        if request.headers[walk.header].id == HEADER_COOKIE:
+            value = header_value(request, &request.headers[walk.header])
+            while walk.at < value.len:
+                start = end = walk.at
+                while end < value.len and value.at[end] != c';':
+                    end += 1
+                walk.at = end + 1
+                if _pair_is(span_of(value.at + start, end - start), name, value_out):
+                    return True
+        walk.header += 1
+        walk.at = 0
     return False
+
+
+cdef bint cookie_find(const message_t *request, span_t name, span_t *value_out) noexcept nogil:
+    cdef cookie_walk_t walk
+    walk.header = 0
+    walk.at = 0
+    return cookie_next(request, name, &walk, value_out)

@@ -87,9 +87,10 @@ cdef bint websocket_check_answer(const message_t *request, const message_t *answ
     cdef char wanted[ACCEPT_BYTES]
     cdef const header_t *accept = message_find(answer, HEADER_SEC_WEBSOCKET_ACCEPT)
     cdef const header_t *upgrade = message_find(answer, HEADER_UPGRADE)
-    if upgrade == NULL or not _is_single(answer, HEADER_SEC_WEBSOCKET_ACCEPT):
+    cdef const header_t *key = message_find(request, HEADER_SEC_WEBSOCKET_KEY)
+    if key == NULL or upgrade == NULL or not _is_single(answer, HEADER_SEC_WEBSOCKET_ACCEPT):
         return False
     if not span_ieq(header_value(answer, upgrade), span_of(b"websocket", 9)):
         return False
-    _accept_of(header_value(request, message_find(request, HEADER_SEC_WEBSOCKET_KEY)), wanted)
+    _accept_of(header_value(request, key), wanted)
     return span_eq(header_value(answer, accept), span_of(wanted, ACCEPT_BYTES))

@@ -41,6 +41,7 @@ cdef enum:
     NS_PER_SECOND = 1000000000
     SIGNATURE_MAX_CHARS = 88        # 64 bytes in base64
     SIGNED_MAX = 64                 # parts of a request
+    LIST_MAX_BYTES = 2048           # of their names: each is compared with all others
 
 
 cdef const char *MISSING = b"Unauthorized"
@@ -142,7 +143,7 @@ cdef bint _is_list(span_t names) noexcept nogil:
 
 cdef bint _is_fit(const hmac_auth_t *config, const signature_t *signature) noexcept nogil:
     cdef uint32_t i
-    if not _is_list(signature.headers):
+    if signature.headers.len > LIST_MAX_BYTES or not _is_list(signature.headers):
         return False
     for i in range(config.n_enforced):
         if not _covers(signature.headers, config.enforced[i]):
@@ -198,12 +199,12 @@ cdef void _add_field(hmac_t *hmac, const message_t *request, span_t name) noexce
 
 cdef void _add_part(hmac_t *hmac, exchange_t *exchange, span_t name) noexcept nogil:
     cdef span_t method = span_text(llhttp_method_name(exchange.request.method))
-    if span_eq(name, span_text(b"request-line")):
+    if span_ieq(name, span_text(b"request-line")):
         hmac_add(hmac, method)
         hmac_add(hmac, span_text(b" "))
         hmac_add(hmac, _path_and_query(exchange))
         hmac_add(hmac, span_text(b" HTTP/1.1" if exchange.request.http_minor else b" HTTP/1.0"))
-    elif span_eq(name, span_text(b"@request-target")):
+    elif span_ieq(name, span_text(b"@request-target")):
         hmac_add(hmac, name)
         hmac_add(hmac, span_text(b": "))
         _add_lower(hmac, method)
@@ -248,6 +249,24 @@ cdef bint _read(const hmac_auth_t *config, exchange_t *exchange, signature_t *si
     return _parse(text, signature)
 
 
+cdef bint _enforces(const hmac_auth_t *config, span_t name) noexcept nogil:
+    cdef uint32_t i
+    for i in range(config.n_enforced):
+        if span_ieq(config.enforced[i], name):
+            return True
+    return False
+
+
+cdef bint _is_fresh(const hmac_auth_t *config, exchange_t *exchange) noexcept nogil:
+    """One of the two dates is now; and one that must be signed is, or an old signature would do with a new date beside it."""
+    cdef span_t x_date = span_text(b"X-Date"), date = span_text(b"Date")
+    cdef bint is_x_now = _is_now(exchange, x_date, config.clock_skew)
+    cdef bint is_now = _is_now(exchange, date, config.clock_skew)
+    if (_enforces(config, x_date) and not is_x_now) or (_enforces(config, date) and not is_now):
+        return False
+    return is_x_now or is_now
+
+
 cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const hmac_auth_t *config = <const hmac_auth_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
@@ -261,10 +280,7 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         and message_find_name(&exchange.request, span_text(b"Proxy-Authorization"), 0) == NULL
     ):
         return authentication_fail(authentication, exchange, span_text(MISSING))
-    if (
-        not _is_now(exchange, span_text(b"X-Date"), config.clock_skew)
-        and not _is_now(exchange, span_text(b"Date"), config.clock_skew)
-    ):
+    if not _is_fresh(config, exchange):
         return authentication_fail(authentication, exchange, span_text(NO_DATE))
     if not _read(config, exchange, &signature) or not _is_fit(config, &signature):
         return authentication_fail(authentication, exchange, span_text(UNVERIFIABLE))

@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memchr
 
 from fastgate._core.base.span cimport span_eq, span_ieq, span_of, span_t, span_trim
-from fastgate._core.http.cookie cimport cookie_find
+from fastgate._core.http.cookie cimport cookie_next, cookie_walk_t
 from fastgate._core.http.message cimport HEADER_COOKIE, header_t, header_value, message_find_name, message_has
 from fastgate._core.http.query cimport query_arg_t, query_decode, query_next
 from fastgate._core.http.uri cimport uri_name_eq
@@ -74,6 +74,7 @@ cdef void _look_in_headers(const jwt_source_t *source, exchange_t *exchange, fou
 
 cdef jwt_found_t jwt_source_find(const jwt_source_t *source, exchange_t *exchange, span_t *token_out) noexcept nogil:
     cdef found_t found
+    cdef cookie_walk_t walk
     cdef span_t value
     cdef uint32_t i
     found.n = 0
@@ -82,7 +83,9 @@ cdef jwt_found_t jwt_source_find(const jwt_source_t *source, exchange_t *exchang
         _look_in_query(source, exchange, &found)
     if message_has(&exchange.request, HEADER_COOKIE):
         for i in range(source.n_cookies):
-            if cookie_find(&exchange.request, source.cookies[i], &value):
+            walk.header = 0
+            walk.at = 0
+            while cookie_next(&exchange.request, source.cookies[i], &walk, &value):
                 _note(&found, value)
     _look_in_headers(source, exchange, &found)
     if found.n == 0:

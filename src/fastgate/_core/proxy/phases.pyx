@@ -44,6 +44,8 @@ cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
             if status == AGAIN:
                 exchange.is_parked = True
                 return AGAIN
+            if status == OK and exchange.refusal:
+                status = DONE               # a field could not be added
     if status == OK and exchange.service != NULL:
         request_hash_consumer(exchange)
     return status

@@ -13,6 +13,9 @@ from fastgate._core.http.message cimport (
     HEADER_HOST,
     HEADER_KEEP_ALIVE,
     HEADER_PROXY_CONNECTION,
+    HEADER_SEC_WEBSOCKET_ACCEPT,
+    HEADER_SEC_WEBSOCKET_KEY,
+    HEADER_SEC_WEBSOCKET_VERSION,
     HEADER_TE,
     HEADER_TRAILER,
     HEADER_TRANSFER_ENCODING,
@@ -34,6 +37,7 @@ from fastgate._core.http.message cimport (
 from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_take
 from fastgate._core.proxy.own_fields cimport is_own_field
 from fastgate._core.proxy.pass_fields cimport field_bit
+from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_t
 
 
@@ -41,6 +45,8 @@ cdef uint64_t NOT_THEIRS = (
     field_bit(HEADER_CONNECTION) | field_bit(HEADER_CONTENT_LENGTH) | field_bit(HEADER_EXPECT) | field_bit(HEADER_HOST)
     | field_bit(HEADER_KEEP_ALIVE) | field_bit(HEADER_PROXY_CONNECTION) | field_bit(HEADER_TE)
     | field_bit(HEADER_TRAILER) | field_bit(HEADER_TRANSFER_ENCODING) | field_bit(HEADER_UPGRADE)
+    | field_bit(HEADER_SEC_WEBSOCKET_KEY) | field_bit(HEADER_SEC_WEBSOCKET_VERSION)
+    | field_bit(HEADER_SEC_WEBSOCKET_ACCEPT)                    # the handshake is checked here
 )
 # In a request these are written by forward_head; a trusted peer's may be read, renamed and dropped.
 cdef uint64_t REQUEST_IS_OURS = (
@@ -115,6 +121,8 @@ cdef void _append(additions_t *added, added_t *first, added_t *last) noexcept no
 cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
     cdef added_t *field = <added_t *>exchange_take(exchange, sizeof(added_t))
     if field == NULL:
+        if added == &exchange.request_added:    # what the upstream is told decides what it allows
+            policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
         return
     field.name = name
     field.value = value
@@ -230,7 +238,7 @@ cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_o
 
 cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential, span_t identifier,
                                bint is_anonymous) noexcept nogil:
-    """The identity fields for the upstream (kong.md, Headers); those a client sent are never passed on."""
+    """The identity fields for the upstream (as Kong's); those a client sent are never passed on."""
     exchange.consumer = consumer
     exchange.credential = credential
     exchange.is_anonymous = is_anonymous

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport malloc
-from libc.string cimport memcpy
+from libc.string cimport memchr, memcpy
 
 from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
@@ -10,6 +10,7 @@ from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_text, span
 from fastgate._core.base.status cimport OK, status_t
 from fastgate._core.http.connection_options cimport connection_has, connection_names_fields
 from fastgate._core.http.cookie cimport cookie_find
+from fastgate._core.http.fields cimport field_id
 from fastgate._core.http.message cimport (
     HEADER_AUTHORIZATION,
     HEADER_COOKIE,
@@ -102,9 +103,11 @@ cdef enum:
     HTTP_PORT = 80
     HTTPS_PORT = 443
     HTTPS_UPGRADE = 426
+    DISGUISED_LEAST = 9             # "X-Real-IP"
+    DISGUISED_MOST = 23             # "X-Credential-Identifier"
 
 
-# What tells an upstream who the consumer is (kong.md, Headers).
+# What tells an upstream who the consumer is (as Kong's).
 cdef uint64_t IDENTITY = (
     field_bit(HEADER_X_CONSUMER_ID) | field_bit(HEADER_X_CONSUMER_CUSTOM_ID) | field_bit(HEADER_X_CONSUMER_USERNAME)
     | field_bit(HEADER_X_CONSUMER_GROUPS) | field_bit(HEADER_X_CREDENTIAL_IDENTIFIER)
@@ -356,6 +359,17 @@ cdef void request_hash_consumer(exchange_t *exchange) noexcept nogil:
         exchange.pick.has_hash = True
 
 
+cdef bint _is_disguised(const exchange_t *exchange, span_t name) noexcept nogil:
+    """X_Consumer_ID and its like: with CGI and WSGI the upstream cannot tell them from the real ones."""
+    cdef char folded[DISGUISED_MOST]
+    cdef size_t i
+    if name.len < DISGUISED_LEAST or name.len > DISGUISED_MOST or memchr(name.at, c'_', name.len) == NULL:
+        return False
+    for i in range(name.len):
+        folded[i] = c'-' if name.at[i] == c'_' else name.at[i]
+    return (IDENTITY if exchange.is_trusted else IDENTITY | FORWARDING) >> field_id(folded, name.len) & 1
+
+
 cdef void _drop_unheard(exchange_t *exchange) noexcept nogil:
     """What does not go on to the upstream is not there for plugins either, or it would go on by another name:
     who the consumer is, which only trusted peers may say, where the gateway does not find out itself;
@@ -363,14 +377,15 @@ cdef void _drop_unheard(exchange_t *exchange) noexcept nogil:
     cdef message_t *request = &exchange.request
     cdef const chain_t *chain = exchange.route.chain
     cdef bint has_named = chain != NULL and connection_names_fields(request)
+    cdef bint is_guarded = not exchange.is_trusted or chain != NULL and chain.authenticates
     cdef uint64_t dropped = 0
     cdef header_t *header
     cdef unsigned i
-    if not exchange.is_trusted or chain != NULL and chain.authenticates:
+    if is_guarded:
         dropped = IDENTITY & request.known
     if chain != NULL and not exchange.is_trusted:
         dropped |= FORWARDING & request.known
-    if not dropped and not has_named:
+    if not is_guarded and not has_named:
         return
     for i in range(request.n_headers):
         header = &request.headers[i]
@@ -378,6 +393,8 @@ cdef void _drop_unheard(exchange_t *exchange) noexcept nogil:
             request.known &= ~field_bit(header.id)
             header.id = HEADER_DROPPED
         elif dropped & field_bit(header.id):
+            header.id = HEADER_DROPPED
+        elif is_guarded and header.id == HEADER_OTHER and _is_disguised(exchange, header_name(request, header)):
             header.id = HEADER_DROPPED
     request.known &= ~dropped
 
