@@ -3,7 +3,7 @@
 from libc.stdlib cimport free, malloc
 
 from fastgate._core.base.span cimport span_of, span_t
-from fastgate._core.http.query cimport query_arg_t, query_count, query_decode, query_next, query_without
+from fastgate._core.http.query cimport query_arg_t, query_count, query_decode, query_next
 
 
 cdef bytes _bytes(span_t s):
@@ -37,14 +37,6 @@ def _into(bytes text, made):
         return made(<size_t>room)
     finally:
         free(room)
-
-
-def without(bytes query, bytes name):
-    def made(size_t room):
-        return _bytes(query_without(
-            span_of(<const char *>query, <size_t>len(query)), span_of(<const char *>name, <size_t>len(name)), <char *>room,
-        ))
-    return _into(query, made)
 
 
 def decode(bytes text):

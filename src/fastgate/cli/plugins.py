@@ -27,7 +27,7 @@ from fastgate import Context, Plugin, Response
 class {class_name}(Plugin):
     name = "{name}"
     version = "0.0.1"
-    priority = 700          # a higher one runs earlier; authentication is 1450 to 1000
+    priority = 700          # a higher one runs earlier; authentication is 1450 to 1030
 
     class Config:
         text: str = "hello"

@@ -12,7 +12,7 @@ from typing import Any
 from . import fields
 from .errors import did_you_mean, path_text, shown
 from .patterns import check_pattern_at
-from .schema import Problems, Record, any_mapping, array, boolean, field, one_of, prefix, text
+from .schema import Problems, Record, any_mapping, array, boolean, field, one_of, text
 
 Plugins = Mapping[str, Any]
 # gateway.plugin_path → the plugins that are not native, and what is wrong with those that can't be used
@@ -79,8 +79,10 @@ def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
             left_out.append(f"{name} ({path_text(path)})")
         elif name is not None:
             near = did_you_mean(name, known, len(problems))
-            problems.append(((*path, "name"), f"the plugin {shown(name)} is not in this version; remove it, or load "
-                                              f"the rest with --allow-unknown-plugins{near}"))
+            problems.append(((*path, "name"), f"the plugin {shown(name)} is neither native nor found as a plugin in Python "
+                                              "(gateway.plugin_path, installed packages); correct the name or the "
+                                              "path, remove it, or load the rest with --allow-unknown-plugins"
+                                              f"{near}"))
     rows["plugins"] = kept
     return left_out
 

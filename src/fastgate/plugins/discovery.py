@@ -106,7 +106,7 @@ def _sources(folder: str | None, wrong: list[str]) -> list[tuple[str, Any]]:
         try:
             paths = sorted(Path(folder).iterdir())
         except OSError as error:
-            wrong.append(f"gateway.plugin_path: {folder}: {error.strerror}")
+            wrong.append(f"{folder}: {error.strerror}")
             paths = []
         for path in paths:
             file = path / "__init__.py" if path.is_dir() else path

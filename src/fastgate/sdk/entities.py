@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
     """How a request ended, for the log phase."""
 
     status: int                 # told to the client; 0: none, it left
-    upstream_status: int        # 0: no upstream was asked
+    upstream_status: int        # 0: no upstream answered
     started_at: float           # Unix time
     seconds: float              # from the request's first byte to the answer's last
     upstream_seconds: float     # of them, what the upstream took

@@ -44,7 +44,7 @@ class Plugin:
     name: ClassVar[str]
     #: Of the plugin: "1.0.0".
     version: ClassVar[str]
-    #: Plugins with a higher one run earlier. Kong's numbers: authentication 1450 to 1000, limits 910.
+    #: Plugins with a higher one run earlier. Kong's numbers: authentication 1450 to 1030, limits 910.
     priority: ClassVar[int] = 1000
 
     class Config:

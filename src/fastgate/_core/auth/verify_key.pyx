@@ -100,7 +100,7 @@ cdef const char *_load(verify_key_t *key, span_t material) noexcept nogil:
         return NULL
     key.pkey = _public_key(material) if material.len <= MAX_MATERIAL_BYTES else NULL
     if key.pkey == NULL:
-        return b"this is no public key: it must be PEM that begins with -----BEGIN PUBLIC KEY-----"
+        return b"OpenSSL reads no public key in this: write the whole PEM block, as `openssl pkey -pubout` prints it"
     problem = _unfit(key.pkey, key.algorithm)
     if problem == NULL:
         if family == FAMILY_EDDSA:

@@ -1,7 +1,7 @@
 """Plugins of the Model into a snapshot.
 
 Which configuration of a plugin runs for a request depends on its route, its service and its
-consumer (kong.md, Phases: eight levels). Route and service are known here, so a chain is compiled
+consumer (as Kong's: eight levels). Route and service are known here, so a chain is compiled
 for each route and holds what is left to find out: the consumer.
 """
 
@@ -43,12 +43,12 @@ cdef class Chains:
         cdef plugin_t *plugin
         cdef consumer_t *consumer
         if len(self.names) > CHAIN_MAX_STEPS:
-            raise SnapshotError("plugins", "name", f"{len(self.names)} different plugins; the most is {CHAIN_MAX_STEPS}")
+            raise SnapshotError("plugins", "name",
+                                f"{len(self.names)} different plugins; the most is {CHAIN_MAX_STEPS}: remove some")
         snapshot.plugins = <plugin_t *>keep_room(arena, len(self.model.plugins) * sizeof(plugin_t))
         for entity in self.model.plugins:
             plugin = &snapshot.plugins[snapshot.n_plugins]
             snapshot.n_plugins += 1             # from here on snapshot_free closes it
-            keep_text(arena, entity["name"], &plugin.name)
             keep_text(arena, entity["id"], &plugin.id)
             if entity["is_native"]:
                 plugin_build(plugin, snapshot, entity, self.model, self.consumers)

@@ -1,4 +1,4 @@
-"""The arguments of a query, one after the other, and a query without one of them.
+"""The arguments of a query, one after the other, and their decoding.
 
 All arguments are seen here; uri_query_arg gives the first of a name. Names compare decoded, values come
 out as they stand. Nothing is allocated.
@@ -21,9 +21,6 @@ cdef struct query_arg_t:
 cdef bint query_next(span_t *query, query_arg_t *arg_out) noexcept nogil
 
 cdef unsigned query_count(span_t query, span_t name, query_arg_t *first_out) noexcept nogil     # how many of that name
-
-# The query without the arguments of that name, others as they were. `out`: room for query.len bytes.
-cdef span_t query_without(span_t query, span_t name, char *out) noexcept nogil
 
 # Escapes and "+" decoded; what is no escape stays. `out`: room for text.len bytes; it may be text.at.
 cdef span_t query_decode(span_t text, char *out) noexcept nogil

@@ -1,9 +1,10 @@
 """Walking name=value pairs between "&"."""
 
 from libc.stdint cimport uint8_t
-from libc.string cimport memchr, memcpy
+from libc.string cimport memchr
 
 from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.http.percent cimport escape_at
 from fastgate._core.http.uri cimport uri_name_eq
 
 
@@ -43,40 +44,16 @@ cdef unsigned query_count(span_t query, span_t name, query_arg_t *first_out) noe
     return count
 
 
-cdef span_t query_without(span_t query, span_t name, char *out) noexcept nogil:
-    cdef query_arg_t arg
-    cdef size_t n = 0
-    while query_next(&query, &arg):
-        if uri_name_eq(arg.name, name):
-            continue
-        if n:
-            out[n] = c'&'
-            n += 1
-        memcpy(out + n, arg.whole.at, arg.whole.len)
-        n += arg.whole.len
-    return span_of(out, n)
-
-
-cdef inline int _digit(char c) noexcept nogil:
-    if c'0' <= c <= c'9':
-        return c - c'0'
-    c |= 32
-    return c - c'a' + 10 if c'a' <= c <= c'f' else -1
-
-
 cdef span_t query_decode(span_t text, char *out) noexcept nogil:
     cdef size_t i = 0, n = 0
-    cdef int high, low
+    cdef int escaped
     while i < text.len:
-        if text.at[i] == c'%' and text.len - i > 2:
-            high = _digit(text.at[i + 1])
-            low = _digit(text.at[i + 2])
-            if high >= 0 and low >= 0:
-                out[n] = <char><uint8_t>(high << 4 | low)
-                n += 1
-                i += 3
-                continue
-        out[n] = c' ' if text.at[i] == c'+' else text.at[i]
+        escaped = escape_at(text, i)
+        if escaped >= 0:
+            out[n] = <char><uint8_t>escaped
+            i += 3
+        else:
+            out[n] = c' ' if text.at[i] == c'+' else text.at[i]
+            i += 1
         n += 1
-        i += 1
     return span_of(out, n)

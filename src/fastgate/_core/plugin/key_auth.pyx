@@ -3,10 +3,12 @@
 from libc.stdint cimport uint32_t
 from libc.string cimport memchr
 
-from fastgate._core.base.span cimport span_none, span_t, span_text
+from fastgate._core.base.span cimport span_none, span_of, span_t, span_text
 from fastgate._core.base.status cimport OK, status_t
+from fastgate._core.base.writer cimport writer_open, writer_t
 from fastgate._core.http.message cimport header_t, header_value, message_find_name, message_t
-from fastgate._core.http.query cimport query_arg_t, query_count, query_decode, query_without
+from fastgate._core.http.query cimport query_arg_t, query_count, query_decode
+from fastgate._core.http.query_edit cimport query_remove
 from fastgate._core.plugin.authentication cimport (
     authentication_build,
     authentication_fail,
@@ -55,13 +57,16 @@ cdef unsigned _in_query(exchange_t *exchange, span_t name, span_t *key_out) noex
 cdef void _hide(exchange_t *exchange, span_t name) noexcept nogil:
     cdef span_t query = exchange_query(exchange)
     cdef query_arg_t arg
+    cdef writer_t writer
     cdef char *room
     policy_request_drop(exchange, name)
     if not exchange.has_query or query_count(query, name, &arg) == 0:
         return
     room = <char *>exchange_take(exchange, query.len)
     if room != NULL:
-        exchange.query_edited = query_without(query, name, room)
+        writer_open(&writer, room, query.len)
+        query_remove(query, name, &writer)
+        exchange.query_edited = span_of(room, <size_t>(writer.at - writer.start))
     else:
         exchange.query_edited = span_text(b"")      # rather no query than one with the key
     exchange.has_query = exchange.query_edited.len != 0

@@ -53,9 +53,9 @@ cdef struct python_lot_t:
     # shared: atomic
     uint32_t n_calls                # queued, or being worked on
     uint32_t most
-    uint64_t refused                # requests answered with 503, because there were too many
-    uint64_t logs_dropped           # likewise, log calls
-    uint64_t stalled                # requests that went on without a verdict: the control thread gave none in time
+    uint64_t refused                # requests that met too many: answered 503, or gone on (on_error)
+    uint64_t logs_dropped           # log calls, because there were too many
+    uint64_t stalled                # requests that went on or were answered 500 (on_error): the control loop was stuck
 
 
 cdef struct python_queue_t:

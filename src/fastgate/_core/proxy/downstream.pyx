@@ -77,7 +77,7 @@ cdef enum:
 
 cdef bint downstream_may_accept(listener_t *listener) noexcept nogil:
     cdef lane_t *lane = <lane_t *>listener.reactor.owner
-    return atomic_load_u32(&lane.gate.connections) < atomic_load_u32(&lane.gate.max_connections)
+    return atomic_load_u32(&lane.gate.connections) < lane.gate.max_connections
 
 
 cdef bint downstream_accept(listener_t *listener, int fd, const address_t *peer) noexcept nogil:

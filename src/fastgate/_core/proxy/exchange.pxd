@@ -48,6 +48,7 @@ cdef struct gate_t:
     # Owner: bridge.Gateway, for the life of the process. Shared by all lanes.
     # read-only after build
     uint32_t n_lanes
+    uint32_t max_connections
     access_log_t *access_log        # NULL: off
     token_cache_t *tokens           # verdicts on tokens; NULL: none are kept
     limit_table_t limits            # counters of all rate-limiting; locks of its own
@@ -55,7 +56,6 @@ cdef struct gate_t:
     void *snapshot                  # the current snapshot_t
     uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python
     uint32_t connections            # client connections open, all lanes
-    uint32_t max_connections
     uint32_t is_draining
 
 
@@ -147,7 +147,7 @@ cdef struct exchange_t:
     uint64_t snapshot_number
     tunnel_t *tunnel                # NULL: none
     const route_t *route            # NULL: not found yet, or none
-    const service_t *service        # the route's, or another that a plugin chose; NULL: none
+    const service_t *service        # the route's; NULL: none
     const consumer_t *consumer      # who asks; NULL: nobody known
     span_t credential               # id of the credential that said so; empty: none, or anonymous
     connection_t *connection        # the upstream's; NULL: none now
@@ -233,7 +233,6 @@ cdef struct exchange_t:
     uint8_t is_write_dead           # the connection takes no more, but may still answer
     uint8_t is_aborted              # the client's connection ends without a whole answer
     uint8_t is_anonymous            # `consumer` stands for those nobody knows
-    uint8_t is_parked               # a plugin waits for something; neither side is read
     uint8_t is_filtered             # the header filters have run
     uint8_t is_held                 # `hold` is a place taken under a limit of concurrency
     # from here on not cleared: read only as far as they were written

@@ -1,4 +1,4 @@
-"""Rewriting a request head: path, Host, hop-by-hop fields out, forwarding fields in (kong.md, Headers)."""
+"""Rewriting a request head: path, Host, hop-by-hop fields out, forwarding fields in (as Kong's)."""
 
 from libc.stdint cimport uint16_t, uint64_t
 

@@ -33,7 +33,6 @@ cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
     cdef const plugin_t *plugin
     # Resumed with a refusal: who was waited for has decided.
     cdef status_t status = DONE if exchange.refusal else OK
-    exchange.is_parked = False
     if chain != NULL and not _begin(exchange, chain):
         return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
     while chain != NULL and exchange.step < chain.n_steps:
@@ -42,7 +41,6 @@ cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
         if plugin != NULL and plugin.access != NULL and status == OK:
             status = plugin.access(plugin, exchange)
             if status == AGAIN:
-                exchange.is_parked = True
                 return AGAIN
             if status == OK and exchange.refusal:
                 status = DONE               # a field could not be added

@@ -11,7 +11,7 @@ cdef enum:
 
 
 cdef extern from *:
-    # Kong's texts (kong.md, Bodies of generated answers): constants, so that no two places differ.
+    # Kong's texts: constants, so that no two places differ.
     """
     #define FG_NO_ROUTE "no Route matched with those values"
     #define FG_NO_SERVICE "no Service found with those values"

@@ -32,7 +32,6 @@ cdef struct path_tree_t:
     path_node_t *nodes
     uint8_t *heads                  # by node: the first byte of its label
     uint32_t *ranks
-    uint32_t n_nodes
 
 
 cdef struct path_item_t:

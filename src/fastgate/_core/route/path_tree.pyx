@@ -86,7 +86,6 @@ cdef status_t path_tree_build(path_tree_t *tree, arena_t *arena, arena_t *work, 
         nodes[i].first_child = n
         n += _node_split(&nodes[i], &ranges[i], items, ranges + n, heads + n)
         i += 1
-    tree.n_nodes = n
     tree.nodes = <path_node_t *>arena_take(arena, n * sizeof(path_node_t))
     tree.heads = <uint8_t *>arena_take(arena, n)
     tree.ranks = <uint32_t *>arena_take(arena, n_items * sizeof(uint32_t))

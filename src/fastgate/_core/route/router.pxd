@@ -63,7 +63,6 @@ cdef struct router_t:
     candidate_t *candidates         # by rank
     pattern_t *patterns             # list, to close
     uint32_t any_root               # the tree of routes without hosts; ROOT_NONE: there are none
-    uint32_t n_candidates
 
 
 cdef struct route_query_t:

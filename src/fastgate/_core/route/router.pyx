@@ -57,7 +57,6 @@ cdef status_t router_build(router_t *router, arena_t *arena, arena_t *work, cons
                            host_entry_t *hosts, uint32_t n_hosts, uint32_t any_tree) noexcept nogil:
     cdef uint32_t *roots = <uint32_t *>arena_take(work, n_trees * sizeof(uint32_t))
     cdef uint32_t i
-    router.n_candidates = n_ranks
     router.candidates = <candidate_t *>arena_take(arena, n_ranks * sizeof(candidate_t))
     if roots == NULL or router.candidates == NULL:
         return NO_MEMORY

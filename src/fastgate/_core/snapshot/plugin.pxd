@@ -7,11 +7,11 @@ from fastgate._core.base.status cimport status_t
 
 
 cdef enum:
-    CHAIN_MAX_STEPS = 64            # different plugins that one route may meet
+    CHAIN_MAX_STEPS = 64            # different plugins in one configuration
 
 
 # A plugin's part in a phase. `exchange` is the proxy's exchange_t, which this room does not know.
-# access: OK, go on; DONE, the answer is decided; AGAIN, parked: phases_resume goes on behind it.
+# access: OK, go on; DONE, the answer is decided; AGAIN, parked: lane.on_resumed goes on behind it.
 # header_filter, log: OK.
 ctypedef status_t (*plugin_hook_t)(const plugin_t *plugin, void *exchange) noexcept nogil
 
@@ -23,7 +23,6 @@ cdef struct plugin_t:
     plugin_hook_t log               # once all is over, as the access log is written; NULL: none
     void *config                    # the plugin's own struct
     void (*close)(plugin_t *plugin) noexcept nogil  # frees what is not in the arena; NULL: nothing is
-    span_t name
     span_t id
     uint8_t authenticates           # it may set the consumer
     uint8_t wants_match             # it reads exchange.match
@@ -66,7 +65,7 @@ cdef struct chain_t:
 
 
 cdef inline const plugin_t *step_pick(const step_t *step, const consumer_t *consumer) noexcept nogil:
-    """The most specific configuration, exactly one (kong.md, Phases); NULL: none for this consumer."""
+    """The most specific configuration, exactly one (as Kong's); NULL: none for this consumer."""
     cdef uint32_t low = 0, high = step.n_consumers, middle
     if consumer == NULL:
         return step.plugin

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
-from fastgate._core.base.arena cimport arena_close, arena_copy, arena_open, arena_t, arena_take
+from fastgate._core.base.arena cimport arena_close, arena_open, arena_t
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport OK
 from fastgate._core.http.uri cimport HOST_MAX_BYTES, host_parse, host_t, uri_normalise
@@ -14,6 +14,7 @@ from fastgate._core.route.pattern cimport (
 )
 from fastgate._core.route.predicate cimport header_rule_t, predicate_t, value_hash
 from fastgate._core.route.router cimport rank_t, router_build, router_close, router_rank, router_t
+from fastgate._core.snapshot.keep cimport keep_bytes, keep_room
 
 from fastgate._core.bridge.errors import SnapshotError
 
@@ -34,20 +35,6 @@ METHOD_BITS = {name: 1 << number for number, name in enumerate(METHODS)}
 
 # What a request path never holds as it is: a route's path that does is matched in its escaped form.
 ESCAPES = {byte: f"%{byte:02X}" for byte in (*range(0x21), *b"#?", *range(0x7F, 0x100))}
-
-
-cdef int _keep(arena_t *arena, bytes data, span_t *kept_out) except -1:
-    kept_out[0] = arena_copy(arena, span_of(<const char *>data, <size_t>len(data)))
-    if kept_out.at == NULL:
-        raise MemoryError
-    return 0
-
-
-cdef void *_take(arena_t *arena, size_t size) except NULL:
-    cdef void *memory = arena_take(arena, size)
-    if memory == NULL:
-        raise MemoryError
-    return memory
 
 
 def entity_of(route: dict) -> str:
@@ -89,9 +76,9 @@ cdef class Builder:
             most += max(1, len(route.get("paths") or ()))
         if most > MAX_ITEMS or len(routes) > MAX_ITEMS:
             raise SnapshotError("routes", "paths", f"more than {MAX_ITEMS} paths; leave some out")
-        self.ranks = <rank_t *>_take(&self.work, <size_t>most * sizeof(rank_t))
-        self.prefixes = <span_t *>_take(&self.work, <size_t>most * sizeof(span_t))
-        self.first_rank = <uint32_t *>_take(&self.work, (<size_t>len(routes) + 1) * sizeof(uint32_t))
+        self.ranks = <rank_t *>keep_room(&self.work, <size_t>most * sizeof(rank_t))
+        self.prefixes = <span_t *>keep_room(&self.work, <size_t>most * sizeof(span_t))
+        self.first_rank = <uint32_t *>keep_room(&self.work, (<size_t>len(routes) + 1) * sizeof(uint32_t))
         for i in range(len(routes)):
             self.first_rank[i] = self.n_ranks
             self.add_route(routes[i], <uint32_t>i)
@@ -165,16 +152,16 @@ cdef class Builder:
         cdef char *room
         if any([byte in ESCAPES for byte in raw]):
             raw = "".join([ESCAPES.get(byte) or chr(byte) for byte in raw]).encode()
-        room = <char *>_take(&self.work, <size_t>len(raw))
+        room = <char *>keep_room(&self.work, <size_t>len(raw))
         if uri_normalise(span_of(<const char *>raw, <size_t>len(raw)), room, <size_t>len(raw), &normal) != OK:
             raise SnapshotError(entity_of(route), f"paths[{i}]", 'a path starts with "/" (prefix) or "~" (regular expression)')
-        return _keep(self.arena, normal.at[:normal.len], prefix_out)
+        return keep_bytes(self.arena, normal.at[:normal.len], prefix_out)
 
     cdef int literal_of(self, str text, span_t *prefix_out) except -1:
         cdef bytes raw = text.encode()
-        cdef char *room = <char *>_take(&self.work, <size_t>len(raw) + 1)
+        cdef char *room = <char *>keep_room(&self.work, <size_t>len(raw) + 1)
         cdef size_t n = pattern_literal(span_of(<const char *>raw, <size_t>len(raw)), room)
-        return _keep(self.arena, room[:n], prefix_out)
+        return keep_bytes(self.arena, room[:n], prefix_out)
 
     cdef pattern_t *pattern_of(self, dict route, str field, str text, unsigned flags) except NULL:
         cdef pattern_error_t error
@@ -203,8 +190,8 @@ cdef class Builder:
         cdef list values
         if known is not None:
             return <predicate_t *><size_t>known
-        predicate = <predicate_t *>_take(self.arena, sizeof(predicate_t))
-        predicate.headers = <header_rule_t *>_take(self.arena, len(headers) * sizeof(header_rule_t))
+        predicate = <predicate_t *>keep_room(self.arena, sizeof(predicate_t))
+        predicate.headers = <header_rule_t *>keep_room(self.arena, len(headers) * sizeof(header_rule_t))
         for name, values in headers.items():
             rule = &predicate.headers[predicate.n_headers]
             predicate.n_headers += 1
@@ -214,15 +201,15 @@ cdef class Builder:
 
     cdef int fill_rule(self, dict route, header_rule_t *rule, str name, list values) except -1:
         cdef str value
-        _keep(self.arena, name.encode(), &rule.name)
+        keep_bytes(self.arena, name.encode(), &rule.name)
         rule.name_id = self.header_ids.setdefault(name, len(self.header_ids) + 1)
         if len(values) == 1 and values[0].startswith("~*"):
             rule.pattern = self.pattern_of(route, f"headers.{name}[0]", values[0][2:], PATTERN_ANYWHERE | PATTERN_CASELESS)
             return 0
-        rule.values = <span_t *>_take(self.arena, len(values) * sizeof(span_t))
-        rule.hashes = <uint64_t *>_take(self.arena, len(values) * sizeof(uint64_t))
+        rule.values = <span_t *>keep_room(self.arena, len(values) * sizeof(span_t))
+        rule.hashes = <uint64_t *>keep_room(self.arena, len(values) * sizeof(uint64_t))
         for value in values:
-            _keep(self.arena, value.encode(), &rule.values[rule.n_values])
+            keep_bytes(self.arena, value.encode(), &rule.values[rule.n_values])
             rule.hashes[rule.n_values] = value_hash(rule.values[rule.n_values])
             rule.n_values += 1
         return 0
@@ -265,13 +252,13 @@ cdef class Builder:
         """Hosts with the same routes share a tree; then the C side ranks and builds."""
         cdef dict trees = {}            # routes as a tuple -> tree number
         cdef uint32_t n_hosts = 0, any_tree = ROOT_NONE
-        cdef host_entry_t *hosts = <host_entry_t *>_take(&self.work, (<size_t>len(self.hosts) + 1) * sizeof(host_entry_t))
+        cdef host_entry_t *hosts = <host_entry_t *>keep_room(&self.work, (<size_t>len(self.hosts) + 1) * sizeof(host_entry_t))
         cdef int kind
         cdef bytes name
         cdef uint16_t port
         cdef span_t kept
         for (kind, name, port), routes in self.hosts.items():
-            _keep(self.arena, name, &kept)
+            keep_bytes(self.arena, name, &kept)
             hosts[n_hosts].name = kept.at
             hosts[n_hosts].len = <uint16_t>kept.len
             hosts[n_hosts].port = port
@@ -283,7 +270,7 @@ cdef class Builder:
         return self.finish_trees(list(trees), hosts, n_hosts, any_tree)
 
     cdef int finish_trees(self, list trees, host_entry_t *hosts, uint32_t n_hosts, uint32_t any_tree) except -1:
-        cdef rank_t **pointers = <rank_t **>_take(&self.work, self.n_ranks * sizeof(rank_t *))
+        cdef rank_t **pointers = <rank_t **>keep_room(&self.work, self.n_ranks * sizeof(rank_t *))
         cdef path_item_t *items
         cdef path_item_t *item
         cdef size_t n_items = 0
@@ -294,7 +281,7 @@ cdef class Builder:
                 n_items += self.first_rank[route + 1] - self.first_rank[route]
         if n_items > MAX_ITEMS:
             raise SnapshotError("routes", "hosts", f"hosts times paths make more than {MAX_ITEMS} combinations; split routes so that hosts with the same routes are listed together")
-        items = <path_item_t *>_take(&self.work, n_items * sizeof(path_item_t))
+        items = <path_item_t *>keep_room(&self.work, n_items * sizeof(path_item_t))
         item = items
         router_rank(self.ranks, pointers, self.n_ranks)
         for tree in range(<uint32_t>len(trees)):
@@ -314,7 +301,7 @@ cdef class Builder:
 cdef router_t *routes_build(arena_t *arena, list routes) except NULL:
     cdef Builder builder = Builder()
     builder.arena = arena
-    builder.router = <router_t *>_take(arena, sizeof(router_t))
+    builder.router = <router_t *>keep_room(arena, sizeof(router_t))
     try:
         builder.add_all(routes)
         builder.finish()
