@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from build import build_wheel
@@ -93,7 +94,8 @@ def site_of(target: Target) -> Path:
     return site
 
 
-def test(target: Target, arguments: list[str]) -> bool:
+def prepare(target: Target) -> list[str]:
+    """What starts the tests' Python; everything it needs is there then."""
     need(target.facts["qemu"], "qemu-user-static")
     root, site = root_of(target), site_of(target)
     if not target.doors.exists():
@@ -102,16 +104,20 @@ def test(target: Target, arguments: list[str]) -> bool:
     shutil.rmtree(unpacked, ignore_errors=True)
     zipfile.ZipFile(target.wheel()).extractall(unpacked)
     path = os.pathsep.join(map(str, (unpacked, target.doors, site)))
+    return ["env", f"PYTHONPATH={path}", f"QEMU_CPU={target.facts['qemu_cpu']}", "PYTHONDONTWRITEBYTECODE=1",
+            target.facts["qemu"], "-L", str(root), f"{root}/usr/bin/python{TABLE['root']['python']}"]
+
+
+def test(target: Target, python: list[str], arguments: list[str]) -> bool:
     started = time.monotonic()
     outcome = subprocess.run(
-        [target.facts["qemu"], "-L", str(root), f"{root}/usr/bin/python{TABLE['root']['python']}", "-m", "pytest",
-         "-q", "-p", "no:cacheprovider", *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]),
-         *arguments, "tests/core"],
-        cwd=ROOT, timeout=TIMEOUT_S,
-        env=os.environ | {"PYTHONPATH": path, "QEMU_CPU": target.facts["qemu_cpu"], "PYTHONDONTWRITEBYTECODE": "1"},
+        [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]), *arguments, "tests/core"],
+        cwd=ROOT, timeout=TIMEOUT_S, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )
     good = outcome.returncode == 0
-    print(f"{target} on {target.facts['qemu_cpu']}: {'passed' if good else 'FAILED'} in {time.monotonic() - started:.0f} s", flush=True)
+    verdict = f"{'passed' if good else 'FAILED'} in {time.monotonic() - started:.0f} s"
+    print(f"{outcome.stdout}{target} on {target.facts['qemu_cpu']}: {verdict}", flush=True)
     return good
 
 
@@ -119,7 +125,10 @@ def main() -> None:
     words, _, rest = " ".join(sys.argv[1:]).partition("-- ")
     parser = argparse.ArgumentParser(description="Runs tests/core on wheels of other architectures under qemu-user.")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
-    results = [test(target, rest.split()) for target in chosen(parser.parse_args(words.split()).targets)]
+    targets = chosen(parser.parse_args(words.split()).targets)
+    pythons = [prepare(target) for target in targets]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:        # emulated, each takes a core
+        results = list(pool.map(lambda target, python: test(target, python, rest.split()), targets, pythons))
     sys.exit(0 if all(results) else 1)
 
 
