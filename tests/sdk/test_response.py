@@ -2,6 +2,7 @@
 
 import pytest
 from fastgate import Response
+from fastgate.sdk.response import checked
 
 
 def test_forms():
@@ -22,8 +23,30 @@ def test_forms():
     ((204, "a"), {}), ((304,), {"message": "a"}),
     ((200,), {"headers": {"X A": "1"}}), ((200,), {"headers": {"X-A": "1\r\nX-B: 2"}}), ((200,), {"headers": {"Content-Length": "1"}}),
     ((200,), {"headers": [("X-A", "1" * 10000)] * 4}), ((200, "a"), {"content_type": "a\nb"}),
-    ((200, b"x" * (16 * 1024 * 1024 + 1)), {}),
+    ((200, b"x" * (16 * 1024 * 1024 + 1)), {}), ((200, 5), {}), ((200, [1]), {}), ((401,), {"message": 5}),
+    ((401,), {"message": b"no"}),
 ])
 def test_what_can_not_be_sent(arguments, options):
     with pytest.raises(ValueError):
         Response(*arguments, **options)
+
+
+@pytest.mark.parametrize("attribute, value", [
+    ("status", 0), ("status", 600), ("status", 70000), ("status", "200"), ("status", True), ("body", "text"), ("body", 5),
+    ("body", bytearray(b"a")), ("content_type", "a\r\nX-B: 2"), ("content_type", b"a"), ("headers", [("X-A", "1")]),
+    ("headers", [(b"X-A", b"1\r\nX-B: 2")]), ("headers", [(b"X A", b"1")]), ("headers", [(b"Content-Length", b"1")]),
+    ("headers", [b"ab"]), ("headers", [(b"X-A", b"1" * 10000)] * 4),
+])
+def test_what_is_assigned_later_is_checked_when_it_is_sent(attribute, value):
+    response = Response(200, "a", headers={"X-C": "1"})
+    assert checked(response) == (200, False, b"a", b"", [(b"X-C", b"1")])
+    setattr(response, attribute, value)
+    with pytest.raises(ValueError):
+        checked(response)
+
+
+def test_what_may_be_assigned_later():
+    response = Response(200, "a")
+    response.status, response.body = 404, b"b"
+    response.headers.append((b"content-type", b"text/html"))
+    assert checked(response) == (404, False, b"b", b"text/html", [])

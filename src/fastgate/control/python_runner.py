@@ -13,6 +13,7 @@ from fastgate._core.bridge.python_phase import ANSWER_ADD
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
 from fastgate.sdk import Context, Contract, Response, Store
+from fastgate.sdk.response import checked
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.python_phase import PythonCall
@@ -90,26 +91,33 @@ class Run:
             self.call.refuse(500, UNEXPECTED, None)
 
     def finish(self, answer: Any) -> None:
-        call = self.call
-        if not call.is_open():
+        if not self.call.is_open():
             return              # too late: it was told to have failed
-        if call.is_log:
-            call.end()
-        elif answer is None:
-            call.go_on(self.context.request._changes)
-        elif isinstance(answer, Response):
-            changes = [*(self.context.request._changes or ()), *((ANSWER_ADD, *pair) for pair in answer.headers)]
-            if answer.is_message:
-                call.refuse(answer.status, answer.body, changes)
-            else:
-                call.answer(answer.status, answer.content_type.encode("latin-1"), answer.body, changes)
-        else:
-            self.fail(f"access returned {type(answer).__name__}: return None or a Response")
+        try:
+            self._give(answer)
+        except BaseException as error:      # what a plugin makes of a Response may raise anything
+            self.fail(f"{self.context.phase} gave an answer that can't be sent: {type(error).__name__}: {error}", error)
             return
         runner = self.configured.runner
         runner.failures_in_a_row = 0
         runner.done += 1
         self.configured.runs.pop(self, None)
+
+    def _give(self, answer: Any) -> None:
+        call = self.call
+        if call.is_log:
+            call.end()
+        elif answer is None:
+            call.go_on(self.context.request._changes)
+        elif isinstance(answer, Response):
+            status, is_message, body, content_type, headers = checked(answer)
+            changes = [*(self.context.request._changes or ()), *((ANSWER_ADD, *pair) for pair in headers)]
+            if is_message:
+                call.refuse(status, body, changes)
+            else:
+                call.answer(status, content_type, body, changes)
+        else:
+            raise TypeError(f"{type(answer).__name__}; return None or a Response")
 
 
 class Runner:

@@ -37,13 +37,20 @@ def field_value(name: str, value: str) -> bytes:
     return value.encode("latin-1")
 
 
-def check_fields(pairs: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    return [(field_name(name), field_value(name, value)) for name, value in pairs]
-
-
 def field_pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
-    pairs = check_fields(headers.items() if isinstance(headers, Mapping) else headers)
+    """Raises ValueError."""
+    given = headers.items() if isinstance(headers, Mapping) else headers
+    pairs = [(field_name(name), field_value(name, value)) for name, value in given]
     size = sum(len(name) + len(value) for name, value in pairs)
     if size > MOST_BYTES:
         raise ValueError(f"{size} bytes of headers; the most a plugin may answer with is {MOST_BYTES}")
     return pairs
+
+
+def encoded_pairs(pairs: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """What `field_pairs` made, checked once more. Raises ValueError."""
+    found = list(pairs)
+    for pair in found:
+        if type(pair) is not tuple or [type(one) for one in pair] != [bytes, bytes]:
+            raise ValueError(f"a response's headers are pairs of bytes once it is made; not {pair!r}")
+    return field_pairs([(name.decode("latin-1"), value.decode("latin-1")) for name, value in found]) if found else found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .fields import check_fields, field_pairs
+from .fields import encoded_pairs, field_pairs, field_value
 
 _NO_BODY = (204, 304)
 _MOST_BODY = 16 * 1024 * 1024
@@ -41,8 +41,6 @@ class Response:
     def __init__(self, status: int = 200, body: str | bytes | None = None, *, json: Any = None,
                  message: str | None = None, headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
                  content_type: str = "") -> None:
-        if type(status) is not int or not 200 <= status <= 599:
-            raise ValueError(f"a response's status is 200 to 599, not {status!r}")
         if sum(one is not None for one in (body, json, message)) > 1:
             raise ValueError("give a response one of body, json and message")
         self.status = status
@@ -54,17 +52,34 @@ class Response:
             body = dumps(json, ensure_ascii=False, separators=(",", ":"))
             self.content_type = content_type or "application/json; charset=utf-8"
         elif message is not None:
+            if not isinstance(message, str):
+                raise ValueError(f"a response's message must be text, not {type(message).__name__}")
             body = message
+        if not isinstance(body, (str, bytes, bytearray, memoryview, type(None))):
+            raise ValueError(f"a response's body must be text or bytes, not {type(body).__name__}")
         self.body = body.encode() if isinstance(body, str) else bytes(body or b"")
-        if self.body and status in _NO_BODY:
-            raise ValueError(f"an answer with status {status} has no body")
-        if len(self.body) > _MOST_BODY:
-            raise ValueError(f"a body of {len(self.body)} bytes; the most a plugin may answer with is {_MOST_BODY}")
-        self.headers = []
-        for name, value in field_pairs(headers):
-            if name.lower() == b"content-type":
-                self.content_type = value.decode("latin-1")
-            else:
-                self.headers.append((name, value))
-        if self.content_type:
-            check_fields([("Content-Type", self.content_type)])
+        self.headers = field_pairs(headers)
+        self.status, _, self.body, content, self.headers = checked(self)
+        self.content_type = content.decode("latin-1")
+
+
+def checked(response: Response) -> tuple[int, bool, bytes, bytes, list[tuple[bytes, bytes]]]:
+    """The (status, is_message, body, content type, headers) to send. Attributes can be assigned to, so a plugin's
+    answer is checked again when it is given. Raises ValueError."""
+    status, body, content_type, is_message = response.status, response.body, response.content_type, response.is_message
+    if type(status) is not int or not 200 <= status <= 599:
+        raise ValueError(f"a response's status is 200 to 599, not {status!r}")
+    if type(body) is not bytes:
+        raise ValueError(f"a response's body must be bytes once it is made, not {type(body).__name__}")
+    if body and status in _NO_BODY:
+        raise ValueError(f"an answer with status {status} has no body")
+    if len(body) > _MOST_BODY:
+        raise ValueError(f"a body of {len(body)} bytes; the most a plugin may answer with is {_MOST_BODY}")
+    headers = []
+    for name, value in encoded_pairs(response.headers):
+        if name.lower() == b"content-type":
+            content_type = value.decode("latin-1")
+        else:
+            headers.append((name, value))
+    content = field_value("Content-Type", content_type) if content_type else b""
+    return status, bool(is_message), body, content, headers

@@ -24,6 +24,10 @@ RAISES = {
     "exits": "raise SystemExit(3)",
     "cancels": "raise asyncio.CancelledError",
     "returns": "return 'text'",
+    "splits": "answer = Response(200); answer.content_type = 'a\\r\\nX-B: 2'; return answer",
+    "answers with nothing": "answer = Response(403); answer.status = 0; return answer",
+    "answers with no headers": "answer = Response(403); answer.headers = 5; return answer",
+    "forgets": "return Response.__new__(Response)",
 }
 
 
