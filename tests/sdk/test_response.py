@@ -13,6 +13,7 @@ def test_forms():
     assert (json.body, json.content_type) == (b'{"a":[1,null]}', "application/json; charset=utf-8")
     message = Response(404, message="gone")
     assert message.is_message and message.body == b"gone"
+    assert Response(404, message="x" * 4096).is_message
     page = Response(200, b"<p>", headers=[("content-type", "text/html"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
     assert page.content_type == "text/html" and page.headers == [(b"Set-Cookie", b"a=1"), (b"Set-Cookie", b"b=2")]
 
@@ -24,7 +25,7 @@ def test_forms():
     ((200,), {"headers": {"X A": "1"}}), ((200,), {"headers": {"X-A": "1\r\nX-B: 2"}}), ((200,), {"headers": {"Content-Length": "1"}}),
     ((200,), {"headers": [("X-A", "1" * 10000)] * 4}), ((200, "a"), {"content_type": "a\nb"}),
     ((200, b"x" * (16 * 1024 * 1024 + 1)), {}), ((200, 5), {}), ((200, [1]), {}), ((401,), {"message": 5}),
-    ((401,), {"message": b"no"}),
+    ((401,), {"message": b"no"}), ((401,), {"message": "x" * 4097}),
 ])
 def test_what_can_not_be_sent(arguments, options):
     with pytest.raises(ValueError):

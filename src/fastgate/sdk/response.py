@@ -9,6 +9,7 @@ from .fields import encoded_pairs, field_pairs, field_value
 
 _NO_BODY = (204, 304)
 _MOST_BODY = 16 * 1024 * 1024
+_MOST_MESSAGE = 4096
 
 
 class Response:
@@ -23,7 +24,7 @@ class Response:
         body: text (sent as UTF-8) or bytes.
         json: a value that becomes the body.
         message: a message in the form the client accepts (JSON, HTML, XML, text), as the gateway's own
-            refusals have. Only one of body, json and message.
+            refusals have; at most 4096 bytes. Only one of body, json and message.
         headers: a mapping, or pairs when a name occurs twice.
         content_type: of the body; default: text/plain, or application/json for `json`.
 
@@ -75,6 +76,8 @@ def checked(response: Response) -> tuple[int, bool, bytes, bytes, list[tuple[byt
         raise ValueError(f"an answer with status {status} has no body")
     if len(body) > _MOST_BODY:
         raise ValueError(f"a body of {len(body)} bytes; the most a plugin may answer with is {_MOST_BODY}")
+    if is_message and len(body) > _MOST_MESSAGE:
+        raise ValueError(f"a message of {len(body)} bytes; the most is {_MOST_MESSAGE}: give a longer one as body")
     headers = []
     for name, value in encoded_pairs(response.headers):
         if name.lower() == b"content-type":
