@@ -233,3 +233,20 @@ def test_a_flood_passes_by_a_plugin_that_may_be_skipped(open_site, origin, tmp_p
     gate.touch()
     assert held.response().status == 200
     assert [(one.target, one.get("X-Held")) for one in origin.requests] == [("/passes", None), ("/held", "yes")]
+
+
+def test_changes_that_grow_while_they_are_taken(open_site, origin, tmp_path):
+    write_plugin(tmp_path, "grows", """
+        async def access(self, context, config):
+            changes = context.request._changes = []
+
+            class Item:
+                def __iter__(self):
+                    changes.append((1, b"X-Late", b"1"))
+                    return iter((1, b"X-First", b"1"))
+
+            changes.append(Item())
+        """)
+    site = open_site(config_with(origin, tmp_path, plugin("grows")), origin)
+    assert site.ask(get("/")).status == 200
+    assert origin.requests[-1].get("X-First") == "1" and origin.requests[-1].get("X-Late") is None

@@ -213,19 +213,23 @@ cdef class PythonCall:
     cdef int _give(self, uint16_t status, bint has_message, bytes type, bytes body, list changes) except -1:
         cdef python_call_t *call = self.call()
         cdef size_t size = len(type) + len(body)
-        cdef uint32_t n = len(changes) if changes else 0
+        # Counted and read from one copy: other threads of the plugin may still have the list, and add to it.
+        cdef tuple taken = tuple(changes or ())
+        cdef list fixed = []
+        cdef uint32_t n = <uint32_t>len(taken)
         cdef char *at
         if self.is_log:
             raise RuntimeError("a log call has no verdict")
         if n or size:
-            for ignored, name, value in changes or ():
+            for action, name, value in taken:
+                fixed.append((action, name, value))
                 size += len(name) + (len(value) if value is not None else 0)
             call.changes = <python_change_t *>malloc(n * sizeof(python_change_t) + size)
             if call.changes == NULL:
                 raise MemoryError("no memory for a plugin's verdict")
             at = <char *>(call.changes + n)
             try:
-                for action, name, value in changes or ():
+                for action, name, value in fixed:
                     _put(&call.changes[call.n_changes], &at, action, name, value)
                     call.n_changes += 1
             except BaseException:
