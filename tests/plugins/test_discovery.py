@@ -24,6 +24,10 @@ class One(Plugin):
         def __post_init__(self):
             if self.count == 13:
                 raise ValueError("not thirteen")
+            if self.count == 14:
+                raise KeyError("fourteen")
+            if self.count == 15:
+                raise SystemExit(15)
 """
 
 
@@ -120,6 +124,9 @@ def test_what_is_wrong_with_a_configuration(tmp_path):
                  "plugins[0].config.phase_timeout: expected an integer from 1", 'plugins[0].config.no: unknown key "no"'):
         assert part in said
     assert "one's config: not thirteen" in errors(tmp_path, {"name": "one", "config": {"count": 13}})
+    for count, error in ((14, "KeyError: 'fourteen'"), (15, "SystemExit: 15")):
+        assert f"plugins[0].config: one's config: making it raised {error}" in errors(
+            tmp_path, {"name": "one", "config": {"count": count}})
     assert 'the plugin "ones" is neither native nor found' in errors(tmp_path, {"name": "ones"})
 
 

@@ -61,6 +61,8 @@ class PythonConfig:
                 self._schema.make(own)
             except ValueError as error:
                 problems.append(((), f"{self._schema.label}: {error}"))
+            except BaseException as error:
+                problems.append(((), f"{self._schema.label}: making it raised {type(error).__name__}: {error}"))
         return found | own
 
 
@@ -93,7 +95,7 @@ def find(folder: str | None) -> tuple[dict[str, PythonPlugin], list[str]]:
             found[one.NAME] = one
         except PluginError as error:
             wrong.append(f"{origin}: {error}")
-        except (Exception, SystemExit) as error:
+        except BaseException as error:      # SystemExit and the like would end the gateway
             wrong.append(f"{origin}: importing it raised {type(error).__name__}: {error}")
     _known.update(found)
     return found, wrong
