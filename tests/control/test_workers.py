@@ -47,3 +47,17 @@ def test_no_more_threads_than_allowed_and_none_waits_while_one_may_start():
     for thread in workers._threads:
         thread.join(30)
     assert workers.is_over()
+
+
+def test_a_job_that_raises_ends_no_thread():
+    workers = Workers("test", 1)
+    done = threading.Event()
+
+    def job():
+        raise SystemExit(3)
+
+    for _ in range(2):
+        workers.run(job)
+    workers.run(done.set)
+    assert done.wait(30) and len(workers._threads) == 1 and workers._threads[0].is_alive()
+    workers.close()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastgate._core.bridge.python_phase import ANSWER_ADD
@@ -138,7 +138,7 @@ class Runner:
         self._said_at = -SAY_EVERY_S
         self._unsaid = 0
         self._is_async = {hook: contract.is_async(hook) for hook in contract.hooks}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     def apply(self, settings: dict[str, Any]) -> None:
         """The `gateway: python:` section."""
@@ -195,7 +195,7 @@ class Runner:
         else:
             run.finish(answer)
 
-    def keep(self, task: asyncio.Task[None]) -> None:
+    def keep(self, task: asyncio.Task[Any]) -> None:
         """One that goes on after its run was given up: else it may be collected half-way."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -232,9 +232,13 @@ class Runner:
     async def init(self) -> None:
         try:
             self.plugin = self.contract.plugin_class()
-        except Exception as error:
-            raise PluginFailed(f"the plugin {self.contract.name}: making it raised {type(error).__name__}: {error}") from error
-        await self._set_up("init")
+        except BaseException as error:      # SystemExit would end the gateway
+            raise self._failed("making it", error) from error
+        try:
+            await self._set_up("init")
+        except BaseException:
+            self._threads.close()           # it never comes to `close`
+            raise
 
     async def configure(self, configs: list[Any]) -> None:
         await self._set_up("configure", configs)
@@ -252,42 +256,49 @@ class Runner:
             await asyncio.sleep(0.005)
 
     async def _set_up(self, hook: str, *arguments: Any) -> None:
-        """Raises PluginFailed."""
+        """Raises PluginFailed; CancelledError only if the caller is cancelled, whatever the hook raises."""
         if hook not in self.contract.hooks:
             return
         function = self.contract.hooks[hook]
+        ended: asyncio.Future[BaseException | None]
+        if self._is_async[hook]:
+            ended = task = self.loop.create_task(_outcome(function, self.plugin, *arguments))
+            self.keep(task)
+        else:
+            ended = self._in_thread_of_its(lambda: function(self.plugin, *arguments))
         try:
-            if self._is_async[hook]:
-                await asyncio.wait_for(function(self.plugin, *arguments), SET_UP_S)
-            else:
-                await asyncio.wait_for(self._thread_future(lambda: function(self.plugin, *arguments)), SET_UP_S)
-        except (asyncio.TimeoutError, TimeoutError):
-            raise PluginFailed(f"the plugin {self.contract.name}: {hook} took longer than {SET_UP_S:g} s") from None
-        except Exception as error:
-            raise PluginFailed(
-                f"the plugin {self.contract.name}: {hook} raised {type(error).__name__}: {error}") from error
+            # Not wait_for: that waits on for a task that does not let itself be cancelled.
+            await asyncio.wait({ended}, timeout=SET_UP_S)
+        finally:
+            is_over = ended.done()
+            ended.cancel()
+        if not is_over:
+            raise PluginFailed(f"the plugin {self.contract.name}: {hook} took longer than {SET_UP_S:g} s")
+        error = ended.result()
+        if error is not None:
+            raise self._failed(hook, error) from error
 
-    def _thread_future(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = self.loop.create_future()
+    def _failed(self, what: str, error: BaseException) -> PluginFailed:
+        return PluginFailed(f"the plugin {self.contract.name}: {what} raised {type(error).__name__}: {error}")
+
+    def _in_thread_of_its(self, function: Callable[[], Any]) -> asyncio.Future[BaseException | None]:
+        """What it raised: as the result, since a future refuses StopIteration, and the loop ends with SystemExit."""
+        future: asyncio.Future[BaseException | None] = self.loop.create_future()
 
         def job() -> None:
+            error = None
             try:
                 function()
-                error = None
-            except Exception as raised:
+            except BaseException as raised:
                 error = raised
             try:
                 self.loop.call_soon_threadsafe(settle, error)
             except RuntimeError:
                 pass
 
-        def settle(error: Exception | None) -> None:
-            if future.done():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(None)
+        def settle(error: BaseException | None) -> None:
+            if not future.done():
+                future.set_result(error)
 
         self._threads.run(job)
         return future
@@ -295,3 +306,12 @@ class Runner:
     def figures(self) -> dict[str, int]:
         return {"done": self.done, "failures": self.failures, "timeouts": self.timeouts, "trips": self.trips,
                 "skipped": self.skipped}
+
+
+async def _outcome(function: Callable[..., Awaitable[Any]], *arguments: Any) -> BaseException | None:
+    """What it raised, in a task of its own: a CancelledError of the plugin's is not its caller's."""
+    try:
+        await function(*arguments)
+    except BaseException as error:
+        return error
+    return None

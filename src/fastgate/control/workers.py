@@ -1,11 +1,14 @@
 """A few threads for what may block. They are daemons: one that hangs keeps neither the loop nor the end waiting."""
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
 from fastgate.control import signals
+
+log = logging.getLogger("fastgate.control")
 
 
 class Workers:
@@ -20,7 +23,7 @@ class Workers:
         self._free = 0              # threads without a job, less jobs without a thread
 
     def run(self, job: Callable[[], Any]) -> None:
-        """Queues a job, which must not raise."""
+        """Queues a job. What it raises is only logged."""
         with self._lock:
             self._free -= 1
             needs_thread = self._free < 0 and len(self._threads) < self._most
@@ -44,7 +47,10 @@ class Workers:
     def _main(self) -> None:
         signals.block_in_this_thread()
         while (job := self._jobs.get()) is not None:
-            job()
+            try:
+                job()
+            except BaseException as error:      # SystemExit, too, is the job's affair, not the thread's
+                log.error("a job of %s raised %s", self._name, type(error).__name__, exc_info=error)
             del job                 # what it holds lives no longer than it must
             with self._lock:
                 self._free += 1

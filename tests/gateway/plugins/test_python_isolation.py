@@ -250,3 +250,37 @@ def test_changes_that_grow_while_they_are_taken(open_site, origin, tmp_path):
     site = open_site(config_with(origin, tmp_path, plugin("grows")), origin)
     assert site.ask(get("/")).status == 200
     assert origin.requests[-1].get("X-First") == "1" and origin.requests[-1].get("X-Late") is None
+
+
+@pytest.mark.parametrize("form", ["async def", "def"])
+@pytest.mark.parametrize("hook, arguments", [("init", ""), ("configure", ", configs"), ("close", ""), ("__init__", "")])
+def test_a_plugin_whose_life_goes_wrong_takes_nobody_with_it(open_site, origin, tmp_path, hook, arguments, form):
+    form = "def" if hook == "__init__" else form
+    without = config_with(origin, tmp_path)
+    site = open_site(without, origin)
+    for error in ("SystemExit", "CancelledError", "StopIteration", "KeyboardInterrupt"):
+        name = error.lower()
+        write_plugin(tmp_path, name, f"""
+            {form} {hook}(self{arguments}):
+                from asyncio import CancelledError
+                raise {error}
+            """)
+        answer = site.process.reload(config_with(origin, tmp_path, plugin(name)))
+        assert answer["ok"] == (hook == "close"), answer
+        if hook != "close":
+            # A coroutine's StopIteration is Python's RuntimeError.
+            expected = "RuntimeError" if error == "StopIteration" and form == "async def" else error
+            assert f" raised {expected}" in "\n".join(answer["errors"])
+        assert site.process.reload(without)["ok"] and site.ask(get("/")).status == 200
+        if hook == "close":
+            site.process.wait_for_log(f"the plugin {name}: close raised")
+    assert site.process.reload(without)["ok"] and site.process.stop() == 0
+
+
+def test_a_file_that_exits_when_it_is_imported(open_site, origin, tmp_path):
+    site = open_site(config_with(origin, tmp_path), origin)
+    for error in ("SystemExit", "KeyboardInterrupt", "asyncio.CancelledError"):
+        (tmp_path / "exits.py").write_text(f"import asyncio\nraise {error}\n")
+        answer = site.process.reload(config_with(origin, tmp_path, plugin("exits")))
+        assert not answer["ok"] and f"importing it raised {error.split('.')[-1]}" in "\n".join(answer["errors"])
+    assert site.ask(get("/")).status == 200
