@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import pytest
-from control.python_calls import run_with, runner_of
+from control.python_calls import Call, Clock, configured, run_with, runner_of, until
 from fastgate.control import python_runner
 from fastgate.control.python_plugins import PluginFailed
+from fastgate.control.python_runner import Configured, Runner
 from fastgate.sdk import Plugin
 
 
@@ -53,5 +55,152 @@ def test_who_cancels_the_caller_of_a_hook_does_cancel_it():
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+    run_with(talk)
+
+
+def begin(runner: Runner, setting: Configured, is_log: bool = False) -> Call:
+    call = Call(is_log)
+    runner.begin(call, setting)
+    return call
+
+
+class Hangs(Base):
+    """In threads, until its gate opens."""
+
+    def __init__(self):
+        self.gate = threading.Event()
+        self.entered = 0
+
+    def access(self, context, config):
+        self.entered += 1
+        self.gate.wait(30)
+
+
+def test_hanging_threads_hold_a_bounded_number_of_calls():
+    async def talk():
+        runner = runner_of(Hangs, threads=1, calls=4, failures=100)
+        await runner.init()
+        setting = configured(runner, timeout_ms=10)
+        calls = [begin(runner, setting) for _ in range(4)]
+        await until(lambda: not any(call.is_open() for call in calls))
+        assert [call.verdict for call in calls] == [500, 503, 503, 503] and runner.timeouts == 4
+        for _ in range(50):
+            assert begin(runner, setting).verdict == 503            # at once, and queued nowhere
+        assert runner._threads._jobs.qsize() == 3 and runner.failures == 54
+        assert begin(runner, configured(runner, on_error="continue")).verdict == "on"
+        runner.plugin.gate.set()
+        await until(lambda: not runner._in_threads)
+        assert runner.plugin.entered == 1
+        late = begin(runner, configured(runner))
+        await until(lambda: not late.is_open())
+        assert late.verdict == "on"
+        await runner.close()
+
+    run_with(talk)
+
+
+def test_tasks_that_do_not_let_themselves_be_cancelled_are_bounded_too():
+    async def talk():
+        gate = asyncio.Event()
+
+        class Stays(Base):
+            async def access(self, context, config):
+                while not gate.is_set():
+                    try:
+                        await gate.wait()
+                    except asyncio.CancelledError:
+                        pass
+
+        runner = runner_of(Stays, calls=2, failures=100)
+        await runner.init()
+        setting = configured(runner, timeout_ms=10)
+        calls = [begin(runner, setting) for _ in range(2)]
+        await until(lambda: not any(call.is_open() for call in calls))
+        assert [call.verdict for call in calls] == [500, 500]
+        assert begin(runner, setting).verdict == 503
+        gate.set()
+        await until(lambda: not runner._tasks)
+        late = begin(runner, setting)
+        await until(lambda: not late.is_open())
+        assert late.verdict == "on"
+        await runner.close()
+
+    run_with(talk)
+
+
+def test_calls_that_got_no_thread_do_not_turn_the_plugin_off():
+    async def talk():
+        runner = runner_of(Hangs, threads=1, calls=10, failures=2)
+        await runner.init()
+        begin(runner, configured(runner))
+        await until(lambda: runner.plugin.entered)
+        waiting = [begin(runner, configured(runner, timeout_ms=5)) for _ in range(5)]
+        await until(lambda: not any(call.is_open() for call in waiting))
+        assert {call.verdict for call in waiting} == {503} and runner.figures()["trips"] == 0
+        assert begin(runner, configured(runner)).is_open()
+        runner.plugin.gate.set()
+        await runner.close()
+
+    run_with(talk)
+
+
+def test_access_that_works_hides_no_log_that_fails():
+    async def talk():
+        class Half(Base):
+            async def access(self, context, config):
+                pass
+
+            async def log(self, context, config):
+                raise ValueError
+
+        runner = runner_of(Half, failures=3)
+        await runner.init()
+        setting = configured(runner)
+        for _ in range(5):
+            for is_log in (False, True):
+                call = begin(runner, setting, is_log)
+                await until(lambda call=call: not call.is_open())
+                assert call.verdict == ("end" if is_log else "on")
+        figures = runner.figures()
+        assert (figures["trips"], figures["failures"], figures["skipped"], figures["done"]) == (1, 3, 2, 5)
+        await runner.close()
+
+    run_with(talk)
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_on_trial_one_call_is_let_through_until_it_is_decided(works):
+    async def talk():
+        clock = Clock()
+
+        class Flaky(Base):
+            def __init__(self):
+                self.gate = asyncio.Event()
+                self.works = False
+
+            async def access(self, context, config):
+                if self.works:
+                    await self.gate.wait()
+                    if works:
+                        return
+                raise ValueError
+
+        runner = runner_of(Flaky, clock, failures=1, pause=1000)
+        await runner.init()
+        setting = configured(runner)
+        first = begin(runner, setting)
+        await until(lambda: not first.is_open())
+        assert begin(runner, setting).verdict == 500 and runner.skipped == 1
+        clock.now = 1.5
+        runner.plugin.works = True
+        trial = begin(runner, setting)
+        await asyncio.sleep(0)
+        assert trial.is_open() and begin(runner, setting).verdict == 500 and runner.skipped == 2
+        runner.plugin.gate.set()
+        await until(lambda: not trial.is_open())
+        assert trial.verdict == ("on" if works else 500) and runner.figures()["trips"] == (1 if works else 2)
+        assert begin(runner, setting).is_open() == works
+        await runner.close()
 
     run_with(talk)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastgate._core.bridge.python_phase import ANSWER_ADD
+from fastgate.control.breaker import Breaker
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
 from fastgate.sdk import Context, Contract, Response, Store
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fastgate._core.bridge.python_phase import PythonCall
 
 UNEXPECTED = b"An unexpected error occurred"
+OVERLOADED = b"The gateway is out of resources"
 SET_UP_S = 10.0             # for init, configure and close
 THREADS_END_S = 1.0         # for threads to end with their plugin; one that hangs is left behind
 SAY_EVERY_S = 1.0           # how often a plugin's failures are logged
@@ -58,19 +60,24 @@ class Configured:
 class Run:
     """A call being worked on."""
 
-    __slots__ = ("call", "configured", "context", "deadline", "task")
+    __slots__ = ("call", "configured", "context", "deadline", "has_thread", "phase", "task")
 
     def __init__(self, call: PythonCall, configured: Configured, context: Context, deadline: float) -> None:
         self.call = call
         self.configured = configured
         self.context = context
+        self.phase = context.phase
         self.deadline = deadline
+        self.has_thread = False         # written by the thread
         self.task: asyncio.Task[None] | None = None
 
     def time_out(self) -> None:
         runner = self.configured.runner
         runner.timeouts += 1
-        self.fail(f"{self.context.phase} took longer than {self.configured.timeout_s:g} s")
+        if self.task is None and not self.has_thread:
+            self.turn_away(f"{self.phase} had no thread for {self.configured.timeout_s:g} s: all are busy, or hang")
+            return
+        self.fail(f"{self.phase} took longer than {self.configured.timeout_s:g} s")
         if self.task is not None:
             self.task.cancel()
             runner.keep(self.task)
@@ -78,9 +85,16 @@ class Run:
     def fail(self, what: str, error: BaseException | None = None) -> None:
         if self.call.is_open():
             self.configured.runner.note_failure(what, error)
+            self.configured.runner.count_failure(self)
             self.skip()
 
-    def skip(self) -> None:
+    def turn_away(self, what: str) -> None:
+        """A failure that is not its code's, which did not run."""
+        self.configured.runner.note_failure(what, None)
+        self.configured.runner.breakers[self.phase].undecided(self)
+        self.skip(503, OVERLOADED)
+
+    def skip(self, status: int = 500, text: bytes = UNEXPECTED) -> None:
         """The answer of a plugin that gave none."""
         self.configured.runs.pop(self, None)
         if self.call.is_log:
@@ -88,7 +102,7 @@ class Run:
         elif self.configured.goes_on:
             self.call.go_on(None)
         else:
-            self.call.refuse(500, UNEXPECTED, None)
+            self.call.refuse(status, text, None)
 
     def finish(self, answer: Any) -> None:
         if not self.call.is_open():
@@ -96,10 +110,10 @@ class Run:
         try:
             self._give(answer)
         except BaseException as error:      # what a plugin makes of a Response may raise anything
-            self.fail(f"{self.context.phase} gave an answer that can't be sent: {type(error).__name__}: {error}", error)
+            self.fail(f"{self.phase} gave an answer that can't be sent: {type(error).__name__}: {error}", error)
             return
         runner = self.configured.runner
-        runner.failures_in_a_row = 0
+        runner.breakers[self.phase].succeeded(self)
         runner.done += 1
         self.configured.runs.pop(self, None)
 
@@ -127,14 +141,14 @@ class Runner:
                  clock: Callable[[], float] = time.monotonic) -> None:
         self.contract = contract
         self.loop = loop
-        self.done = self.failures = self.timeouts = self.trips = self.skipped = 0
-        self.failures_in_a_row = 0
+        self.done = self.failures = self.timeouts = self.skipped = 0
         self._store = store
         self._clock = clock
         self._log = logging.getLogger(f"fastgate.plugin.{contract.name}")
         self._threads = Workers(f"fastgate-{contract.name}", settings["threads"])
+        self.breakers = {"access": Breaker(clock), "log": Breaker(clock)}     # apart: what works hides nothing that fails
         self.apply(settings)
-        self._off_until: float | None = None
+        self._in_threads = 0                        # calls that wait for a thread or are in one, given up or not
         self._said_at = -SAY_EVERY_S
         self._unsaid = 0
         self._is_async = {hook: contract.is_async(hook) for hook in contract.hooks}
@@ -142,8 +156,10 @@ class Runner:
 
     def apply(self, settings: dict[str, Any]) -> None:
         """The `gateway: python:` section."""
-        self._most_failures = settings["failures"]
-        self._pause_s = settings["pause"] / 1000
+        self._most_calls = settings["calls"]
+        for breaker in self.breakers.values():
+            breaker.most = settings["failures"]
+            breaker.pause_s = settings["pause"] / 1000
 
     # A request's phases.
 
@@ -151,12 +167,20 @@ class Runner:
         phase = "log" if call.is_log else "access"
         context = Context(call, phase, self._store, self._log)
         run = Run(call, configured, context, self.loop.time() + configured.timeout_s)
-        if self._off_until is not None and self._is_off():
+        breaker = self.breakers[phase]
+        if not breaker.admits(run):
             self.skipped += 1
             run.skip()
             return
+        if self._in_threads + len(self._tasks) >= self._most_calls:
+            # The core counts what waits for a verdict; this is what goes on without one.
+            run.turn_away(f"{phase} was not called: {self._most_calls} calls before it have not ended")
+            return
+        if breaker.is_on_trial(run):
+            self._log.warning("%s runs again, on trial", phase)
         configured.begin(run)
         if not self._is_async[phase]:
+            self._in_threads += 1
             self._threads.run(lambda: self._in_thread(run))
             return
         if _STARTS_EAGERLY:
@@ -170,28 +194,31 @@ class Runner:
         except asyncio.CancelledError:
             run.fail("was cancelled")       # by itself; after a timeout this says nothing
         except BaseException as error:      # SystemExit would end the gateway
-            run.fail(f"{run.context.phase} raised {type(error).__name__}: {error}", error)
+            run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
             run.finish(answer)
 
     def _hook(self, run: Run) -> Any:
-        return self.contract.hooks[run.context.phase](self.plugin, run.context, run.configured.config)
+        return self.contract.hooks[run.phase](self.plugin, run.context, run.configured.config)
 
     def _in_thread(self, run: Run) -> None:
-        if not run.call.is_open():
-            return                          # timed out while it waited for a thread
-        try:
-            answer, error = self._hook(run), None
-        except BaseException as raised:
-            answer, error = None, raised
+        answer: Any = None
+        error: BaseException | None = None
+        if run.call.is_open():              # else it timed out while it waited for a thread
+            run.has_thread = True
+            try:
+                answer = self._hook(run)
+            except BaseException as raised:
+                error = raised
         try:
             self.loop.call_soon_threadsafe(self._thread_done, run, answer, error)
         except RuntimeError:
             pass                            # the loop is closed: nobody waits any more
 
     def _thread_done(self, run: Run, answer: Any, error: BaseException | None) -> None:
+        self._in_threads -= 1
         if error is not None:
-            run.fail(f"{run.context.phase} raised {type(error).__name__}: {error}", error)
+            run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
             run.finish(answer)
 
@@ -202,18 +229,8 @@ class Runner:
 
     # Failures.
 
-    def _is_off(self) -> bool:
-        assert self._off_until is not None
-        if self._clock() < self._off_until:
-            return True
-        self._off_until = None
-        self.failures_in_a_row = self._most_failures - 1        # one more, and it is off again
-        self._log.warning("runs again, on trial")
-        return False
-
     def note_failure(self, what: str, error: BaseException | None) -> None:
         self.failures += 1
-        self.failures_in_a_row += 1
         now = self._clock()
         if now - self._said_at >= SAY_EVERY_S:
             more = f" ({self._unsaid} more failures since the last such line)" if self._unsaid else ""
@@ -222,10 +239,11 @@ class Runner:
             self._unsaid = 0
         else:
             self._unsaid += 1
-        if self._off_until is None and self.failures_in_a_row >= self._most_failures:
-            self.trips += 1
-            self._off_until = now + self._pause_s
-            self._log.error("off for %g s after %d failures in a row", self._pause_s, self.failures_in_a_row)
+
+    def count_failure(self, run: Run) -> None:
+        breaker = self.breakers[run.phase]
+        if breaker.failed(run):
+            self._log.error("%s is off for %g s: it keeps failing", run.phase, breaker.pause_s)
 
     # Its life.
 
@@ -262,8 +280,7 @@ class Runner:
         function = self.contract.hooks[hook]
         ended: asyncio.Future[BaseException | None]
         if self._is_async[hook]:
-            ended = task = self.loop.create_task(_outcome(function, self.plugin, *arguments))
-            self.keep(task)
+            ended = self.loop.create_task(_outcome(function, self.plugin, *arguments))
         else:
             ended = self._in_thread_of_its(lambda: function(self.plugin, *arguments))
         try:
@@ -272,6 +289,8 @@ class Runner:
         finally:
             is_over = ended.done()
             ended.cancel()
+            if isinstance(ended, asyncio.Task) and not is_over:
+                self.keep(ended)
         if not is_over:
             raise PluginFailed(f"the plugin {self.contract.name}: {hook} took longer than {SET_UP_S:g} s")
         error = ended.result()
@@ -304,7 +323,7 @@ class Runner:
         return future
 
     def figures(self) -> dict[str, int]:
-        return {"done": self.done, "failures": self.failures, "timeouts": self.timeouts, "trips": self.trips,
+        return {"done": self.done, "failures": self.failures, "timeouts": self.timeouts, "trips": sum(breaker.trips for breaker in self.breakers.values()),
                 "skipped": self.skipped}
 
 
