@@ -1,10 +1,13 @@
 """The facade: what a plugin reads and changes, and what it is not let do."""
 
 import logging
+import re
+from pathlib import Path
 
 import pytest
 from fastgate._core.bridge import python_phase as core
 from fastgate.sdk import Consumer, Context, Outcome, PhaseError, Request, Store
+from fastgate.sdk.fields import NOT_A_PLUGINS, WRITTEN_HERE
 from hypothesis import given
 from hypothesis import strategies as st
 from sdk.calls import Call
@@ -72,6 +75,27 @@ def test_names_that_can_not_be_set(name):
         with pytest.raises(ValueError):
             change()
     assert one._changes is None
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "x-forwarded-proto", "X-Real-IP"])
+def test_what_the_gateway_writes_into_requests_itself(name):
+    one = request(Call(fields=[(name, "1.2.3.4")]))
+    for change in (one.set_header, one.add_header):
+        with pytest.raises(ValueError, match=f"the gateway itself writes the request's {name}"):
+            change(name, "5.6.7.8")
+    assert one._changes is None and one.headers == [(name, "1.2.3.4")]
+    one.clear_header(name)
+    assert one.headers == []
+    context(Call()).add_response_header(name, "1")      # an answer's is anybody's
+
+
+def test_the_names_are_those_the_core_refuses():
+    source = (Path(__file__).parents[2] / "src/fastgate/_core/proxy/policy.pyx").read_text()
+    names = {}
+    for mask in ("NOT_THEIRS", "REQUEST_IS_OURS"):
+        text = re.search(rf"^cdef uint64_t {mask} = \((.*?)^\)", source, re.MULTILINE | re.DOTALL).group(1)
+        names[mask] = {name.lower().replace("_", "-") for name in re.findall(r"field_bit\(HEADER_(\w+)\)", text)}
+    assert names == {"NOT_THEIRS": NOT_A_PLUGINS, "REQUEST_IS_OURS": WRITTEN_HERE}
 
 
 @pytest.mark.parametrize("value", ["a\r\nb", "a\0", "\u2028", "x" * 20000, 1, None, b"x"])

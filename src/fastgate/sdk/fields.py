@@ -14,6 +14,18 @@ MOST_BYTES = 32768          # all the fields one verdict adds
 NOT_A_PLUGINS = frozenset((
     "connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
     "transfer-encoding", "upgrade", "sec-websocket-key", "sec-websocket-version", "sec-websocket-accept"))
+# In a request, what the gateway itself tells the upstream of the client.
+WRITTEN_HERE = frozenset((
+    "x-forwarded-for", "x-forwarded-host", "x-forwarded-path", "x-forwarded-port", "x-forwarded-prefix",
+    "x-forwarded-proto", "x-real-ip"))
+
+
+def request_name(name: str) -> bytes:
+    """Of a field to add to a request. Raises ValueError."""
+    encoded = field_name(name)
+    if name.lower() in WRITTEN_HERE:
+        raise ValueError(f"the gateway itself writes the request's {name}: a plugin can't set it")
+    return encoded
 
 
 def field_name(name: str) -> bytes:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from fastgate._core.bridge import python_phase as core
 
 from .errors import PhaseError
-from .fields import MOST_BYTES, field_name, field_value
+from .fields import MOST_BYTES, field_name, field_value, request_name
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.python_phase import PythonCall
@@ -108,7 +108,7 @@ class Request:
     def set_header(self, name: str, value: str) -> None:
         """The upstream gets this field, and no other of that name. Raises ValueError for what can't be one."""
         self._must_be_access("request.set_header")
-        key, data = field_name(name), field_value(name, value)
+        key, data = request_name(name), field_value(name, value)
         self._change(core.DROP, key, b"")
         self._change(core.ADD, key, data)
         if self._fields is not None:
@@ -118,7 +118,7 @@ class Request:
     def add_header(self, name: str, value: str) -> None:
         """One more field, beside those of that name."""
         self._must_be_access("request.add_header")
-        key, data = field_name(name), field_value(name, value)
+        key, data = request_name(name), field_value(name, value)
         self._change(core.ADD, key, data)
         if self._fields is not None:
             self._fields.append((name, data.decode("latin-1")))
