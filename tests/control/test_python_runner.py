@@ -204,3 +204,57 @@ def test_on_trial_one_call_is_let_through_until_it_is_decided(works):
         await runner.close()
 
     run_with(talk)
+
+
+def test_close_waits_for_the_calls_under_way():
+    async def talk():
+        seen = []
+
+        class Notes(Base):
+            def __init__(self):
+                self.gate = asyncio.Event()
+
+            async def log(self, context, config):
+                await self.gate.wait()
+                seen.append("logged")
+
+            async def close(self):
+                seen.append("closed")
+
+        runner = runner_of(Notes)
+        await runner.init()
+        call = begin(runner, configured(runner), is_log=True)
+        end = asyncio.ensure_future(runner.close())
+        await asyncio.sleep(0.02)
+        assert not seen and not end.done() and call.is_open()
+        runner.plugin.gate.set()
+        await end
+        assert seen == ["logged", "closed"] and call.verdict == "end"
+
+    run_with(talk)
+
+
+def test_close_gives_up_calls_that_do_not_end(monkeypatch):
+    monkeypatch.setattr(python_runner, "FLUSH_S", 0.01)
+
+    async def talk():
+        seen = []
+
+        class Waits(Base):
+            async def access(self, context, config):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    seen.append("cancelled")
+
+            async def close(self):
+                seen.append("closed")
+
+        runner = runner_of(Waits)
+        await runner.init()
+        call = begin(runner, configured(runner))
+        await asyncio.sleep(0)
+        await runner.close()
+        assert seen == ["cancelled", "closed"] and call.verdict == 500 and not runner.runs
+
+    run_with(talk)

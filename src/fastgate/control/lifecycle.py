@@ -188,10 +188,9 @@ class Lifecycle:
     async def _collect(self) -> None:
         give_memory_back()
         pause_s = COLLECT_FIRST_S
-        while self.gateway.collect():
+        while self.gateway.collect() or not await self.reloader.forget():
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, COLLECT_LAST_S)
-        await self.python.forget()
 
     async def _reload(self) -> dict:
         self._notifier.reloading()

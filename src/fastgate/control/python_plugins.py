@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from fastgate.config import Model
     from fastgate.control.python_runner import Configured, Runner
 
-FLUSH_S = 2.0               # for log calls still under way at the end
-
 log = logging.getLogger("fastgate.control")
 
 
@@ -37,6 +35,7 @@ class PythonPlugins:
         self._staged: dict[str, Configured] = {}
         self._new_runners: list[Runner] = []
         self._told: list[Runner] = []                   # those told of the staged configurations
+        self._ends: dict[Runner, asyncio.Task[None]] = {}       # those being closed
 
     async def prepare(self, model: "Model") -> dict[str, tuple[int, bool, bool]] | None:
         """Makes what the model needs, for `Gateway.publish`. Raises PluginFailed; `abandon` is due then."""
@@ -93,7 +92,9 @@ class PythonPlugins:
 
     async def _tell(self, names: dict[str, None]) -> None:
         for name in names:
-            runner = self._runners[name]
+            runner = self._runners.get(name)
+            if runner is None:
+                continue                    # the gateway ended meanwhile
             self._told.append(runner)
             await runner.configure([one.config for one in self._staged.values() if one.runner is runner])
 
@@ -110,8 +111,8 @@ class PythonPlugins:
         told = [runner for runner in self._told if runner not in self._new_runners]
         self._staged = dict(self._current)
         for runner in self._new_runners:
-            del self._runners[runner.contract.name]
-            await runner.close()
+            self._runners.pop(runner.contract.name, None)       # gone if the gateway ended meanwhile
+        await self._end(self._new_runners)
         try:
             await self._tell({runner.contract.name: None for runner in told})
         except PluginFailed as error:
@@ -120,12 +121,14 @@ class PythonPlugins:
         self._staged, self._new_runners, self._told = {}, [], []
 
     async def forget(self) -> None:
-        """No snapshot but the current one is in use any more: what only the others needed is closed."""
-        used = {one.runner.contract.name for one in (*self._current.values(), *self._staged.values())}
-        self._handles = {one.handle: one for one in (*self._current.values(), *self._staged.values())}
-        for name in [name for name, runner in self._runners.items()
-                     if name not in used and runner not in self._new_runners]:
-            await self._runners.pop(name).close()
+        """No snapshot but the current one is in use any more, and no change is under way: what only the others needed is closed."""
+        if self._reads_fd is not None:
+            self._take()                    # log calls of requests that just ended
+        used = {one.runner for one in self._current.values()}
+        self._handles = {one.handle: one for one in self._current.values()}
+        gone = [runner for runner in self._runners.values() if runner not in used]
+        self._runners = {name: runner for name, runner in self._runners.items() if runner in used}
+        await self._end(gone)
 
     async def close(self) -> None:
         """The reactors have ended."""
@@ -133,15 +136,21 @@ class PythonPlugins:
             asyncio.get_running_loop().remove_reader(self._reads_fd)
             self._take()                    # the last log calls
             self._reads_fd = None
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + FLUSH_S
-        while any(one.runs for one in self._handles.values()) and loop.time() < deadline:
-            await asyncio.sleep(0.01)
-        for run in [run for one in self._handles.values() for run in one.runs if run.task is not None]:
-            run.task.cancel()
-        for runner in self._runners.values():
-            await runner.close()
+        runners = [*self._runners.values(), *self._ends]
         self._runners.clear()
+        await self._end(runners)
+
+    async def _end(self, runners: "list[Runner]") -> None:
+        """Closes all at once: the slowest says how long it takes. One that is being closed is waited for."""
+        for runner in runners:
+            if runner not in self._ends:
+                self._ends[runner] = asyncio.create_task(runner.close())
+        ends = [self._ends[runner] for runner in runners]
+        if ends:
+            await asyncio.wait(ends)
+        for runner, end in zip(runners, ends):
+            if self._ends.pop(runner, None) is not None and not end.cancelled() and end.exception() is not None:
+                log.error("closing the plugin %s failed", runner.contract.name, exc_info=end.exception())
 
     def _take(self) -> None:
         for call in self._gateway.take_python_calls():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNEXPECTED = b"An unexpected error occurred"
 OVERLOADED = b"The gateway is out of resources"
+FLUSH_S = 2.0               # for calls still under way at the plugin's end
 SET_UP_S = 10.0             # for init, configure and close
 THREADS_END_S = 1.0         # for threads to end with their plugin; one that hangs is left behind
 SAY_EVERY_S = 1.0           # how often a plugin's failures are logged
@@ -43,9 +44,13 @@ class Configured:
         self._watch: asyncio.TimerHandle | None = None
 
     def begin(self, run: Run) -> None:
-        self.runs[run] = None
+        self.runs[run] = self.runner.runs[run] = None
         if self._watch is None:
             self._watch = self.runner.loop.call_at(run.deadline, self._on_watch)
+
+    def end(self, run: Run) -> None:
+        self.runs.pop(run, None)
+        self.runner.runs.pop(run, None)
 
     def _on_watch(self) -> None:
         self._watch = None
@@ -96,7 +101,7 @@ class Run:
 
     def skip(self, status: int = 500, text: bytes = UNEXPECTED) -> None:
         """The answer of a plugin that gave none."""
-        self.configured.runs.pop(self, None)
+        self.configured.end(self)
         if self.call.is_log:
             self.call.end()
         elif self.configured.goes_on:
@@ -115,7 +120,7 @@ class Run:
         runner = self.configured.runner
         runner.breakers[self.phase].succeeded(self)
         runner.done += 1
-        self.configured.runs.pop(self, None)
+        self.configured.end(self)
 
     def _give(self, answer: Any) -> None:
         call = self.call
@@ -151,6 +156,7 @@ class Runner:
         self._in_threads = 0                        # calls that wait for a thread or are in one, given up or not
         self._said_at = -SAY_EVERY_S
         self._unsaid = 0
+        self.runs: dict[Run, None] = {}             # under way, of all configurations, forgotten ones too
         self._is_async = {hook: contract.is_async(hook) for hook in contract.hooks}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -262,8 +268,15 @@ class Runner:
         await self._set_up("configure", configs)
 
     async def close(self) -> None:
-        for task in list(self._tasks):
+        """Nothing new begins any more. Takes a bounded time, whatever the plugin does."""
+        deadline = self.loop.time() + FLUSH_S
+        while self.runs and self.loop.time() < deadline:
+            await asyncio.sleep(0.005)
+        left = {run.task for run in self.runs if run.task is not None} | self._tasks
+        for task in left:
             task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=THREADS_END_S)
         try:
             await self._set_up("close")
         except PluginFailed as error:

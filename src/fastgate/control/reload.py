@@ -68,6 +68,14 @@ class Reloader:
             self._remember(result)
             return result
 
+    async def forget(self) -> bool:
+        """Closes the plugins that nothing needs any more. False: a snapshot published meanwhile still needs its own."""
+        async with self._turn:          # a reload that is under way may have chosen one of them
+            if self._gateway.collect():
+                return False
+            await self._python.forget()
+            return True
+
     def figures(self) -> dict[str, float]:
         """For `/status` and `/metrics`. `last_success_s`: Unix time; the start counts."""
         return {"succeeded": self.succeeded, "failed": self.failed, "last_success_s": self.last_success_s}

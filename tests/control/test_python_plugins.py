@@ -1,0 +1,79 @@
+"""The plugins of a configuration, and when they are closed."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+from control.python_calls import run_with, runner_of
+from fastgate.control.python_plugins import PythonPlugins
+from fastgate.control.reload import Reloader
+from fastgate.sdk import Plugin
+
+
+class Gateway:
+    """Stands for the core: so many snapshots that requests still use."""
+
+    def __init__(self, in_use: int = 0) -> None:
+        self.in_use = in_use
+
+    def collect(self) -> int:
+        return self.in_use
+
+
+def test_all_are_closed_together():
+    """Each waits for the others: one after the other, they would never be done."""
+    async def talk():
+        closing: list[str] = []
+        all_there = asyncio.Event()
+
+        async def close(self):
+            closing.append(self.name)
+            if len(closing) == 3:
+                all_there.set()
+            await all_there.wait()
+
+        plugins = PythonPlugins(Gateway())
+        for name in ("one", "two", "three"):
+            runner = runner_of(type("Waits", (Plugin,), {"name": name, "version": "1.0", "close": close}))
+            await runner.init()
+            plugins._runners[name] = runner
+        forgets = asyncio.ensure_future(plugins.forget())
+        await asyncio.sleep(0)
+        await plugins.close()           # waits for what is being closed already
+        assert sorted(closing) == ["one", "three", "two"] and not plugins._runners and not plugins._ends
+        await forgets
+
+    run_with(talk)
+
+
+def reloader(gateway: Gateway, python: PythonPlugins) -> Reloader:
+    return Reloader(gateway, None, None, SimpleNamespace(gateway={}), None, python)
+
+
+def test_nothing_is_forgotten_while_a_reload_is_under_way_or_an_old_snapshot_in_use():
+    async def talk():
+        closed = []
+
+        class Old(Plugin):
+            name = "old"
+            version = "1.0"
+
+            async def close(self):
+                closed.append(self.name)
+
+        gateway = Gateway()
+        plugins = PythonPlugins(gateway)
+        runner = plugins._runners["old"] = runner_of(Old)
+        await runner.init()
+        one = reloader(gateway, plugins)
+        async with one._turn:                           # a reload
+            forgets = asyncio.ensure_future(one.forget())
+            await asyncio.sleep(0.01)
+            assert not closed and not forgets.done()
+            gateway.in_use = 1                          # it published: requests still use what was current before
+        assert await forgets is False and not closed and plugins._runners
+        gateway.in_use = 0
+        assert await one.forget() is True and closed == ["old"] and not plugins._runners
+
+    run_with(talk)
