@@ -137,6 +137,15 @@ def test_the_reason_is_said_when_a_wanted_plugin_is_broken(tmp_path):
     assert "gateway.plugin_path: " in said and "nowhere_at_all" in said and 'the plugin "bad" is neither native nor found' in said
 
 
+def test_with_unknown_plugins_allowed_a_broken_one_is_a_warning(tmp_path):
+    write(tmp_path / "plugins" / "one.py", "one")
+    (tmp_path / "plugins" / "bad.py").write_text("import nowhere_at_all")
+    model = loaded(tmp_path, {"name": "one"}, {"name": "bad"}, allow_unknown_plugins=True)
+    assert [plugin["name"] for plugin in model.plugins] == ["one"]
+    assert any("a plugin can't be used" in one and "nowhere_at_all" in one for one in model.warnings)
+    assert model.left_out == ["bad (plugins[1])"]
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     assert errors(tmp_path, {"name": "one"}).count("gateway.plugin_path: ") == 1
 

@@ -36,7 +36,7 @@ _AUTHENTICATION = 1450     # the first plugin that may know the consumer has thi
 
 
 def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, folder: str | None,
-              problems: Problems) -> tuple[Plugins, list[str]]:
+              allow_unknown: bool, problems: Problems) -> tuple[Plugins, list[str]]:
     """The plugins there are, those that are not native looked for only if the file names one; and warnings."""
     named = {plugin["name"] for plugin, _ in rows["plugins"]}
     if find is None or all(name in native for name in named):
@@ -44,7 +44,7 @@ def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, 
     from collections import ChainMap
 
     found, wrong = find(folder)
-    if all(name in native or name in found for name in named):
+    if allow_unknown or all(name in native or name in found for name in named):
         return ChainMap(dict(found), native), [f"a plugin can't be used: {one}" for one in wrong]
     problems += [(("gateway", "plugin_path"), message) for message in wrong]
     return ChainMap(dict(found), native), []
