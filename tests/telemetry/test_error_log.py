@@ -97,7 +97,18 @@ def test_traceback_follows_its_line(pipe):
         logging.getLogger("fastgate").exception("outer")
     lines = read(pipe[0])
     assert LINE.fullmatch(lines[0])[3] == "outer"
-    assert lines[1].startswith("Traceback") and lines[-1] == "ValueError: inner"
+    assert lines[1].startswith("    Traceback") and lines[-1] == "    ValueError: inner"
+
+
+def test_traceback_of_what_a_client_sent_forges_nothing(pipe):
+    error_log.set_up("info", {}, pipe[1])
+    try:
+        raise ValueError("a\n2026-01-31T23:59:59.123Z [info] fastgate: forged\x1b[2J\r\x9b")
+    except ValueError:
+        logging.getLogger("fastgate").exception("outer")
+    lines = read(pipe[0])
+    assert lines[-1] == r"    2026-01-31T23:59:59.123Z [info] fastgate: forged\x1b[2J\x0d\x9b"
+    assert not any(LINE.fullmatch(line) for line in lines[1:])
 
 
 def test_message_that_does_not_format_loses_itself_alone(pipe, capsys):

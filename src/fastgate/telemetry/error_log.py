@@ -49,7 +49,8 @@ class LineFormatter(logging.Formatter):
             text = f"{utc(record.created)} {text}"
         for more in (self._traceback(record), record.stack_info):
             if more:
-                text += "\n" + more
+                # What an exception says may be a client's: each line is indented, so none looks like the log's own.
+                text += "".join(f"\n    {line.translate(CONTROLS)}" for line in more.split("\n"))
         if self.is_journal:
             text = "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
         return text
