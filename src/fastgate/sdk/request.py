@@ -19,7 +19,8 @@ _MOST_QUERY = 16384
 
 
 class Request:
-    """The request as the upstream would get it now: with what plugins before this one changed.
+    """A request. Fields and query are what the upstream would get now, with what plugins before this one changed;
+    method, host and path are what the client sent, whatever a native plugin makes of them for the upstream.
 
     Reading costs nothing until it is done; what is read is a copy. Header names are of any case.
     """
