@@ -301,7 +301,7 @@ def test_keys_that_are_none_keep_the_old_configuration(guarded):
     site = guarded()
     small = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"
     for secret, part in (
-        (jwt_secret("RS256", rsa_public_key=small), "this is no public key"),
+        (jwt_secret("RS256", rsa_public_key=small), "reads no public key"),
         (jwt_secret("ES256", rsa_public_key=pem(private_key("ES384"))), "another curve"),
         (jwt_secret("ES256", rsa_public_key=pem(private_key("RS256"))), "elliptic-curve"),
     ):
