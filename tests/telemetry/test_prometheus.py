@@ -34,7 +34,7 @@ def read(text):
         labels = tuple((name, re.sub(r"\\.", lambda found: UNESCAPE[found[0]], value))
                        for name, value in LABEL.findall(match[2] or ""))
         assert (match[1], *labels) not in samples, line
-        samples[match[1], *labels] = float(match[3])
+        samples[(match[1], *labels)] = float(match[3])
     return samples
 
 
