@@ -180,7 +180,7 @@ cdef class PythonCall:
         cdef const char *base = PyBytes_AsString(copy)
         cdef const span_t *spans = <const span_t *>base
         cdef list found = []
-        for i in range(0, 2 * n, 2):
+        for i in range(0, <uint32_t>(2 * n), 2):
             found.append((_latin1(base + (spans[i].at - was_at), spans[i].len),
                           _latin1(base + (spans[i + 1].at - was_at), spans[i + 1].len)))
         return found

@@ -50,7 +50,7 @@ cdef status_t _prepare_window(limit_rule_t *rule, limit_window_t *window) noexce
 cdef status_t limit_rule_prepare(limit_rule_t *rule) noexcept nogil:
     cdef bint is_concurrency = rule.algorithm == LIMIT_CONCURRENCY
     cdef uint32_t i
-    if rule.n_windows == 0 or rule.n_windows > (1 if is_concurrency else LIMIT_WINDOWS):
+    if rule.n_windows == 0 or rule.n_windows > <uint32_t>(1 if is_concurrency else LIMIT_WINDOWS):
         return MALFORMED
     if _bits(rule.max_delay_ns) > PERIOD_BITS:
         return MALFORMED

@@ -61,7 +61,7 @@ cdef void limit_table_close(limit_table_t *table) noexcept nogil:
 cdef uint64_t limit_table_keys(limit_table_t *table) noexcept nogil:
     cdef uint64_t total = 0
     cdef uint32_t i
-    for i in range(table.shard_mask + 1):
+    for i in range(<uint32_t>(table.shard_mask + 1)):
         total += atomic_load_u32(&table.shards[i].n)
     return total
 
@@ -69,7 +69,7 @@ cdef uint64_t limit_table_keys(limit_table_t *table) noexcept nogil:
 cdef uint64_t limit_table_evictions(limit_table_t *table) noexcept nogil:
     cdef uint64_t total = 0
     cdef uint32_t i
-    for i in range(table.shard_mask + 1):
+    for i in range(<uint32_t>(table.shard_mask + 1)):
         total += atomic_load_u64(&table.shards[i].evictions)
     return total
 

@@ -30,7 +30,7 @@ cdef unsigned STARTS[N_LETTERS + 1]     # where in NAMES those with this letter 
 
 cdef void _index() noexcept nogil:
     cdef unsigned letter, at = 0
-    for letter in range(<unsigned>N_LETTERS + 1):
+    for letter in range(<unsigned>(N_LETTERS + 1)):
         while at < <unsigned>N_NAMES and <unsigned>(NAMES[at][0] - c'a') < letter:
             at += 1
         STARTS[letter] = at
