@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from fastgate._version import __version__
 from fastgate.control import crash, drain, signals
+from fastgate.control.background import Background
 from fastgate.control.control_socket import ControlSocket
 from fastgate.control.data_plane import JOIN_S, DataPlane, StartError, wall_clock_offset_ns
 from fastgate.control.instance_lock import InstanceLock
@@ -43,8 +44,8 @@ class Lifecycle:
 
     def __init__(self, source: Source, unpublished: "list[Model]", environ: MutableMapping[str, str],
                  plane: DataPlane, lock: InstanceLock) -> None:
-        """plane: open, and serving already unless names must be resolved first: then `unpublished` holds
-        the model, and is emptied. lock: taken."""
+        """plane: open, and serving already unless the loop comes first (names to resolve, plugins in Python,
+        a background part): then `unpublished` holds the model, and is emptied. lock: taken."""
         self.state = "starting"
         self.plane = plane
         self.gateway = plane.gateway
@@ -79,6 +80,7 @@ class Lifecycle:
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         signals.install(loop, self.stop, self._reload_soon, self._reopen_logs)
         self.python = PythonPlugins(self.gateway)
+        self.background = Background(self.gateway)
         self.names = Names(self.gateway, self.plane.settings["resolver"])
         if self._unpublished:
             await self.names.prepare(self._unpublished[0])
@@ -86,12 +88,15 @@ class Lifecycle:
                 configured = await self.python.prepare(self._unpublished[0])
             except PluginFailed as error:
                 raise StartError(str(error)) from None
-            self.plane.start(self._unpublished.pop(), configured)
+            model = self._unpublished.pop()
+            self.plane.start(model, configured)
             self.names.settle()
             self.python.settle()
+            self.background.follow(model)
+            del model
         published = self.plane.published
         self.reloader = Reloader(self.gateway, self.names, self._source.load, published, self._on_published,
-                                 self.python)
+                                 self.python, self.background)
         await self._open_status()
         await self._control.open()
         self._supervise("tick", self._tick())
@@ -116,7 +121,8 @@ class Lifecycle:
             counters=self.gateway.counters, series=self.gateway.series, snapshot=self.gateway.snapshot_info,
             limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
-            access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures))
+            access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures,
+            background=self.background.figures))
         await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
@@ -156,6 +162,7 @@ class Lifecycle:
         if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
             log.warning("the access log could not be written to its end within %g s", FLUSH_S)
         await self.python.close()
+        await self.background.close()
         self.state = "ended"
         await self.names.close()
         if self._status is not None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from fastgate.control.background import Background
 from fastgate.control.names import Names
 from fastgate.control.python_plugins import PluginFailed, PythonPlugins
 from fastgate.control.published import Published, publish
@@ -46,7 +47,8 @@ class Reloader:
     """Owner: the lifecycle. Reloads one after the other, however they are asked for."""
 
     def __init__(self, gateway: "Gateway", names: Names, load: "Callable[[], Model]", published: Published,
-                 on_published: Callable[[Published], None], python: PythonPlugins) -> None:
+                 on_published: Callable[[Published], None], python: PythonPlugins,
+                 background: Background) -> None:
         self.published = published
         self.succeeded = 0
         self.failed = 0
@@ -56,6 +58,7 @@ class Reloader:
         self._gateway = gateway
         self._names = names
         self._python = python
+        self._background = background
         self._load = load
         self._on_published = on_published
         self._turn = asyncio.Lock()
@@ -103,6 +106,7 @@ class Reloader:
         finally:
             self._names.settle()
         self.published = published
+        self._background.follow(model)
         self._on_published(published)
         return self._result(True, warnings=model_warnings(model) + restart_warnings(self._started_with, model.gateway))
 

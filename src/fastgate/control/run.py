@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING
 
 from fastgate.control import crash
+from fastgate.control.background import needs_background
 from fastgate.control.control_client import socket_path
 from fastgate.control.data_plane import DataPlane, StartError
 from fastgate.control.host_names import names_of
@@ -58,7 +59,7 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
     try:
         lock.take()
         plane.open(model.gateway, environ)
-        if not names_of(model) and not has_python(model):
+        if not names_of(model) and not has_python(model) and not needs_background(model):
             plane.start(model)      # requests are served while the control plane is still being imported
             model = None            # large, and the core has its own form of it
         unpublished = [model] if model else []

@@ -65,6 +65,8 @@ FROM_RESOLVER = {
     "fastgate_resolver_queries_total": "queries",
     "fastgate_resolver_failures_total": "failures",
 }
+# Metric → part of control/background, its figure
+FROM_BACKGROUND: dict[str, tuple[str, str]] = {}
 FROM_PLUGINS = {
     "fastgate_plugin_calls_active": "active",
     "fastgate_plugin_calls_total": "done",
@@ -174,7 +176,7 @@ def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, It
     for names, values in (
             (FROM_COUNTERS, counters), (FROM_SNAPSHOT, snapshot), (FROM_LIMITS, limits), (FROM_PROCESS, figures)):
         samples |= {name: [((), values[key])] for name, key in names.items() if key in values}
-    return samples | _log_samples(source, counters) | _resolver_samples(source) | _plugin_samples(source)
+    return samples | _log_samples(source, counters) | _resolver_samples(source) | _plugin_samples(source) | _background_samples(source)
 
 
 def _log_samples(source: StatusSource, counters: dict[str, int]) -> dict[str, Iterable[Sample]]:
@@ -196,6 +198,11 @@ def _plugin_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:
         return {}
     return {name: [((plugin,), figures[key]) for plugin, figures in plugins.items()]
             for name, key in FROM_PLUGINS.items()}
+
+
+def _background_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:
+    parts = source.background()
+    return {name: [((), parts[part][figure])] for name, (part, figure) in FROM_BACKGROUND.items() if part in parts}
 
 
 def _resolver_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:

@@ -1,0 +1,66 @@
+"""What works for policies on the control loop, beside the reactors: keys fetched, counts exchanged, bans shared.
+
+Light: a part is imported when a configuration first needs it.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from fastgate._core.bridge.gateway import Gateway
+    from fastgate.config import Model
+
+
+class Part(Protocol):
+    """Made on the control loop with the Gateway; lives until the gateway ends. Its tasks may not raise."""
+
+    def follow(self, model: "Model") -> None:
+        """This configuration has just been published, perhaps without anything for this part. Returns at once."""
+
+    async def close(self) -> None:
+        """The reactors have ended."""
+
+    def figures(self) -> dict[str, float]:
+        """For `/metrics`."""
+
+
+class Kind(NamedTuple):
+    """A part that there may be."""
+
+    is_needed: "Callable[[Model], bool]"
+    place: str          # "module:class"
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def needs_background(model: "Model") -> bool:
+    return any(kind.is_needed(model) for kind in KINDS.values())
+
+
+class Background:
+    """Owner: the lifecycle."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        self._gateway = gateway
+        self._parts: dict[str, Part] = {}
+
+    def follow(self, model: "Model") -> None:
+        for name, kind in KINDS.items():
+            if name not in self._parts and kind.is_needed(model):
+                module, _, part = kind.place.partition(":")
+                self._parts[name] = getattr(import_module(module), part)(self._gateway)
+        for part in self._parts.values():
+            part.follow(model)
+
+    def part(self, name: str) -> Part | None:
+        """None: no configuration has needed it."""
+        return self._parts.get(name)
+
+    def figures(self) -> dict[str, dict[str, float]]:
+        return {name: part.figures() for name, part in self._parts.items()}
+
+    async def close(self) -> None:
+        for part in self._parts.values():
+            await part.close()
