@@ -91,7 +91,7 @@ class Lifecycle:
             model = self._unpublished.pop()
             self.plane.start(model, configured)
             self.names.settle()
-            self.python.settle()
+            self.python.settle(self.plane.published.number)
             self.background.follow(model)
             del model
         published = self.plane.published
@@ -122,7 +122,7 @@ class Lifecycle:
             limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures,
-            background=self.background.figures))
+            background=self.background.figures, plugins=self.python.describe))
         await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
@@ -135,7 +135,8 @@ class Lifecycle:
     def _start_watch(self) -> None:
         from fastgate.control.watch import Watch
 
-        self._supervise("watch", Watch(self._source.path, self._reload).run())
+        self._supervise("watch", Watch(self._source.path, self._reload,
+                                       folder=lambda: self.reloader.published.gateway["plugin_path"]).run())
 
     def stop(self) -> None:
         """The first call begins the drain, the second one cuts it short."""
@@ -195,7 +196,7 @@ class Lifecycle:
     async def _collect(self) -> None:
         give_memory_back()
         pause_s = COLLECT_FIRST_S
-        while self.gateway.collect() or not await self.reloader.forget():
+        while not await self.reloader.forget():
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, COLLECT_LAST_S)
 
