@@ -57,6 +57,7 @@ class Lifecycle:
         self._status: "StatusListener | None" = None
         self._tasks: set[asyncio.Task] = set()
         self._collector: asyncio.Task | None = None
+        self._pause_s = COLLECT_FIRST_S
         self._stop = asyncio.Event()
         self._quit = asyncio.Event()
         self._control = ControlSocket(lock.path, {
@@ -190,15 +191,20 @@ class Lifecycle:
 
     def _on_published(self, published: Published) -> None:
         error_log.set_level(published.gateway["log_level"])
+        self._pause_s = COLLECT_FIRST_S
         if self._collector is None or self._collector.done():
             self._collector = self._supervise("collect", self._collect())
 
     async def _collect(self) -> None:
-        give_memory_back()
-        pause_s = COLLECT_FIRST_S
-        while not await self.reloader.forget():
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, COLLECT_LAST_S)
+        """After one reload, or several in quick succession."""
+        is_done, is_first = False, True
+        while not is_done:
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(self._pause_s * 2, COLLECT_LAST_S)
+            is_done = await self.reloader.forget()
+            if self.python.take_unloaded() or is_first:
+                give_memory_back()
+            is_first = False
 
     async def _reload(self) -> dict:
         self._notifier.reloading()

@@ -9,7 +9,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from fastgate.control.published import has_python
-from fastgate.control.resources import forget_garbage
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
@@ -34,6 +33,7 @@ class PythonPlugins:
         self._published: dict[int, list[Configured]] = {}       # by the number of each of these snapshots
         self._number = 0                                # of the current one
         self._next_handle = 1
+        self._has_unloaded = False
         self._store: Any = None
         self._reads_fd: int | None = None
         self._staged: dict[str, Configured] = {}
@@ -191,7 +191,12 @@ class PythonPlugins:
         from fastgate.plugins import discovery
 
         if discovery.unload(runner.contract for runner in [*self._runners.values(), *self._old]):
-            forget_garbage()                # modules are cycles
+            self._has_unloaded = True
+
+    def take_unloaded(self) -> bool:
+        """Whether versions have been unloaded since it was asked last: their modules are cycles, for the collector."""
+        has_unloaded, self._has_unloaded = self._has_unloaded, False
+        return has_unloaded
 
     def _take(self) -> None:
         for call in self._gateway.take_python_calls():
