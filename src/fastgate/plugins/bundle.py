@@ -33,6 +33,7 @@ class Bundle(NamedTuple):
     digest: bytes                   # of the modules
     verified: dict[str, bytes] | None = None    # path → content of all its files; then nothing else is loaded for it
     signer: str | None = None                   # the key it was verified with
+    signed_as: tuple[str, str] | None = None    # the plugin's name and version, as its signature has them
 
 
 def top_of(file: Path) -> str:

@@ -221,9 +221,13 @@ def _taken(source: _Source) -> PythonPlugin:
         for one in _alive:                      # several plugins of one distribution
             if one.modules is not None and one.modules.bundle.digest == bundle.digest and one.modules.bundle.place == bundle.place:
                 modules, is_shared = one.modules, True
+                modules.bundle = bundle
         modules = modules or Modules(bundle)
     try:
-        found = PythonPlugin(Contract(source.find_class(modules)), source.origin, modules, source.package_version)
+        contract = Contract(source.find_class(modules))
+        if bundle is not None and bundle.signed_as not in (None, (contract.name, contract.version)):
+            raise PluginError(f"is signed as {' '.join(bundle.signed_as or ())}, and is {contract.name} {contract.version}: sign it again")
+        found = PythonPlugin(contract, source.origin, modules, source.package_version)
     except BaseException:
         if modules is not None and not is_shared:
             modules.unload()
@@ -245,20 +249,36 @@ def _sources(folder: str | None, trust: list[str] | None, wrong: list[str]) -> l
         for path in paths:
             file = path / "__init__.py" if path.is_dir() else path
             if path.name[0] not in "._" and file.suffix == ".py" and file.is_file():
-                sources.append(_source_of_file(file))
-    sources += [_source_of_point(point) for point in entry_points(group=GROUP)]
+                sources.append(_source_of_file(file, trust))
+    sources += [_source_of_point(point, trust) for point in entry_points(group=GROUP)]
     return sources
 
 
-def _source_of_file(file: Path) -> _Source:
+def _source_of_file(file: Path, trust: list[str] | None) -> _Source:
+    def read_it() -> Bundle:
+        if trust is None:
+            return read_file(file)
+        from . import manifest
+        from .trust import read_verified
+
+        return read_verified(file, manifest.read_keys(trust))
+
     def find_class(modules: Modules | None) -> type[Plugin]:
         assert modules is not None
         return _only_class(modules.load(top_of(file)))
 
-    return _Source(str(file), lambda: read_file(file), find_class)
+    return _Source(str(file), read_it, find_class)
 
 
-def _source_of_point(point: EntryPoint) -> _Source:
+def _source_of_point(point: EntryPoint, trust: list[str] | None) -> _Source:
+    def read_it() -> Bundle | None:
+        if trust is None:
+            return read_package(point.module.partition(".")[0], point.dist)
+        from . import manifest
+        from .trust import read_verified_package
+
+        return read_verified_package(point, manifest.read_keys(trust))
+
     def find_class(modules: Modules | None) -> type[Plugin]:
         found = modules.load(point.module) if modules is not None else importlib.import_module(point.module)
         for part in filter(None, (point.attr or "").split(".")):
@@ -269,9 +289,8 @@ def _source_of_point(point: EntryPoint) -> _Source:
             raise PluginError(f"is {found!r}, not a subclass of fastgate.Plugin")
         return found
 
-    dist = point.dist
-    return _Source(f"{point.name} = {point.value}", lambda: read_package(point.module.partition(".")[0], dist), find_class,
-                   dist.version if dist is not None else "")
+    version = point.dist.version if point.dist is not None else ""
+    return _Source(f"{point.name} = {point.value}", read_it, find_class, version)
 
 
 def _only_class(module: ModuleType) -> type[Plugin]:
