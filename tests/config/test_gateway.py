@@ -5,11 +5,12 @@ from fastgate.config.gateway import defaults
 
 from .support import HEAD, errors_of, gateway_with, loaded, the_error
 
+KEY = "NhNaAzu8VoUHqlX3dkX0X3w8yJdBkmfFtHZFQmcMrWA="
 DEFAULTS = {
     "proxy_listen": ["0.0.0.0:8000"], "status_listen": "127.0.0.1:8007", "workers": "auto", "trusted_ips": [],
     "real_ip_header": "X-Real-IP", "real_ip_recursive": False, "access_log": {"path": "stdout", "format": "json"},
     "log_level": "info", "header_prefix": "X-Fastgate", "watch": False, "allowed_upgrades": [], "control_socket": "",
-    "plugin_path": None,
+    "plugin_path": None, "plugin_trust": None,
     "python": {"timeout": 1000, "threads": 4, "calls": 1024, "failures": 20, "pause": 10000},
     "resolver": {"nameservers": [], "timeout": 2000, "min_ttl": 1, "max_ttl": 3600, "not_found_ttl": 30, "error_ttl": 1},
     "keepalive": {"pool_size": 512, "max_requests": 10000, "idle_timeout": 60000},
@@ -50,6 +51,9 @@ def test_defaults_are_those_of_an_empty_file():
     ("allowed_upgrades", ["foo", "bar", "bar/1/2"], None),
     ("control_socket", "/run/c", "/run/c"),
     ("control_socket", "", ""),
+    ("plugin_trust", [KEY, "keys/a.pem", "/b.pub", KEY], [KEY, "keys/a.pem", "/b.pub"]),
+    ("plugin_trust", [KEY, "a.pem", KEY[:-1]], None),
+    ("plugin_trust", [KEY, "a.pem", "key.txt"], None),
 ])
 def test_value_is_read(key, written, read):
     if read is None:
