@@ -5,6 +5,7 @@ Light: what plugins need is imported when a configuration names one.
 
 import asyncio
 import logging
+import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,9 @@ class PythonPlugins:
         self._new_runners, self._replaced, self._told = [], {}, []
         self._number = number
         self._published[number] = list(self._current.values())
-        self._say_what_runs()
+        discovery = sys.modules.get("fastgate.plugins.discovery")
+        if discovery is not None:
+            discovery.settle({one.runner.contract for one in self._current.values()})
         if self._reads_fd is None and self._gateway.python_queue is not None:
             self._reads_fd = self._gateway.python_queue.fileno()
             asyncio.get_running_loop().add_reader(self._reads_fd, self._take)
@@ -129,17 +132,16 @@ class PythonPlugins:
         for runner in self._new_runners:
             self._runners.pop(runner.contract.name, None)       # gone if the gateway ended meanwhile
         self._runners |= self._replaced
-        await self._end(self._new_runners)
+        await self.end(self._new_runners)
         try:
             await self._tell({runner.contract.name: None for runner in told})
         except PluginFailed as error:
             log.error("%s", error)
         self._handles = {one.handle: one for one in self._handles.values() if one.runner not in self._new_runners}
         self._staged, self._new_runners, self._replaced, self._told = {}, [], {}, []
-        self._unload()
 
-    async def forget(self, in_use: list[int]) -> None:
-        """Only these snapshots and the current one are in use, and no change is under way: what only others needed is closed."""
+    def let_go(self, in_use: list[int]) -> "list[Runner]":
+        """Only these snapshots and the current one are in use, and no change is under way: what only others needed, for `end`."""
         if self._reads_fd is not None:
             self._take()                    # log calls of requests that just ended
         in_use = [*in_use, self._number]
@@ -149,9 +151,7 @@ class PythonPlugins:
         gone = [runner for runner in [*self._runners.values(), *self._old] if runner not in used]
         self._runners = {name: runner for name, runner in self._runners.items() if runner in used}
         self._old = [runner for runner in self._old if runner in used]
-        await self._end(gone)
-        if gone:
-            self._unload()
+        return gone
 
     async def close(self) -> None:
         """The reactors have ended."""
@@ -163,10 +163,11 @@ class PythonPlugins:
         self._runners.clear()
         self._replaced.clear()
         self._old.clear()
-        await self._end(runners)
+        await self.end(runners)
 
-    async def _end(self, runners: "list[Runner]") -> None:
-        """Closes all at once: the slowest says how long it takes. One that is being closed is waited for."""
+    async def end(self, runners: "list[Runner]") -> None:
+        """Closes all at once: the slowest says how long it takes. One that is being closed is waited for. Then their
+        modules go."""
         for runner in runners:
             if runner not in self._ends:
                 self._ends[runner] = asyncio.create_task(runner.close())
@@ -179,18 +180,14 @@ class PythonPlugins:
             self._past.setdefault(runner.contract.name, Counter()).update(runner.figures())
             if not end.cancelled() and end.exception() is not None:
                 log.error("closing the plugin %s failed", runner.contract.name, exc_info=end.exception())
+        if ends:
+            self.unload()
 
-    def _say_what_runs(self) -> None:
-        if self._store is not None:         # else there has never been a plugin in Python
-            from fastgate.plugins import discovery
-
-            discovery.settle({one.runner.contract for one in self._current.values()})
-
-    def _unload(self) -> None:
-        """The modules of the versions that are over."""
-        from fastgate.plugins import discovery
-
-        if discovery.unload(runner.contract for runner in [*self._runners.values(), *self._old]):
+    def unload(self) -> None:
+        """The modules of the versions that are over, and of those that never came into use."""
+        discovery = sys.modules.get("fastgate.plugins.discovery")       # not there: no configuration has named such a plugin
+        if discovery is not None and discovery.unload(
+                runner.contract for runner in [*self._runners.values(), *self._replaced.values(), *self._old, *self._ends]):
             self._has_unloaded = True
 
     def take_unloaded(self) -> bool:

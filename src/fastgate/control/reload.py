@@ -75,8 +75,9 @@ class Reloader:
         """Frees the snapshots that no request uses any more, and closes the plugins that only they needed. Whether it was all."""
         async with self._turn:          # a reload that is under way may have chosen one of them
             left = self._gateway.collect()
-            await self._python.forget(self._gateway.retired())
-            return not left
+            gone = self._python.let_go(self._gateway.retired())
+        await self._python.end(gone)
+        return not left
 
     def figures(self) -> dict[str, Any]:
         """For `/status` and `/metrics`. `last_success_s`: Unix time; the start counts. `last_errors`: of the last one."""
@@ -105,6 +106,7 @@ class Reloader:
             return self._refused([f"internal error: {error!r}"])
         finally:
             self._names.settle()
+            self._python.unload()
         self.published = published
         self._background.follow(model)
         self._on_published(published)

@@ -25,7 +25,7 @@ class Probe(Plugin):
         gc.collect()
         found = gc.get_objects()
         named = lambda one: getattr(one, "__name__", "") if type(one) is types.ModuleType else ""
-        own = [name for name in map(named, found) if name.startswith("fastgate_plugin_") and "changing" in name]
+        own = [name for name in map(named, found) if name.startswith("fastgate_plugin_") and name != __name__]
         import linecache, logging, os
         with open("/proc/self/statm") as file:
             pages = int(file.read().split()[1])

@@ -111,6 +111,7 @@ def test_a_thousand_swaps_under_load_lose_no_request_and_leak_nothing(open_site,
     assert version_of(site) == SWAPS
     assert len({number for client in clients for number in client.versions}) > SWAPS // 4     # they did meet the swaps
     after = alone(site)
+    print("settled", settled, "after", after)
     for what in ("named", "lines", "loggers", "threads"):
         assert after[what] == settled[what], (what, settled, after)
     assert after["files"] <= settled["files"]       # the clients have gone
@@ -126,8 +127,8 @@ def alone(site: Site) -> dict:
         assert time.monotonic() < end, f"old versions stay: {found}"
         time.sleep(0.01)
         found = probe(site)
-    # As many as it needed of the running version's own, each there once.
-    found["threads"] = [name for name in found["threads"] if not name.startswith("fastgate-changing-")]
+    # As many as it needed of the running version's own, each there once; and asyncio's.
+    found["threads"] = [name for name in found["threads"] if not name.startswith(("fastgate-changing-", "uvloop_"))]
     return found
 
 
@@ -273,6 +274,41 @@ def test_a_new_version_and_its_configuration_together(open_site, origin, folder)
     assert not site.process.reload()["ok"] and version_of(site) == "a"
     assert site.process.reload(config_with(origin, folder, plugin("changing", number=7)))["ok"]
     assert version_of(site) == 7
+
+
+def test_all_or_none_of_two(open_site, origin, folder, tmp_path):
+    """The first one's new version is ready, and is closed again, when the second one's can't begin."""
+    closed = tmp_path / "closed"
+    closes = f"\nasync def close(self):\n    with open({str(closed)!r}, 'a') as file:\n        file.write(self.version + ' ')\n"
+
+    def write(version: str, second: str = "") -> None:
+        write_atomically(folder / "changing.py", changing(version, answers("self.version") + closes))
+        write_atomically(folder / "second.py", changing(version, "async def log(self, context, config):\n    pass\n" + second, name="second"))
+
+    write("1.0.0")
+    site = open_site(config_with(origin, folder, plugin("changing"), plugin("second")), origin)
+    write("1.0.1", "async def init(self):\n    raise ValueError('not yet')\n")
+    answer = site.process.reload()
+    assert answer["errors"] == ["the plugin second: init raised ValueError: not yet"]
+    assert version_of(site) == "1.0.0" and closed.read_text() == "1.0.1 "
+    write("1.0.2")
+    assert site.process.reload()["ok"] and version_of(site) == "1.0.2"
+    wait_for(lambda: closed.read_text() == "1.0.1 1.0.0 ", "the old one is not closed")
+
+
+def test_what_is_refused_again_and_again_leaves_nothing(open_site, origin, folder):
+    """Also not what no configuration names: it is imported, since its name is not known before."""
+    (folder / "probe.py").write_text(PROBE)
+    (folder / "changing.py").write_text(changing("1.0.0", answers("config.text"), config="text: str"))
+    config = config_with(origin, folder, plugin("changing", text="a"))
+    config["services"][0]["routes"].append({"name": "probe", "paths": ["/probe"], "plugins": [plugin("probe")]})
+    site = open_site(config, origin)
+    for number in range(5):
+        write_atomically(folder / "changing.py", changing(f"1.1.{number}", answers("1"), config="count: int"))
+        write_atomically(folder / "idle.py", changing(f"1.1.{number}", "", name="idle"))
+        assert not site.process.reload()["ok"]
+    assert len(probe(site)["modules"]) == 3             # the one that runs, and the last that were tried
+    assert version_of(site) == "a"
 
 
 def test_an_installed_package(open_site, origin, tmp_path):
