@@ -1,14 +1,12 @@
-"""The `redis` record that configurations of several plugins hold: where Redis is, and how to talk to it (Kong's)."""
+"""The `redis` record that `gateway:` and several plugins hold: where Redis is, and how to talk to it (Kong's)."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from fastgate.config.addresses import UNIX
-from fastgate.config.fields import host, secret
-from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, one_of
-
-from .parts import plain
+from .addresses import UNIX
+from .fields import host, secret
+from .schema import Problems, Record, Rule, array, boolean, field, integer, one_of, text
 
 _port = integer(0, 65535)
 _SENTINEL_NODE = Record("a Sentinel", {"host": field(host, "127.0.0.1"), "port": field(_port, 6379)})
@@ -40,16 +38,16 @@ FIELDS = {
     "host": field(host),
     "port": field(_port, 6379),
     "timeout": field(integer(0, 2**31 - 2), 2000),
-    "username": field(plain),
+    "username": field(text()),
     "password": field(secret),
     "database": field(integer(0, 2**31 - 1), 0),
     "ssl": field(boolean, False),
     "ssl_verify": field(boolean, False),
-    "server_name": field(plain),
-    "sentinel_master": field(plain),
+    "server_name": field(text()),
+    "sentinel_master": field(text()),
     "sentinel_nodes": field(array(_SENTINEL_NODE.read)),
     "sentinel_role": field(one_of("master", "slave", "any")),
-    "sentinel_username": field(plain),
+    "sentinel_username": field(text()),
     "sentinel_password": field(secret),
     "cluster_nodes": field(array(_CLUSTER_NODE.read)),
     "cluster_max_redirections": field(integer(0, 100), 5),
@@ -64,3 +62,12 @@ REDIS = Record("redis", FIELDS, rules=(
 def is_somewhere(record: dict[str, Any]) -> bool:
     """Says where Redis is, in one of the three ways."""
     return bool(record["host"] or record["sentinel_nodes"] or record["cluster_nodes"])
+
+
+def some_redis(value: Any, problems: Problems) -> Any:
+    """A `redis` record where it is all there is to say that there is a Redis."""
+    before = len(problems)
+    record = REDIS.read(value, problems)
+    if record is not None and len(problems) == before and not is_somewhere(record):
+        problems.append(((), "redis needs host, or sentinel_master, sentinel_role and sentinel_nodes, or cluster_nodes"))
+    return record
