@@ -29,11 +29,12 @@ ROOMS = {
 # Packages of the Python layer: who may import whom. Only the core's `bridge` is open to any.
 PACKAGES = {
     "config": "",
-    "sdk": "_core.bridge",
-    "plugins": "config sdk",
+    "clients": "config",
+    "sdk": "clients _core.bridge",
+    "plugins": "clients config sdk",
     "telemetry": "_core.bridge",
-    "control": "config plugins sdk telemetry _core.bridge",
-    "cli": "control config plugins sdk telemetry",
+    "control": "clients config plugins sdk telemetry _core.bridge",
+    "cli": "clients control config plugins sdk telemetry",
     "_core": "",
 }
 
