@@ -160,6 +160,17 @@ GATEWAY = Record("gateway", {
         "calls": field(integer(1, 65536), 1024),
         "failures": field(integer(1, 1_000_000), 20),
         "pause": fields.timeout(10000),
+        "metric_series": field(integer(1, 100_000), 1000),
+        "http": _part("python.http", {
+            "connections": field(integer(1, 10_000), 100),
+            "idle": field(integer(0, 10_000), 20),
+            "keep_alive": fields.timeout(30000),
+            "timeout": fields.timeout(10000),
+            "connect_timeout": fields.timeout(5000),
+            "answer_bytes": field(integer(1, 2**30), 1_048_576),
+            "tls_verify": field(boolean, True),
+            "ca_file": field(text()),
+        }),
     }),
     "resolver": _part("resolver", {
         "nameservers": field(array(text(_nameserver_problem), is_set=True, keeps_empty=True), []),

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from fastgate.control.published import has_python
+from fastgate.telemetry.metrics import METRICS
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
@@ -31,6 +32,7 @@ class PythonPlugins:
         self._handles: dict[int, Configured] = {}       # of all snapshots that may be in use
         self._next_handle = 1
         self._store: Any = None
+        self._metrics: Any = None                       # sdk.metrics.Registry
         self._reads_fd: int | None = None
         self._staged: dict[str, Configured] = {}
         self._new_runners: list[Runner] = []
@@ -46,6 +48,9 @@ class PythonPlugins:
         from fastgate.plugins import discovery
 
         settings = model.gateway["python"]
+        if self._store is None:
+            self._make_shared()
+        self._metrics.most_series = settings["metric_series"]
         changed: dict[str, None] = {}
         for entity in model.plugins:
             if entity["is_native"]:
@@ -66,13 +71,16 @@ class PythonPlugins:
         return {id: (one.handle, "access" in one.runner.contract.hooks, "log" in one.runner.contract.hooks)
                 for id, one in self._staged.items()}
 
+    def _make_shared(self) -> None:
+        from fastgate.sdk import Store
+        from fastgate.sdk.metrics import Registry
+
+        self._store = Store()
+        self._metrics = Registry({metric.name for metric in METRICS})
+
     async def _new_runner(self, contract: Any, settings: dict) -> "Runner":
         from fastgate.control.python_runner import Runner
-        from fastgate.sdk import Store
-
-        if self._store is None:
-            self._store = Store()
-        runner = Runner(contract, self._store, asyncio.get_running_loop(), settings)
+        runner = Runner(contract, self._store, asyncio.get_running_loop(), settings, self._metrics)
         await runner.init()
         self._runners[contract.name] = runner
         self._new_runners.append(runner)
@@ -168,3 +176,7 @@ class PythonPlugins:
             return {}
         queue = self._gateway.python_queue.figures()
         return {name: queue.get(name, {}) | runner.figures() for name, runner in self._runners.items()}
+
+    def families(self) -> list[Any]:
+        """What the plugins themselves count and measure: sdk.metrics.Family."""
+        return [] if self._metrics is None else self._metrics.families()
