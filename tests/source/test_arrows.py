@@ -29,10 +29,11 @@ ROOMS = {
 # Packages of the Python layer: who may import whom. Only the core's `bridge` is open to any.
 PACKAGES = {
     "config": "",
-    "sdk": "_core.bridge",
-    "plugins": "config sdk",
+    "clients": "config",
+    "sdk": "_core.bridge clients",
+    "plugins": "config sdk clients",
     "telemetry": "_core.bridge",
-    "control": "config plugins sdk telemetry _core.bridge",
+    "control": "config plugins sdk telemetry clients _core.bridge",
     "cli": "control config plugins sdk telemetry",
     "_core": "",
 }
