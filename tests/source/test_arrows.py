@@ -30,11 +30,11 @@ ROOMS = {
 PACKAGES = {
     "config": "",
     "clients": "config",
-    "sdk": "clients _core.bridge",
-    "plugins": "clients config sdk",
+    "sdk": "_core.bridge clients",
+    "plugins": "config sdk clients",
     "telemetry": "_core.bridge",
-    "control": "clients config plugins sdk telemetry _core.bridge",
-    "cli": "clients control config plugins sdk telemetry",
+    "control": "config plugins sdk telemetry clients _core.bridge",
+    "cli": "control config plugins sdk telemetry clients",
     "_core": "",
 }
 
