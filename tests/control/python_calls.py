@@ -51,7 +51,7 @@ class Clock:
 
 def runner_of(plugin_class: type[Plugin], clock: Callable[[], float] | None = None, **settings: int) -> Runner:
     """On the running loop."""
-    return Runner(Contract(plugin_class), Store(), asyncio.get_running_loop(), SETTINGS | settings, Registry(), clock or Clock())
+    return Runner(Contract(plugin_class), Store(), asyncio.get_running_loop(), SETTINGS | settings, Registry(), None, clock or Clock())
 
 
 def configured(runner: Runner, timeout_ms: int = 60_000, on_error: str = "fail") -> Configured:

@@ -8,6 +8,7 @@ from typing import Any
 from . import fields
 from .addresses import UNIX, cidr_problem, is_ipv4, is_ipv6, joined, split_port, unix_problem
 from .errors import shown
+from .redis_record import REDIS, is_somewhere
 from .scalars import type_problem
 from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, one_of, text
 
@@ -129,6 +130,14 @@ def _ttls_fit(resolver: dict[str, Any], raw: dict[str, Any], problems: Problems)
         problems.append((("min_ttl",), f"min_ttl ({resolver['min_ttl']}) is more than max_ttl ({resolver['max_ttl']})"))
 
 
+def _redis(value: Any, problems: Problems) -> Any:
+    start = len(problems)
+    record = REDIS.read(value, problems)
+    if len(problems) == start and not is_somewhere(record):
+        problems.append(((), "says nowhere where Redis is: give host, sentinel_nodes or cluster_nodes"))
+    return record
+
+
 def _part(name: str, members: dict[str, Field], *rules: Rule) -> Field:
     record = Record(name, members, rules=rules)
     PARTS[name] = record
@@ -172,6 +181,7 @@ GATEWAY = Record("gateway", {
             "ca_file": field(text()),
         }),
     }),
+    "redis": field(_redis),
     "resolver": _part("resolver", {
         "nameservers": field(array(text(_nameserver_problem), is_set=True, keeps_empty=True), []),
         "timeout": fields.timeout(2000),

@@ -143,16 +143,16 @@ class Runner:
     """One plugin: one object of its class, for all its configurations. All but `_in_thread` on the control loop."""
 
     def __init__(self, contract: Contract, store: Store, loop: asyncio.AbstractEventLoop, settings: dict[str, Any],
-                 metrics: Registry, clock: Callable[[], float] = time.monotonic) -> None:
+                 metrics: Registry, redis: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.contract = contract
         self.loop = loop
         self.done = self.failures = self.timeouts = self.skipped = 0
-        self.tools = Tools(contract.name, store, loop, settings, metrics)
+        self.tools = Tools(contract.name, store, loop, settings, metrics, redis)
         self._clock = clock
         self._log = self.tools.log
         self._threads = Workers(f"fastgate-{contract.name}", settings["threads"])
         self.breakers = {"access": Breaker(clock), "log": Breaker(clock)}     # apart: what works hides nothing that fails
-        self.apply(settings)
+        self.apply(settings, redis)
         self._in_threads = 0                        # calls that wait for a thread or are in one, given up or not
         self._said_at = -SAY_EVERY_S
         self._unsaid = 0
@@ -160,10 +160,10 @@ class Runner:
         self._is_async = {hook: contract.is_async(hook) for hook in contract.hooks}
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def apply(self, settings: dict[str, Any]) -> None:
-        """The `gateway: python:` section."""
+    def apply(self, settings: dict[str, Any], redis: Any = None) -> None:
+        """The `gateway: python:` section, and the client for its `redis:`."""
         self._most_calls = settings["calls"]
-        self.tools.apply(settings)
+        self.tools.apply(settings, redis)
         for breaker in self.breakers.values():
             breaker.most = settings["failures"]
             breaker.pause_s = settings["pause"] / 1000

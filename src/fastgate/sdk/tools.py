@@ -39,18 +39,20 @@ class Tools:
     http: HttpClient
 
     def __init__(self, plugin: str, store: Store, loop: asyncio.AbstractEventLoop, settings: dict[str, Any],
-                 registry: Registry) -> None:
-        """settings: `gateway.python`."""
+                 registry: Registry, redis: Redis | None = None) -> None:
+        """settings: `gateway.python`. redis: of `gateway.redis`."""
         self.store = store
         self.log = logging.getLogger(f"fastgate.plugin.{plugin}")
         self.metrics = Metrics(plugin, registry)
         self._loop = loop
         self._http_settings: dict[str, Any] | None = None
         self._old: set[asyncio.Task[None]] = set()      # clients with other settings, which end
-        self.apply(settings)
+        self._redis: Redis | None = None
+        self.apply(settings, redis)
 
-    def apply(self, settings: dict[str, Any]) -> None:
-        """On the control loop: `gateway.python` has been read again."""
+    def apply(self, settings: dict[str, Any], redis: Redis | None = None) -> None:
+        """On the control loop: the configuration has been read again."""
+        self._redis = redis
         if settings["http"] == self._http_settings:
             return
         if self._http_settings is not None:
@@ -62,8 +64,11 @@ class Tools:
 
     @property
     def redis(self) -> Redis:
-        """The server that `gateway.redis` names: redis-py's asyncio client, shared by all that use it."""
-        raise PluginError("there is no gateway.redis in the configuration")
+        """The Redis that `gateway.redis` names: redis-py's asyncio client, shared by all plugins. Answers are bytes.
+        What goes wrong is a redis.RedisError. Begin keys with the plugin's name, unless others are to read them."""
+        if self._redis is None:
+            raise PluginError("there is no gateway.redis in the configuration: say where Redis is")
+        return self._redis
 
     def wait(self, what: Awaitable[_T]) -> _T:
         """In a `def` hook: runs this on the control loop, and returns (or raises) what it does."""

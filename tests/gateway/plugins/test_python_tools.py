@@ -9,6 +9,7 @@ import pytest
 from gateway.plugins.python_site import config_with, plugin, write_plugin
 from support.client import get
 from support.origin import echo, wait_until
+from support.redis_server import RedisServer
 
 PREFIX = "fastgate_plugin_asking_"
 
@@ -72,3 +73,41 @@ def test_metrics_go_with_their_plugin_and_settings_follow_a_reload(open_site, op
     assert site.process.reload(config_with(origin, tmp_path))["ok"]
     site.process.wait_for_log("snapshot 2")
     wait_until(lambda: not any(name.startswith(PREFIX) for name in site.metrics()), "the plugin's metrics stay")
+
+
+def test_plugins_of_both_kinds_share_what_redis_holds(open_site, open_origin, tmp_path):
+    origin = open_origin(echo)
+    for name, form, count in (("one", "async def", "await context.redis.incr('seen')"),
+                              ("two", "def", "context.wait(context.redis.incr('seen'))")):
+        write_plugin(tmp_path, name, f"""
+            {form} access(self, context, config):
+                context.request.set_header("X-{name}", str({count}))
+            """, priority=700 if name == "one" else 600)
+    with RedisServer(password="secret") as redis:
+        config = config_with(origin, tmp_path, plugin("one"), plugin("two"))
+        site = open_site(config | {"gateway": config["gateway"] | {"redis": redis.record()}}, origin)
+        for first in (1, 3):
+            fields = dict(json.loads(site.ask(get("/")).body)["headers"])
+            assert (fields["X-one"], fields["X-two"]) == (str(first), str(first + 1))
+        with redis.client() as outside:
+            assert outside.get("seen") == "4"
+        assert site.process.reload(config)["ok"]            # without gateway.redis
+        assert site.ask(get("/")).status == 500
+        site.process.wait_for_log("there is no gateway.redis in the configuration")
+        assert "secret" not in site.process.log()
+
+
+def test_redis_that_is_away_is_the_plugins_failure_alone(open_site, open_origin, tmp_path):
+    origin = open_origin(echo)
+    write_plugin(tmp_path, "asking", """
+        async def access(self, context, config):
+            await context.redis.get("x")
+        """)
+    with RedisServer() as redis:
+        config = config_with(origin, tmp_path, plugin("asking"))
+        site = open_site(config | {"gateway": config["gateway"] | {"redis": redis.record()}}, origin)
+        assert site.ask(get("/")).status == 200
+        redis.stop()
+        assert site.ask(get("/")).status == 500 and site.ask(get("/plain")).status == 200
+        redis.start()
+        assert site.ask(get("/")).status == 200
