@@ -10,7 +10,10 @@ DEFAULTS = {
     "real_ip_header": "X-Real-IP", "real_ip_recursive": False, "access_log": {"path": "stdout", "format": "json"},
     "log_level": "info", "header_prefix": "X-Fastgate", "watch": False, "allowed_upgrades": [], "control_socket": "",
     "plugin_path": None,
-    "python": {"timeout": 1000, "threads": 4, "calls": 1024, "failures": 20, "pause": 10000},
+    "python": {"timeout": 1000, "threads": 4, "calls": 1024, "failures": 20, "pause": 10000, "metric_series": 1000,
+               "http": {"connections": 100, "idle": 20, "keep_alive": 30000, "timeout": 10000, "connect_timeout": 5000,
+                        "answer_bytes": 1_048_576, "tls_verify": True, "ca_file": None}},
+    "redis": None,
     "resolver": {"nameservers": [], "timeout": 2000, "min_ttl": 1, "max_ttl": 3600, "not_found_ttl": 30, "error_ttl": 1},
     "keepalive": {"pool_size": 512, "max_requests": 10000, "idle_timeout": 60000},
     "limits": {"connections": "auto", "header_bytes": 65536, "headers": 200, "uri_bytes": 16384, "body_bytes": 0,
@@ -112,3 +115,18 @@ def test_more_listeners_than_a_reactor_takes():
     addresses = [f"127.0.0.1:{port}" for port in range(9000, 9033)]
     assert loaded(gateway_with(proxy_listen=addresses[:32])).gateway["proxy_listen"] == addresses[:32]
     assert "the most allowed is 32" in the_error(gateway_with(proxy_listen=addresses)).message
+
+
+@pytest.mark.parametrize("redis", [{"host": "127.0.0.1"}, {"host": "unix:/run/redis.sock", "database": 3},
+                                   {"cluster_nodes": [{"ip": "10.0.0.1"}]}])
+def test_redis_has_kongs_fields(redis):
+    assert loaded(gateway_with(redis=redis)).gateway["redis"].items() >= {"port": 6379, "timeout": 2000}.items()
+
+
+@pytest.mark.parametrize("redis, path, said", [
+    ({}, "gateway.redis", "nowhere"), ({"port": 1}, "gateway.redis", "nowhere"),
+    ({"host": "a", "prot": 1}, "gateway.redis.prot", "port"), ({"host": "a", "port": 70000}, "gateway.redis.port", "65535"),
+    ("127.0.0.1", "gateway.redis", "mapping")])
+def test_redis_that_cannot_be(redis, path, said):
+    error = the_error(gateway_with(redis=redis))
+    assert error.path == path and said in str(error)

@@ -35,7 +35,7 @@ PACKAGES = {
     "plugins": "config sdk clients",
     "telemetry": "_core.bridge",
     "control": "config plugins sdk telemetry clients _core.bridge",
-    "cli": "control config plugins sdk telemetry",
+    "cli": "control config plugins sdk telemetry clients",
     "_core": "",
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 from . import fields
 from .addresses import UNIX, cidr_problem, is_ipv4, is_ipv6, joined, split_port, unix_problem
 from .errors import shown
-from .redis_record import some_redis
+from .redis_record import REDIS, is_somewhere
 from .scalars import type_problem
 from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
 
@@ -130,6 +130,14 @@ def _ttls_fit(resolver: dict[str, Any], raw: dict[str, Any], problems: Problems)
         problems.append((("min_ttl",), f"min_ttl ({resolver['min_ttl']}) is more than max_ttl ({resolver['max_ttl']})"))
 
 
+def _redis(value: Any, problems: Problems) -> Any:
+    start = len(problems)
+    record = REDIS.read(value, problems)
+    if len(problems) == start and not is_somewhere(record):
+        problems.append(((), "says nowhere where Redis is: give host, sentinel_nodes or cluster_nodes"))
+    return record
+
+
 def _part(name: str, members: dict[str, Field], *rules: Rule) -> Field:
     record = Record(name, members, rules=rules)
     PARTS[name] = record
@@ -155,7 +163,6 @@ GATEWAY = Record("gateway", {
     "allowed_upgrades": field(_upgrades, []),
     "control_socket": field(_control_socket, ""),
     "plugin_path": field(text()),
-    "redis": field(some_redis),
     "bans": _part("bans", {"sync_rate": field(number(0.1, 3600), 5)}),
     "python": _part("python", {
         "timeout": fields.timeout(1000),
@@ -163,7 +170,19 @@ GATEWAY = Record("gateway", {
         "calls": field(integer(1, 65536), 1024),
         "failures": field(integer(1, 1_000_000), 20),
         "pause": fields.timeout(10000),
+        "metric_series": field(integer(1, 100_000), 1000),
+        "http": _part("python.http", {
+            "connections": field(integer(1, 10_000), 100),
+            "idle": field(integer(0, 10_000), 20),
+            "keep_alive": fields.timeout(30000),
+            "timeout": fields.timeout(10000),
+            "connect_timeout": fields.timeout(5000),
+            "answer_bytes": field(integer(1, 2**30), 1_048_576),
+            "tls_verify": field(boolean, True),
+            "ca_file": field(text()),
+        }),
     }),
+    "redis": field(_redis),
     "resolver": _part("resolver", {
         "nameservers": field(array(text(_nameserver_problem), is_set=True, keeps_empty=True), []),
         "timeout": fields.timeout(2000),

@@ -1,4 +1,4 @@
-"""The `redis` record that `gateway:` and several plugins hold: where Redis is, and how to talk to it (Kong's)."""
+"""The `redis` record of `gateway:` and of several plugins: where Redis is, and how to talk to it (Kong's)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .addresses import UNIX
 from .fields import host, secret
 from .schema import Problems, Record, Rule, array, boolean, field, integer, one_of, text
 
+_plain = text()
 _port = integer(0, 65535)
 _SENTINEL_NODE = Record("a Sentinel", {"host": field(host, "127.0.0.1"), "port": field(_port, 6379)})
 _CLUSTER_NODE = Record("a node of the Cluster", {"ip": field(host, "127.0.0.1"), "port": field(_port, 6379)})
@@ -38,16 +39,16 @@ FIELDS = {
     "host": field(host),
     "port": field(_port, 6379),
     "timeout": field(integer(0, 2**31 - 2), 2000),
-    "username": field(text()),
+    "username": field(_plain),
     "password": field(secret),
     "database": field(integer(0, 2**31 - 1), 0),
     "ssl": field(boolean, False),
     "ssl_verify": field(boolean, False),
-    "server_name": field(text()),
-    "sentinel_master": field(text()),
+    "server_name": field(_plain),
+    "sentinel_master": field(_plain),
     "sentinel_nodes": field(array(_SENTINEL_NODE.read)),
     "sentinel_role": field(one_of("master", "slave", "any")),
-    "sentinel_username": field(text()),
+    "sentinel_username": field(_plain),
     "sentinel_password": field(secret),
     "cluster_nodes": field(array(_CLUSTER_NODE.read)),
     "cluster_max_redirections": field(integer(0, 100), 5),
@@ -62,12 +63,3 @@ REDIS = Record("redis", FIELDS, rules=(
 def is_somewhere(record: dict[str, Any]) -> bool:
     """Says where Redis is, in one of the three ways."""
     return bool(record["host"] or record["sentinel_nodes"] or record["cluster_nodes"])
-
-
-def some_redis(value: Any, problems: Problems) -> Any:
-    """A `redis` record where it is all there is to say that there is a Redis."""
-    before = len(problems)
-    record = REDIS.read(value, problems)
-    if record is not None and len(problems) == before and not is_somewhere(record):
-        problems.append(((), "redis needs host, or sentinel_master, sentinel_role and sentinel_nodes, or cluster_nodes"))
-    return record

@@ -125,7 +125,7 @@ class Lifecycle:
             limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures,
-            background=self.background.figures))
+            background=self.background.figures, plugin_metrics=self.python.families))
         await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
