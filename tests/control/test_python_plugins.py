@@ -42,7 +42,7 @@ def test_all_are_closed_together():
             runner = runner_of(type("Waits", (Plugin,), {"name": name, "version": "1.0", "close": close}))
             await runner.init()
             plugins._runners[name] = runner
-        forgets = asyncio.ensure_future(plugins.end(plugins.let_go([])))
+        forgets = asyncio.ensure_future(plugins.let_go([]))
         await asyncio.sleep(0)
         await plugins.close()           # waits for what is being closed already
         assert sorted(closing) == ["one", "three", "two"] and not plugins._runners and not plugins._ends

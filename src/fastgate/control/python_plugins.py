@@ -7,13 +7,17 @@ import asyncio
 import logging
 import sys
 from collections import Counter
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from fastgate.control.published import has_python
+from fastgate.control.python_redis import PythonRedis
+from fastgate.telemetry.metrics import METRICS
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import Model
+    from fastgate.clients.redis import SharedRedis
     from fastgate.control.python_runner import Configured, Runner
 
 log = logging.getLogger("fastgate.control")
@@ -36,6 +40,9 @@ class PythonPlugins:
         self._next_handle = 1
         self._has_unloaded = False
         self._store: Any = None
+        self._metrics: Any = None                       # sdk.metrics.Registry
+        self._redis = PythonRedis()
+        self._staged_settings: dict[str, Any] = {}
         self._reads_fd: int | None = None
         self._staged: dict[str, Configured] = {}
         self._new_runners: list[Runner] = []
@@ -48,12 +55,16 @@ class PythonPlugins:
     async def prepare(self, model: "Model") -> dict[str, tuple[int, bool, bool]] | None:
         """Makes what the model needs, for `Gateway.publish`. Raises PluginFailed; `abandon` is due then."""
         self._staged, self._new_runners, self._replaced, self._told = {}, [], {}, []
+        self._staged_settings = model.gateway["python"]
         if not has_python(model):
             await self._tell(dict.fromkeys(self._runners))
             return None
         from fastgate.plugins import discovery
 
         settings = model.gateway["python"]
+        if self._store is None:
+            self._make_shared()
+        await self._redis.stage(model.gateway["redis"])
         changed: dict[str, None] = {}
         for entity in model.plugins:
             if entity["is_native"]:
@@ -62,7 +73,6 @@ class PythonPlugins:
             contract = discovery.plugin(entity["name"]).contract
             if runner is None or runner.contract is not contract:
                 runner = await self._new_runner(contract, settings)
-            runner.apply(settings)
             before = self._current.get(entity["id"])
             if before is not None and before.runner is runner and before.plain == entity["config"] and (
                     before.default_ms == settings["timeout"]):
@@ -75,13 +85,17 @@ class PythonPlugins:
         return {id: (one.handle, "access" in one.runner.contract.hooks, "log" in one.runner.contract.hooks)
                 for id, one in self._staged.items()}
 
+    def _make_shared(self) -> None:
+        from fastgate.sdk import Store
+        from fastgate.sdk.metrics import Registry
+
+        self._store = Store()
+        self._metrics = Registry({metric.name for metric in METRICS})
+
     async def _new_runner(self, contract: Any, settings: dict) -> "Runner":
         from fastgate.control.python_runner import Runner
-        from fastgate.sdk import Store
 
-        if self._store is None:
-            self._store = Store()
-        runner = Runner(contract, self._store, asyncio.get_running_loop(), settings)
+        runner = Runner(contract, self._store, asyncio.get_running_loop(), settings, self._metrics, self._redis.staged)
         await runner.init()
         if contract.name in self._runners:
             self._replaced[contract.name] = self._runners[contract.name]
@@ -112,6 +126,11 @@ class PythonPlugins:
     def settle(self, number: int) -> None:
         """The staged configurations are published, with the snapshot of this number."""
         self._current, self._staged = self._staged, {}
+        self._redis.settle()
+        for runner in self._runners.values():
+            runner.apply(self._staged_settings, self._redis.current)
+        if self._metrics is not None:
+            self._metrics.most_series = self._staged_settings["metric_series"]
         for name, old in self._replaced.items():
             log.info("the plugin %s: version %s follows %s", name, self._runners[name].contract.version, old.contract.version)
         self._old += self._replaced.values()
@@ -132,26 +151,28 @@ class PythonPlugins:
         for runner in self._new_runners:
             self._runners.pop(runner.contract.name, None)       # gone if the gateway ended meanwhile
         self._runners |= self._replaced
-        await self.end(self._new_runners)
+        await self._end(self._new_runners)
         try:
             await self._tell({runner.contract.name: None for runner in told})
         except PluginFailed as error:
             log.error("%s", error)
         self._handles = {one.handle: one for one in self._handles.values() if one.runner not in self._new_runners}
+        await self._redis.abandon()
         self._staged, self._new_runners, self._replaced, self._told = {}, [], {}, []
 
-    def let_go(self, in_use: list[int]) -> "list[Runner]":
-        """Only these snapshots and the current one are in use, and no change is under way: what only others needed, for `end`."""
+    def let_go(self, retired: list[int]) -> "Awaitable[None]":
+        """Only these snapshots and the current one are in use, and no change is under way. Closes what only others needed:
+        to be awaited, another change may be under way then."""
         if self._reads_fd is not None:
             self._take()                    # log calls of requests that just ended
-        in_use = [*in_use, self._number]
+        in_use = {*retired, self._number}
         self._published = {number: made for number, made in self._published.items() if number in in_use}
         self._handles = {one.handle: one for made in self._published.values() for one in made}
         used = {one.runner for one in self._handles.values()}
         gone = [runner for runner in [*self._runners.values(), *self._old] if runner not in used]
         self._runners = {name: runner for name, runner in self._runners.items() if runner in used}
         self._old = [runner for runner in self._old if runner in used]
-        return gone
+        return self._let_end(gone, self._redis.take_old() if not retired else [])
 
     async def close(self) -> None:
         """The reactors have ended."""
@@ -163,9 +184,15 @@ class PythonPlugins:
         self._runners.clear()
         self._replaced.clear()
         self._old.clear()
-        await self.end(runners)
+        await self._end(runners)
+        await self._redis.close()
 
-    async def end(self, runners: "list[Runner]") -> None:
+    async def _let_end(self, runners: "list[Runner]", clients: "list[SharedRedis]") -> None:
+        await self._end(runners)
+        for client in clients:
+            await client.release()
+
+    async def _end(self, runners: "list[Runner]") -> None:
         """Closes all at once: the slowest says how long it takes. One that is being closed is waited for. Then their
         modules go."""
         for runner in runners:
@@ -224,3 +251,7 @@ class PythonPlugins:
         for runner in [*self._runners.values(), *self._old]:
             counted.setdefault(runner.contract.name, Counter()).update(runner.figures())
         return {name: queue.get(name, {}) | counted[name] for name in self._runners}
+
+    def families(self) -> list[Any]:
+        """What the plugins themselves count and measure: sdk.metrics.Family."""
+        return [] if self._metrics is None else self._metrics.families()

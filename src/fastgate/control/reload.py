@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Settings the running reactors, sockets and writers were built with; all others are the snapshot's.
 RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "limits.connections",
-                "limits.token_cache", "limits.rate_limit_keys", "resolver", "watch", "python.threads")
+                "limits.token_cache", "limits.rate_limit_keys", "limits.visitors", "resolver", "watch", "python.threads")
 
 log = logging.getLogger("fastgate.control")
 
@@ -75,8 +75,8 @@ class Reloader:
         """Frees the snapshots that no request uses any more, and closes the plugins that only they needed. Whether it was all."""
         async with self._turn:          # a reload that is under way may have chosen one of them
             left = self._gateway.collect()
-            gone = self._python.let_go(self._gateway.retired())
-        await self._python.end(gone)
+            closing = self._python.let_go(self._gateway.retired())
+        await closing
         return not left
 
     def figures(self) -> dict[str, Any]:

@@ -111,7 +111,6 @@ def test_a_thousand_swaps_under_load_lose_no_request_and_leak_nothing(open_site,
     assert version_of(site) == SWAPS
     assert len({number for client in clients for number in client.versions}) > SWAPS // 4     # they did meet the swaps
     after = alone(site)
-    print("settled", settled, "after", after)
     for what in ("named", "lines", "loggers", "threads"):
         assert after[what] == settled[what], (what, settled, after)
     assert after["files"] <= settled["files"]       # the clients have gone
@@ -274,6 +273,18 @@ def test_a_new_version_and_its_configuration_together(open_site, origin, folder)
     assert not site.process.reload()["ok"] and version_of(site) == "a"
     assert site.process.reload(config_with(origin, folder, plugin("changing", number=7)))["ok"]
     assert version_of(site) == 7
+
+
+def test_counts_go_on_and_what_was_tripped_off_runs_again(open_site, origin, folder):
+    (folder / "changing.py").write_text(changing("1.0.0", "async def access(self, context, config):\n    raise ValueError"))
+    site = open_site(config_with(origin, folder, plugin("changing"), python={"failures": 2, "pause": 3_600_000}), origin)
+    assert [site.ask(get("/")).status for _ in range(3)] == [500] * 3
+    trips, failures = (f'fastgate_plugin_{what}_total{{plugin="changing"}}' for what in ("trips", "failures"))
+    assert site.metrics()[trips] == 1 and site.metrics()[failures] == 2
+    write_atomically(folder / "changing.py", changing("1.0.1", answers("self.version")))
+    assert site.process.reload()["ok"] and version_of(site) == "1.0.1"
+    wait_for(lambda: not json.loads(site.status("/status")[1])["gateway"]["plugins"]["changing"]["leaving"], "the old one stays")
+    assert site.metrics()[trips] == 1 and site.metrics()[failures] == 2
 
 
 def test_all_or_none_of_two(open_site, origin, folder, tmp_path):
