@@ -32,7 +32,13 @@ class Kind(NamedTuple):
     place: str          # "module:class"
 
 
-KINDS: dict[str, Kind] = {}
+def _has_jwks(model: "Model") -> bool:
+    return any(plugin["name"] == "jwt" and plugin["config"]["jwks_uri"] is not None for plugin in model.plugins)
+
+
+KINDS: dict[str, Kind] = {
+    "jwks": Kind(_has_jwks, "fastgate.control.jwks:Jwks"),
+}
 
 
 def needs_background(model: "Model") -> bool:

@@ -35,6 +35,7 @@ FROM_COUNTERS = {
     "fastgate_token_cache_misses_total": "tokens_missed",
     "fastgate_token_cache_evictions_total": "tokens_evicted",
     "fastgate_token_cache_entries": "tokens_kept",
+    "fastgate_jwks_unknown_keys_total": "keys_unknown",
     "fastgate_rate_limit_refusals_total": "rate_limited",
     "fastgate_reactor_loops_total": "loops",
 }
@@ -66,7 +67,15 @@ FROM_RESOLVER = {
     "fastgate_resolver_failures_total": "failures",
 }
 # Metric → part of control/background, its figure
-FROM_BACKGROUND: dict[str, tuple[str, str]] = {}
+FROM_BACKGROUND: dict[str, tuple[str, str]] = {
+    "fastgate_jwks_sources": ("jwks", "sources"),
+    "fastgate_jwks_keys": ("jwks", "keys"),
+    "fastgate_jwks_keys_skipped": ("jwks", "skipped"),
+    "fastgate_jwks_age_seconds": ("jwks", "age_s"),
+    "fastgate_jwks_fetches_total": ("jwks", "fetches"),
+    "fastgate_jwks_failures_total": ("jwks", "failures"),
+    "fastgate_jwks_rotations_total": ("jwks", "rotations"),
+}
 FROM_PLUGINS = {
     "fastgate_plugin_calls_active": "active",
     "fastgate_plugin_calls_total": "done",

@@ -54,6 +54,7 @@ cdef struct gate_t:
     limit_table_t limits            # counters of all rate-limiting; locks of its own
     # shared: atomic
     void *snapshot                  # the current snapshot_t
+    void *remote_keys               # the current key_table_t; NULL: none
     uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python
     uint32_t connections            # client connections open, all lanes
     uint32_t is_draining
