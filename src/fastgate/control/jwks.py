@@ -149,7 +149,7 @@ class KeySource:
         self.failures += 1
         self._failed += 1
         if self._failed == 1:
-            kept = "nothing is known yet" if self.keys is None else f"{counted(len(self.keys), 'keys')} of before go on"
+            kept = "no key is known yet" if self.keys is None else f"the keys of before go on ({len(self.keys)})"
             log.warning("jwks_uri %s: %s; %s", self._name(), reason, kept)
         return min(self._refresh_s, FIRST_RETRY_S * 2 ** min(self._failed - 1, 20))
 
