@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from fastgate._core.bridge.remote_keys import key_problem, source_id
-from fastgate.clients.http import HttpAnswer, HttpBounds, HttpClient, HttpError
+from fastgate.clients.http import HttpBounds, HttpClient, HttpError
 from fastgate.control.jwk import KeySet, NotAKeySet, PublishedKey, read_key_set
 from fastgate.telemetry.wording import counted
 
@@ -32,6 +32,19 @@ def _configs(model: Model) -> Iterator[dict[str, Any]]:
     for plugin in model.plugins:
         if plugin["name"] == "jwt" and plugin["config"]["jwks_uri"] is not None:
             yield plugin["config"]
+
+
+def next_s(cache_control: str, refresh_s: float, min_refresh_s: float) -> float:
+    """When to ask again: as configured, or sooner where the source says that its answer gets old before."""
+    found = _MAX_AGE.search(cache_control)
+    if found is None or int(found[1]) == 0:         # "do not store" is no rhythm
+        return refresh_s
+    return min(refresh_s, max(min_refresh_s, int(found[1])))
+
+
+def retry_s(failed: int, refresh_s: float) -> float:
+    """The same after so many failures in a row."""
+    return min(refresh_s, FIRST_RETRY_S * 2 ** min(failed - 1, 20))
 
 
 class KeySource:
@@ -110,7 +123,7 @@ class KeySource:
             self._etag = answer.headers.get("etag", "")
         else:
             raise HttpError(f"status {answer.status}")
-        return self._next_s(answer)
+        return next_s(answer.headers.get("cache-control", ""), self._refresh_s, self._min_refresh_s)
 
     def _take(self, found: KeySet) -> None:
         skipped = dict(found.skipped)
@@ -132,13 +145,6 @@ class KeySource:
         self.keys = keys
         self._on_keys()
 
-    def _next_s(self, answer: HttpAnswer) -> float:
-        """jwks_refresh, or sooner where the source says that its answer gets old before."""
-        found = _MAX_AGE.search(answer.headers.get("cache-control", ""))
-        if found is None or int(found[1]) == 0:         # "do not store" is no rhythm
-            return self._refresh_s
-        return min(self._refresh_s, max(self._min_refresh_s, int(found[1])))
-
     def _note_success(self) -> None:
         if self._failed:
             log.info("jwks_uri %s: answers again", self._name())
@@ -151,7 +157,7 @@ class KeySource:
         if self._failed == 1:
             kept = "no key is known yet" if self.keys is None else f"the keys of before go on ({len(self.keys)})"
             log.warning("jwks_uri %s: %s; %s", self._name(), reason, kept)
-        return min(self._refresh_s, FIRST_RETRY_S * 2 ** min(self._failed - 1, 20))
+        return retry_s(self._failed, self._refresh_s)
 
     def _name(self) -> str:
         """For logs: the URI without what may be secret in it."""
