@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +41,8 @@ def _number(value: int) -> str:
 class KeyServer:
     """Publishes keys on a free port of the loopback. `answer` makes each answer; `asked` holds the fields of all requests."""
 
-    def __init__(self, *keys: dict[str, Any]) -> None:
+    def __init__(self, *keys: dict[str, Any], context: ssl.SSLContext | None = None) -> None:
+        """context: of a server that speaks TLS."""
         self.asked: list[dict[str, str]] = []
         self.answer: Callable[[dict[str, str]], Answer]
         self.publish(*keys)
@@ -72,12 +74,16 @@ class KeyServer:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "http"
+        if context is not None:
+            self._scheme = "https"
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 
     @property
     def uri(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/keys"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}/keys"
 
     def publish(self, *keys: dict[str, Any], **fields: str) -> None:
         """These keys from now on, with these fields (`Cache_Control`)."""

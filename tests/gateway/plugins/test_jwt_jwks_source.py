@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from support.client import get
 from support.identity import alice, assert_refused
 from support.jwks import KeyServer, jwk, jwk_of
 from support.origin import wait_until
 from support.site import Config, Site, config_of, plugin, service
-from support.tokens import b64, now, token
+from support.tokens import b64, now, token, unwatched
 
 pytestmark = pytest.mark.core
 
@@ -227,6 +233,45 @@ def test_a_slow_source_slows_no_request(guarded, server):
         assert site.ask(bearer(signed(n=n))).status == 200
         assert site.ask(bearer(signed(kid=f"x{n}"))).status == 401
     server.released.set()
+
+
+# ---- TLS
+
+@pytest.fixture
+def authority(tmp_path):
+    """A certificate for 127.0.0.1 that vouches for itself: its path, and a server's context with it."""
+    with unwatched():
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fastgate tests")])
+        begin = datetime.now(timezone.utc) - timedelta(days=1)
+        certificate = (
+            x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+            .not_valid_before(begin).not_valid_after(begin + timedelta(days=30))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
+            .add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256()))
+        path = tmp_path / "ca.pem"
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        whole = tmp_path / "both.pem"
+        whole.write_bytes(path.read_bytes() + key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(whole)
+    return path, context
+
+
+def test_a_source_over_tls_must_be_vouched_for(open_site, origin, config, authority, tmp_path):
+    path, context = authority
+    with KeyServer(jwk("ES256"), context=context) as server:
+        site = open_site(config(server.uri), origin)
+        wait_count(site, FAILURES, 1)
+        assert site.metrics()["fastgate_jwks_keys"] == 0 and not server.asked
+        assert site.process.reload(config(server.uri, jwks_ca_file=str(tmp_path / "none.pem")))["ok"]
+        wait_count(site, FAILURES, 2)
+        assert site.process.reload(config(server.uri, jwks_ca_file=str(path)))["ok"]
+        site.wait_metric("fastgate_jwks_keys", 1)
+        assert site.ask(bearer(signed())).status == 200
+        log = site.process.log()
+        assert "CERTIFICATE_VERIFY_FAILED" in log and "none.pem" in log
 
 
 # ---- configurations
