@@ -8,7 +8,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgate._core.bridge.remote_keys import key_problem, source_id
 from fastgate.clients.http import HttpBounds, HttpClient, HttpError
@@ -47,29 +47,48 @@ def retry_s(failed: int, refresh_s: float) -> float:
     return min(refresh_s, FIRST_RETRY_S * 2 ** min(failed - 1, 20))
 
 
-class KeySource:
-    """One `jwks_uri`, from its first configuration to its last. Its task never raises."""
+class Settings(NamedTuple):
+    """How one source is asked: of all plugins that name it the wish that asks more, or allows more."""
 
-    def __init__(self, config: dict[str, Any], on_keys: Callable[[], None]) -> None:
-        """on_keys: called with nothing when `keys` has changed."""
-        self.uri: str = config["jwks_uri"]
-        self.keys: list[PublishedKey] | None = None     # None: nothing good has come yet
-        self.skipped = 0
+    uri: str
+    ca_file: str | None
+    refresh_s: float
+    min_refresh_s: float
+    timeout_s: float
+    most_bytes: int
+    most_keys: int
+
+    @classmethod
+    def of(cls, config: dict[str, Any]) -> Settings:
+        return cls(config["jwks_uri"], config["jwks_ca_file"], config["jwks_refresh"], config["jwks_min_refresh"],
+                   config["jwks_timeout"], config["jwks_max_bytes"], config["jwks_max_keys"])
+
+    def and_those(self, other: Settings) -> Settings:
+        return self._replace(
+            refresh_s=min(self.refresh_s, other.refresh_s), min_refresh_s=min(self.min_refresh_s, other.min_refresh_s),
+            timeout_s=max(self.timeout_s, other.timeout_s), most_bytes=max(self.most_bytes, other.most_bytes),
+            most_keys=max(self.most_keys, other.most_keys))
+
+
+class KeySource:
+    """One `jwks_uri`, from a configuration to the one that asks it otherwise, or not at all. Its task never raises."""
+
+    def __init__(self, settings: Settings, on_keys: Callable[[], None], before: KeySource | None = None) -> None:
+        """on_keys: called with nothing when `keys` has changed. before: asked the same server so far; its keys go on."""
+        self.settings = settings
+        self.keys: list[PublishedKey] | None = before.keys if before else None      # None: nothing good has come yet
+        self.skipped = before.skipped if before else 0
         self.fetches = 0
         self.failures = 0
         self.rotations = 0
-        self._refresh_s: float = config["jwks_refresh"]
-        self._min_refresh_s: float = config["jwks_min_refresh"]
-        self._most_keys: int = config["jwks_max_keys"]
         self._on_keys = on_keys
         self._client = HttpClient(HttpBounds(
-            connections=1, idle=1, answer_bytes=config["jwks_max_bytes"], timeout_s=config["jwks_timeout"],
-            connect_s=config["jwks_timeout"]), ca_file=config["jwks_ca_file"])
+            connections=1, idle=1, answer_bytes=settings.most_bytes, timeout_s=settings.timeout_s,
+            connect_s=settings.timeout_s), ca_file=settings.ca_file)
         self._etag = ""
         self._failed = 0                                # in a row
-        self._began = time.monotonic()
-        self._good_at = self._began
-        self._asked_at = self._began
+        self._asked_at = time.monotonic()
+        self._good_at = before._good_at if before else self._asked_at
         self._wanted = asyncio.Event()
         self._task = asyncio.ensure_future(self._run())
 
@@ -107,7 +126,7 @@ class KeySource:
             await asyncio.wait_for(self._wanted.wait(), wait_s)
         except asyncio.TimeoutError:        # another class than TimeoutError before CPython 3.11
             return
-        await asyncio.sleep(max(0.0, min(until, self._asked_at + self._min_refresh_s) - time.monotonic()))
+        await asyncio.sleep(max(0.0, min(until, self._asked_at + self.settings.min_refresh_s) - time.monotonic()))
 
     async def _fetch(self) -> float:
         """Seconds until the next time."""
@@ -115,15 +134,15 @@ class KeySource:
         fields = {"Accept": "application/jwk-set+json, application/json"}
         if self._etag:
             fields["If-None-Match"] = self._etag
-        answer = await self._client.request("GET", self.uri, headers=fields)
+        answer = await self._client.request("GET", self.settings.uri, headers=fields)
         if answer.status == 304 and self._etag:
             self._note_success()
         elif answer.status == 200:
-            self._take(read_key_set(answer.body, self._most_keys))
+            self._take(read_key_set(answer.body, self.settings.most_keys))
             self._etag = answer.headers.get("etag", "")
         else:
             raise HttpError(f"status {answer.status}")
-        return next_s(answer.headers.get("cache-control", ""), self._refresh_s, self._min_refresh_s)
+        return next_s(answer.headers.get("cache-control", ""), self.settings.refresh_s, self.settings.min_refresh_s)
 
     def _take(self, found: KeySet) -> None:
         skipped = dict(found.skipped)
@@ -157,11 +176,11 @@ class KeySource:
         if self._failed == 1:
             kept = "no key is known yet" if self.keys is None else f"the keys of before go on ({len(self.keys)})"
             log.warning("jwks_uri %s: %s; %s", self._name(), reason, kept)
-        return retry_s(self._failed, self._refresh_s)
+        return retry_s(self._failed, self.settings.refresh_s)
 
     def _name(self) -> str:
         """For logs: the URI without what may be secret in it."""
-        return self.uri.partition("?")[0].rpartition("@")[2]
+        return self.settings.uri.partition("?")[0].rpartition("@")[2]
 
 
 class Jwks:
@@ -175,18 +194,26 @@ class Jwks:
         self._poller = asyncio.ensure_future(self._poll())
 
     def follow(self, model: Model) -> None:
-        wanted = {source_id(config): config for config in _configs(model)}
+        wanted: dict[bytes, Settings] = {}
+        for config in _configs(model):
+            name, settings = source_id(config), Settings.of(config)
+            wanted[name] = settings.and_those(wanted.get(name, settings))
         for name in self._sources.keys() - wanted.keys():
-            source = self._sources.pop(name)
-            for figure in self._gone:
-                self._gone[figure] += getattr(source, figure)
-            task = asyncio.ensure_future(source.close())
-            self._ending.add(task)
-            task.add_done_callback(self._ending.discard)
-        for name, config in wanted.items():
-            if name not in self._sources:
-                self._sources[name] = KeySource(config, self._publish)
+            self._end(self._sources.pop(name))
+        for name, settings in wanted.items():
+            before = self._sources.get(name)
+            if before is None or before.settings != settings:
+                self._sources[name] = KeySource(settings, self._publish, before)
+                if before is not None:
+                    self._end(before)
         self._publish()
+
+    def _end(self, source: KeySource) -> None:
+        for figure in self._gone:
+            self._gone[figure] += getattr(source, figure)
+        task = asyncio.ensure_future(source.close())
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
         self._poller.cancel()

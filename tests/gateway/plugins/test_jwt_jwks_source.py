@@ -284,6 +284,47 @@ def test_a_reload_keeps_the_keys(guarded, server, config):
     assert site.ask(bearer(text)).status == 200 and len(server.asked) == 1 and site.metrics()[HITS] == 1
 
 
+def test_a_reload_that_asks_the_source_otherwise_refuses_nobody(guarded, server, config):
+    """Its keys go on until the first answer under the new settings, and figures never fall."""
+    site = guarded(jwks_refresh=3600)
+    server.answer = lambda _: (server.released.wait(60), (500, {}, b""))[1]
+    done = threading.Event()
+    seen: set[int] = set()
+
+    def call() -> None:
+        with site.connect() as client:
+            n = 0
+            while not done.is_set():
+                seen.add(client.ask(bearer(signed(n=n % 5))).status)
+                n += 1
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        for n in range(5):
+            assert site.process.reload(config(jwks_refresh=3000 + n, jwks_timeout=30 + n, jwks_max_keys=5 + n))["ok"]
+    finally:
+        done.set()
+        caller.join()
+    assert seen == {200}
+    assert site.metrics()["fastgate_jwks_keys"] == 1 and site.metrics()[FETCHES] >= 1
+    server.released.set()
+
+
+def test_two_plugins_one_source(open_site, origin, server):
+    """Asked once for both; of two bounds the wider."""
+    services = [service(origin, {"name": name, "paths": [f"/{name}"]}, name=name,
+                        plugins=[plugin("jwt", jwks_uri=server.uri, jwks_max_keys=most, consumer_by=by)])
+                for name, most, by in (("a", 1, "custom_id"), ("b", 2, "username"))]
+    server.publish(jwk("ES256"), jwk_of(NEW, kid="new"))
+    site = open_site(config_of(*services, consumers=[alice()]), origin)
+    site.wait_metric("fastgate_jwks_keys", 2)
+    assert len(server.asked) == 1 and site.metrics()["fastgate_jwks_sources"] == 1
+    for path, sub, status in (("a", "A-1", 200), ("b", "A-1", 401), ("a", "alice", 401), ("b", "alice", 200)):
+        for _ in range(2):
+            assert site.ask(get(f"/{path}", f"Authorization: Bearer {signed(sub=sub)}")).status == status
+
+
 def test_sources_come_and_go(guarded, server, config, origin):
     site = guarded()
     with KeyServer(jwk_of(NEW, kid="new")) as other:

@@ -26,7 +26,7 @@ from fastgate._core.bridge.errors import SnapshotError
 
 
 def source_id(config: dict) -> bytes:
-    """What a jwt plugin of this configuration calls its source: equal settings, equal source."""
+    """What a jwt plugin of this configuration calls its source."""
     return jwt_remote_id(config)
 
 

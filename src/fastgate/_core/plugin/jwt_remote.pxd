@@ -24,7 +24,7 @@ cdef struct jwt_remote_t:
     uint8_t is_optional                 # a token of no consumer will do
 
 
-cdef bytes jwt_remote_id(dict config)       # `source`: equal settings of the fetching, equal source
+cdef bytes jwt_remote_id(dict config)       # `source`: the URI, and who may vouch for it
 cdef jwt_remote_t *jwt_remote_build(arena_t *arena, dict config) except NULL
 cdef credential_table_t *jwt_remote_consumers(snapshot_t *snapshot, const jwt_remote_t *remote, dict config, dict context) except NULL
 

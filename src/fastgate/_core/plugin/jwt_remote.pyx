@@ -119,7 +119,7 @@ cdef void jwt_remote_scope_now(const uint8_t *scope, const key_set_t *keys, uint
 
 cdef bytes jwt_remote_id(dict config):
     cdef uint8_t out[KEY_SET_ID_BYTES]
-    cdef bytes text = json.dumps({key: config[key] for key in config if key.startswith("jwks_")}, sort_keys=True).encode()
+    cdef bytes text = json.dumps([config["jwks_uri"], config["jwks_ca_file"]]).encode()
     cdef digest_t digest
     if crypto_open() != OK:
         raise SnapshotError('plugin "jwt"', "jwks_uri", crypto_problem().decode())

@@ -196,7 +196,7 @@ cdef int jwt_rules_build(jwt_rules_t *rules, arena_t *arena, const jwt_remote_t 
     keep_bytes(arena, json.dumps([
         config["key_claim_name"], config["secret_is_base64"], claims, issuers, audiences,
         config["maximum_expiration"], config["leeway"],
-        [[key, config[key]] for key in sorted(config) if key.startswith(("jwks_", "consumer_"))] if remote != NULL else None,
+        [config["jwks_uri"], config["jwks_ca_file"], config["consumer_claim"], config["consumer_by"], config["consumer_optional"]],
     ]).encode(), &settings)
     if remote != NULL:
         jwt_remote_scope(remote, table, settings, rules.scope)
