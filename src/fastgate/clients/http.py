@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import ssl
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -59,9 +58,14 @@ class HttpClient:
     HTTP/1.1; certificates are checked; no proxies from the environment.
     """
 
-    def __init__(self, bounds: HttpBounds = HttpBounds(), *, verify: bool = True, ca_file: str | None = None) -> None:
-        """verify: whether a server's certificate must be good. ca_file: PEM of who may vouch for it, instead of the usual."""
+    def __init__(self, bounds: HttpBounds = HttpBounds(), *, verify: bool = True, ca_file: str | None = None,
+                 loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """verify: whether a server's certificate must be good. ca_file: PEM of who may vouch for it, instead of the usual.
+        loop: the only one it may be used on; None: whichever is first."""
         self.bounds = bounds
+        self._loop = loop
+        self._under_way = 0
+        self._idle = asyncio.Event()
         self._verify = verify
         self._ca_file = ca_file
         self._client: httpx.AsyncClient | None = None
@@ -71,13 +75,20 @@ class HttpClient:
     async def request(self, method: str, url: str, *, headers: Headers = (), content: str | bytes = b"",
                       timeout_s: float | None = None, follow_redirects: bool = False) -> HttpAnswer:
         """The answer, whatever its status. Raises HttpError: within the time, none came that fits the bounds."""
-        client = self._client or await self._opened()
+        if self._loop is not None and asyncio.get_running_loop() is not self._loop:
+            raise HttpError("this client is for the gateway's control loop only")
         within_s = self.bounds.timeout_s if timeout_s is None else timeout_s
         fields = list(headers.items() if isinstance(headers, Mapping) else headers)
+        self._under_way += 1
         try:
+            client = self._client or await self._opened()
             return await asyncio.wait_for(self._ask(client, method, url, fields, content, follow_redirects), within_s)
         except asyncio.TimeoutError:        # another class than TimeoutError before CPython 3.11
             raise HttpError(f"{_server(url)}: no answer within {within_s:g} s") from None
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
 
     async def get(self, url: str, **options: Any) -> HttpAnswer:
         return await self.request("GET", url, **options)
@@ -93,6 +104,13 @@ class HttpClient:
         if self._client is not None:
             await self._client.aclose()
 
+    async def close_when_idle(self) -> None:
+        """For an owner that has another one by now."""
+        while self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
+        await self.close()
+
     async def _opened(self) -> httpx.AsyncClient:
         if self._is_closed:
             raise HttpError("the HTTP client is closed")
@@ -101,12 +119,14 @@ class HttpClient:
         try:
             # Shielded: whoever asked first may give up, the others go on waiting.
             self._client = await asyncio.shield(self._making)
-        except (OSError, ssl.SSLError) as error:
+        except OSError as error:        # and SSLError, which is one
             self._making = None
             raise HttpError(f"{self._ca_file or 'the certificates to trust'}: {error}") from None
         return self._client
 
     def _make(self) -> httpx.AsyncClient:
+        import ssl
+
         import httpx
 
         for name in ("httpx", "httpcore"):      # at debug they show URLs and fields, which may hold secrets

@@ -16,6 +16,7 @@ Sample = tuple[tuple[str, ...], float]      # label values, in the order of Metr
 
 LE = [f'le="{bound:.10g}"' for bound in LATENCY_BOUNDS_S] + ['le="+Inf"']
 ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 FROM_COUNTERS = {
     "fastgate_requests_received_total": "requests",
@@ -36,6 +37,10 @@ FROM_COUNTERS = {
     "fastgate_token_cache_evictions_total": "tokens_evicted",
     "fastgate_token_cache_entries": "tokens_kept",
     "fastgate_jwks_unknown_keys_total": "keys_unknown",
+    "fastgate_bot_refusals_total": "bots_refused",
+    "fastgate_bot_suspicions_total": "bots_suspected",
+    "fastgate_bot_bans_total": "bans_made",
+    "fastgate_bot_bans_active": "bans_active",
     "fastgate_rate_limit_refusals_total": "rate_limited",
     "fastgate_reactor_loops_total": "loops",
 }
@@ -75,6 +80,8 @@ FROM_BACKGROUND: dict[str, tuple[str, str]] = {
     "fastgate_jwks_fetches_total": ("jwks", "fetches"),
     "fastgate_jwks_failures_total": ("jwks", "failures"),
     "fastgate_jwks_rotations_total": ("jwks", "rotations"),
+    "fastgate_bot_exchanges_total": ("bans", "exchanges"),
+    "fastgate_bot_exchange_failures_total": ("bans", "failures"),
 }
 FROM_PLUGINS = {
     "fastgate_plugin_calls_active": "active",
@@ -116,6 +123,7 @@ def exposition(source: StatusSource) -> Iterator[str]:
                 yield "".join(parts)
                 parts, size = [], 0
     yield "".join(parts)
+    yield from _plugin_families(source)
 
 
 def _family(metric: Metric, lines: Iterable[str]) -> Iterator[str]:
@@ -125,6 +133,17 @@ def _family(metric: Metric, lines: Iterable[str]) -> Iterator[str]:
             yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
             is_first = False
         yield line
+
+
+def _plugin_families(source: StatusSource) -> Iterator[str]:
+    """The metrics that plugins declare, a block each."""
+    for name, kind, text, samples in source.plugin_metrics():
+        if samples:
+            lines = [f"# HELP {name} {text.translate(HELP_ESCAPES)}\n# TYPE {name} {kind}\n"]
+            for suffix, pairs, value in samples:
+                labels = f"{{{_labels(*zip(*pairs))}}}" if pairs else ""
+                lines.append(f"{name}{suffix}{labels} {_number(value)}\n")
+            yield "".join(lines)
 
 
 def _labels(names: Iterable[str], values: Iterable[str]) -> str:
