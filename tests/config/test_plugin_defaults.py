@@ -23,7 +23,9 @@ DEFAULTS = {
     "jwt": {
         "uri_param_names": ["jwt"], "cookie_names": [], "header_names": ["authorization"], "key_claim_name": "iss",
         "secret_is_base64": False, "claims_to_verify": None, "maximum_expiration": 0, "anonymous": None,
-        "run_on_preflight": True, "realm": None, "audience": None, "issuers": None, "leeway": 0, "jwks_uri": None},
+        "run_on_preflight": True, "realm": None, "audience": None, "issuers": None, "leeway": 0, "jwks_uri": None,
+        "jwks_refresh": 300, "jwks_min_refresh": 10, "jwks_timeout": 5, "jwks_max_bytes": 262144, "jwks_max_keys": 100,
+        "jwks_ca_file": None, "consumer_claim": "sub", "consumer_by": "custom_id", "consumer_optional": False},
     "acl": {"allow": None, "deny": None, "hide_groups_header": False, "always_use_authenticated_groups": False},
     "ip-restriction": {"allow": None, "deny": None, "status": 403, "message": None},
     "request-size-limiting": {

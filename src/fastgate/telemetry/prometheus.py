@@ -36,6 +36,7 @@ FROM_COUNTERS = {
     "fastgate_token_cache_misses_total": "tokens_missed",
     "fastgate_token_cache_evictions_total": "tokens_evicted",
     "fastgate_token_cache_entries": "tokens_kept",
+    "fastgate_jwks_unknown_keys_total": "keys_unknown",
     "fastgate_bot_refusals_total": "bots_refused",
     "fastgate_bot_suspicions_total": "bots_suspected",
     "fastgate_bot_bans_total": "bans_made",
@@ -72,6 +73,13 @@ FROM_RESOLVER = {
 }
 # Metric → part of control/background, its figure
 FROM_BACKGROUND: dict[str, tuple[str, str]] = {
+    "fastgate_jwks_sources": ("jwks", "sources"),
+    "fastgate_jwks_keys": ("jwks", "keys"),
+    "fastgate_jwks_keys_skipped": ("jwks", "skipped"),
+    "fastgate_jwks_age_seconds": ("jwks", "age_s"),
+    "fastgate_jwks_fetches_total": ("jwks", "fetches"),
+    "fastgate_jwks_failures_total": ("jwks", "failures"),
+    "fastgate_jwks_rotations_total": ("jwks", "rotations"),
     "fastgate_bot_exchanges_total": ("bans", "exchanges"),
     "fastgate_bot_exchange_failures_total": ("bans", "failures"),
 }

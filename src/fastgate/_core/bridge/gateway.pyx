@@ -26,6 +26,7 @@ from fastgate._core.bridge.access_log cimport AccessLog
 from fastgate._core.bridge.bans cimport Bans
 from fastgate._core.bridge.compile cimport compile_snapshot
 from fastgate._core.bridge.python_phase cimport PythonQueue
+from fastgate._core.bridge.remote_keys cimport RemoteKeys
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.bridge.upstreams cimport PeerPlan, Upstream
 from fastgate._core.limit.table cimport (
@@ -88,6 +89,7 @@ cdef class Gateway:
     cdef set known                  # of the old ones, too
     cdef dict addresses             # (host, port) -> list of IPs
     cdef SeriesRegistry registry
+    cdef RemoteKeys remote_keys
     cdef uint64_t number
     cdef readonly object access_log
     cdef readonly Bans bans
@@ -129,6 +131,9 @@ cdef class Gateway:
             self.n_lanes = self.gate.n_lanes = i + 1
             if not lane_open(self.lanes[i], &self.gate, i, seed):
                 raise OSError("no memory or no descriptors left for the reactors")
+        self.remote_keys = RemoteKeys()
+        self.remote_keys.gate = &self.gate
+        self.remote_keys.lanes = self.lanes
 
     def __dealloc__(self):
         cdef uint32_t i
@@ -258,6 +263,18 @@ cdef class Gateway:
         for upstream in self.upstreams.values():
             if (host, port) in upstream.names():
                 self._commit(upstream.plan(upstream.shape, self.addresses))
+
+    def set_remote_keys(self, dict sets) -> None:
+        """The keys now published by all sources: RemoteKeys.publish."""
+        self.remote_keys.publish(sets, self.running)
+
+    def wanted_keys(self) -> list[bytes]:
+        """Sources that a token asked for another key since the last call."""
+        return self.remote_keys.wanted()
+
+    def collect_keys(self) -> int:
+        """Free the keys of before that no reactor can use any more; how many tables remain."""
+        return self.remote_keys.collect(self.running)
 
     def collect(self) -> int:
         """Free snapshots, peer sets and counters that nobody can use any more; how many remain."""
@@ -407,6 +424,7 @@ cdef dict read_counters(counters_t *counters):
         "retries": atomic_load_u64(&counters.retries),
         "refused_malformed": atomic_load_u64(&counters.refused_malformed),
         "rate_limited": atomic_load_u64(&counters.rate_limited),
+        "keys_unknown": atomic_load_u64(&counters.keys_unknown),
         "bots_refused": atomic_load_u64(&counters.bots_refused),
         "bots_suspected": atomic_load_u64(&counters.bots_suspected),
         "timeouts_client": atomic_load_u64(&counters.timeouts_client),

@@ -56,6 +56,7 @@ cdef struct gate_t:
     guard_table_t *guard            # what anti-bot knows of addresses; locks of its own
     # shared: atomic
     void *snapshot                  # the current snapshot_t
+    void *remote_keys               # the current key_table_t; NULL: none
     uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python
     uint32_t connections            # client connections open, all lanes
     uint32_t is_draining

@@ -98,6 +98,10 @@ cdef enum credentials_t:
     CREDENTIALS_BASIC
     CREDENTIALS_HMAC
     CREDENTIALS_JWT
+    # the consumers themselves
+    CREDENTIALS_CUSTOM_ID
+    CREDENTIALS_USERNAME
+    CREDENTIALS_ID
     CREDENTIALS_COUNT
 
 
