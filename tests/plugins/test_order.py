@@ -3,7 +3,7 @@
 import pytest
 from fastgate.plugins.registry import PLUGINS
 
-# Kong's numbers.
+# Kong's numbers; traffic-split is where its canary is.
 ORDER = [
     ("correlation-id", 100_001),
     ("bot-detection", 2500),
@@ -19,6 +19,7 @@ ORDER = [
     ("request-transformer", 801),
     ("response-transformer", 800),
     ("redirect", 779),
+    ("traffic-split", 13),
     ("request-termination", 2),
 ]
 

@@ -23,6 +23,7 @@ _MODULES = {
     "request-termination": "request_termination",
     "request-transformer": "request_transformer",
     "response-transformer": "response_transformer",
+    "traffic-split": "traffic_split",
 }
 
 

@@ -192,7 +192,7 @@ cdef class Gateway:
         return self.python_queue.take(self)
 
     def _wanted_upstreams(self, object model, dict by_service) -> dict:
-        """Key -> Upstream for everything a service points at; those known are kept."""
+        """Key -> Upstream for everything a service or a plugin points at; those known are kept."""
         cdef dict wanted = {}
         names = {upstream["name"] for upstream in model.upstreams}
         for service in model.services:
@@ -201,6 +201,9 @@ cdef class Gateway:
             if upstream is None:
                 upstream = Upstream(self.n_lanes)
             wanted[key] = by_service[service["id"]] = upstream
+        for host, port in [target for plugin in model.plugins for target in plugin["targets"]]:
+            key = host if host in names else (host, port)
+            wanted[key] = by_service[host, port] = wanted.get(key) or self.upstreams.get(key) or Upstream(self.n_lanes)
         return wanted
 
     def _plans(self, object model, dict wanted) -> list:

@@ -18,6 +18,7 @@ from fastgate._core.net.listener cimport listener_t
 from fastgate._core.net.stream cimport stream_t
 from fastgate._core.observe.access_log cimport access_log_t
 from fastgate._core.observe.access_record cimport access_source_t
+from fastgate._core.observe.series cimport series_t
 from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, mail_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
@@ -147,7 +148,8 @@ cdef struct exchange_t:
     uint64_t snapshot_number
     tunnel_t *tunnel                # NULL: none
     const route_t *route            # NULL: not found yet, or none
-    const service_t *service        # the route's; NULL: none
+    const service_t *service        # the route's, or what a plugin chose instead; NULL: none
+    series_t *series                # what it is counted in: the route's, or of the service chosen; NULL: none
     const consumer_t *consumer      # who asks; NULL: nobody known
     span_t credential               # id of the credential that said so; empty: none, or anonymous
     connection_t *connection        # the upstream's; NULL: none now
