@@ -88,6 +88,18 @@ from .support import loaded, plugin_config, plugin_with, the_error
     ("rate-limiting", {"concurrency": 0}, "concurrency", "from 1"),
     ("rate-limiting", {"minute": 5, "redis": {"port": 70000}}, "redis.port", "65535"),
     ("rate-limiting", {"minute": 5, "redis_port": 70000}, "redis_port", "65535"),
+    ("request-mirror", {}, "", "needs a target"),
+    ("request-mirror", {"service": "a", "url": "http://a"}, "url", "one target"),
+    ("request-mirror", {"service": "a", "upstream": "u"}, "upstream", "one target"),
+    ("request-mirror", {"service": "guest"}, "service", "no service in this file"),
+    ("request-mirror", {"upstream": "a"}, "upstream", "no upstream in this file"),
+    ("request-mirror", {"url": "https://a"}, "url", "https is not in this version"),
+    ("request-mirror", {"url": "a:80"}, "url", "not a URL"),
+    ("request-mirror", {"url": "http://a/b?c"}, "url", "query"),
+    ("request-mirror", {"url": "http://a", "percent": 101}, "percent", "from 0 to 100"),
+    ("request-mirror", {"url": "http://a", "max_body": 67_108_865}, "max_body", "67108864"),
+    ("request-mirror", {"url": "http://a", "max_pending": 0}, "max_pending", "from 1 to 65535"),
+    ("request-mirror", {"url": "http://a", "timeout": 0}, "timeout", "from 1"),
     ("traffic-split", {}, "", "needs rules"),
     ("traffic-split", {"rules": []}, "rules", "at least one"),
     ("traffic-split", {"rules": [{"splits": []}]}, "rules[0].splits", "at least one"),
@@ -164,6 +176,15 @@ def test_what_a_plugin_names_becomes_what_the_model_knows_it_by():
     assert [split["service"] for split in made["splits"]] == [model.services[0]["id"], None, None]
     assert [split["upstream"] for split in made["splits"]] == [None, "u", None]
     assert plugin["targets"] == [("u", 0)] and "references" not in plugin
+
+
+@pytest.mark.parametrize("config, targets", [
+    ({"service": "a"}, []), ({"upstream": "u"}, [("u", 0)]), ({"url": "http://b.example:81/x"}, [("b.example", 81)]),
+    ({"url": "unix:/run/x.sock"}, [("unix:/run/x.sock", 0)]),
+])
+def test_what_a_mirror_sends_to(config, targets):
+    model = loaded(plugin_with("request-mirror", config) | {"services": SERVICES, "upstreams": [{"name": "u"}]}, plugins=PLUGINS)
+    assert model.plugins[0]["targets"] == targets
 
 
 def test_what_a_plugin_names_may_be_named_by_id_and_must_be_enabled():

@@ -3,7 +3,7 @@
 import pytest
 from fastgate.plugins.registry import PLUGINS
 
-# Kong's numbers; traffic-split is where its canary is.
+# Kong's numbers; traffic-split is where its canary is, request-mirror right behind it.
 ORDER = [
     ("correlation-id", 100_001),
     ("bot-detection", 2500),
@@ -20,6 +20,7 @@ ORDER = [
     ("response-transformer", 800),
     ("redirect", 779),
     ("traffic-split", 13),
+    ("request-mirror", 12),
     ("request-termination", 2),
 ]
 

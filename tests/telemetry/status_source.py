@@ -14,6 +14,8 @@ COUNTERS = {
     "upstream_failed": 1, "upstream_closed": 1, "upstream_idle": 1, "retries": 4, "refused_malformed": 5,
     "timeouts_client": 6, "timeouts_upstream": 8, "tunnels": 2, "loops": 1234, "log_dropped": 9,
     "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "rate_limited": 11,
+    "mirrors_sent": 21, "mirrors_active": 2, "mirrors_failed": 3, "mirrors_over_pending": 4, "mirrors_over_body": 5,
+    "mirrors_cut": 6, "mirrors_no_memory": 7,
 }
 SNAPSHOT = {"number": 3, "routes": 2, "services": 1, "upstreams": 1, "retired": 0, "bytes": 65536}
 

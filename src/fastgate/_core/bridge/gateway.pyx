@@ -403,6 +403,13 @@ cdef dict read_counters(counters_t *counters):
         "timeouts_client": atomic_load_u64(&counters.timeouts_client),
         "timeouts_upstream": atomic_load_u64(&counters.timeouts_upstream),
         "tunnels": atomic_load_u64(&counters.tunnels),
+        "mirrors_sent": atomic_load_u64(&counters.mirrors_sent),
+        "mirrors_active": atomic_load_u64(&counters.mirrors_active),
+        "mirrors_failed": atomic_load_u64(&counters.mirrors_failed),
+        "mirrors_over_pending": atomic_load_u64(&counters.mirrors_over_pending),
+        "mirrors_over_body": atomic_load_u64(&counters.mirrors_over_body),
+        "mirrors_cut": atomic_load_u64(&counters.mirrors_cut),
+        "mirrors_no_memory": atomic_load_u64(&counters.mirrors_no_memory),
         "loops": atomic_load_u64(&counters.loops),
         "log_dropped": atomic_load_u64(&counters.log_dropped),
     }

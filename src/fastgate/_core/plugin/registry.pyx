@@ -11,6 +11,7 @@ from fastgate._core.plugin.jwt cimport jwt_build
 from fastgate._core.plugin.key_auth cimport key_auth_build
 from fastgate._core.plugin.rate_limiting cimport rate_limiting_build
 from fastgate._core.plugin.redirect cimport redirect_build
+from fastgate._core.plugin.request_mirror cimport request_mirror_build
 from fastgate._core.plugin.request_size_limiting cimport request_size_limiting_build
 from fastgate._core.plugin.request_termination cimport request_termination_build
 from fastgate._core.plugin.request_transformer cimport request_transformer_build
@@ -46,6 +47,8 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
         return rate_limiting_build(plugin, snapshot, config, context)
     if name == "redirect":
         return redirect_build(plugin, snapshot, config, context)
+    if name == "request-mirror":
+        return request_mirror_build(plugin, snapshot, config, context)
     if name == "request-size-limiting":
         return request_size_limiting_build(plugin, snapshot, config, context)
     if name == "request-termination":

@@ -77,6 +77,9 @@ cdef struct lane_t:
     pattern_scratch_t *scratch
     verifier_t *verifier            # for signatures
     on_connection_cb on_connection  # receive.pyx: an upstream connection has something to say
+    void *mirrors                   # copies under way: mirror_t
+    void *mirror_counts             # how many of each rule: mirror_count_t
+    on_exchange_cb on_closing       # mirror.pyx: an exchange with a copy ends before the copy is whole
     on_exchange_cb on_over          # downstream.pyx: an exchange ended, well or badly
     on_exchange_cb on_resumed       # downstream.pyx: the access phase went on after a wait
     uint64_t date_second
@@ -205,6 +208,7 @@ cdef struct exchange_t:
     additions_t answer_added
     added_t *answer_mark            # the last of answer_added before the header filters ran
     timer_t wait                    # armed while parked for a time
+    void *mirror                    # mirror_t: a copy of the request being gathered; NULL: none
     parking_t *parking              # NULL: no other thread works for it
     uint64_t body_bytes_over        # a body of so many bytes is refused; 0: the settings' limit alone
     uint64_t body_bytes_out

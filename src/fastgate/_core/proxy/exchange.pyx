@@ -202,6 +202,8 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     timer_remove(&exchange.wait)
     if exchange.parking != NULL:
         exchange.parking.exchange = NULL    # the answer still to come finds nobody
+    if exchange.mirror != NULL:
+        lane.on_closing(exchange)
     if exchange.arena.head != NULL:
         arena_close(&exchange.arena)
     buffer_clear(&exchange.kept)
