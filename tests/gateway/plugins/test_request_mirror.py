@@ -128,6 +128,19 @@ def test_to_an_upstream_with_the_path_of_the_requests_own_service(open_site, ori
     assert (copy.target, copy.get("Host")) == ("/own/a", shadow.target)
 
 
+def test_to_a_name_whose_address_is_known_before_the_first_request(open_site, origin, shadow):
+    site = open_site(mirrored(origin, f"http://localhost:{shadow.port}"), origin)
+    site.ask(get("/a"))
+    assert shadow.next().get("Host") == f"localhost:{shadow.port}"
+    assert mirrors(site) == {"sent": 1}
+
+
+def test_to_an_upstream_that_a_url_names(open_site, origin, shadow):
+    site = open_site(mirrored(origin, "http://pool:1234/x", upstreams=[upstream("pool", (shadow, 1))]), origin)
+    site.ask(get("/a"))
+    assert shadow.next().target == "/x/a"
+
+
 def test_to_a_unix_socket(open_site, origin, tmp_path):
     with Shadow(path=str(tmp_path / "shadow")) as shadow:
         site = open_site(mirrored(origin, shadow), origin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 
@@ -274,9 +275,20 @@ def test_the_end_does_not_wait_for_copies(before):
     ask_many(site, 3)
     for _ in range(3):
         shadow.next()
-    site.connect().send(get("/", "Content-Length: 9", method="POST"))   # one that is not whole, too
+    assert site.process.stop() == 0
+    hangs.gate.set()
+
+
+def test_a_quick_end_with_copies_in_every_state(before):
+    hangs = Hangs()
+    site, shadow = before(hangs, timeout=600_000)
+    ask_many(site, 3)
+    site.connect().send(get("/", "Content-Length: 9", method="POST") + b"part")     # one that is not whole, too
     wait_until(lambda: site.metrics()["fastgate_mirrors_active"] == 4, "the fourth copy never was")
-    assert site.process.stop() in (0, 1)
+    site.process.signal(signal.SIGTERM)
+    site.process.wait_for_log("draining")
+    site.process.signal(signal.SIGTERM)
+    assert site.process.wait() == 1
     hangs.gate.set()
 
 
