@@ -18,7 +18,7 @@ from fastgate._core.plugin.split_share cimport share_next, share_of, share_set_o
 from fastgate._core.proxy.exchange cimport REQUEST_ID_BYTES, exchange_t, exchange_take
 from fastgate._core.proxy.policy cimport policy_answer_add, policy_refuse, policy_request_value
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
-from fastgate._core.proxy.request cimport request_use_service
+from fastgate._core.proxy.request cimport request_take_service
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.snapshot.keep cimport keep_room, keep_text
 from fastgate._core.snapshot.snapshot cimport (
@@ -125,7 +125,7 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         if service == NULL:
             return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
     _count_in(exchange, split.label)
-    request_use_service(exchange, service)
+    request_take_service(exchange, service)
     return OK
 
 

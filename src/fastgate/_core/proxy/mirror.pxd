@@ -41,6 +41,7 @@ cdef struct mirror_t:
     connection_t *connection        # NULL: none yet
     buffer_t bytes                  # head and body so far; the connection's from mirror_send on
     buffer_t held                   # an answer's head that did not come in one read
+    uint64_t body_bytes             # gathered
     uint64_t answer_bytes
     parser_t parser
     message_t answer

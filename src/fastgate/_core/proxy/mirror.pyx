@@ -189,7 +189,8 @@ cdef void mirror_body(exchange_t *exchange, const char *at, size_t len) noexcept
     cdef bint is_put
     if mirror.peer == NULL:
         return                      # not open yet: the exchange keeps it
-    if exchange.parser.body_bytes > mirror.rule.max_body:
+    mirror.body_bytes += len
+    if mirror.body_bytes > mirror.rule.max_body:
         _give_up(exchange, &counters.mirrors_over_body)
         return
     if is_chunked:

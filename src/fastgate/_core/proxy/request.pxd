@@ -11,7 +11,7 @@ from fastgate._core.snapshot.snapshot cimport service_t
 cdef status_t request_on_head(parser_t *parser) noexcept nogil
 
 # Another service than the route's, in the access phase: balancing begins anew.
-cdef void request_use_service(exchange_t *exchange, const service_t *service) noexcept nogil
+cdef void request_take_service(exchange_t *exchange, const service_t *service) noexcept nogil
 
 # Balancing by consumer, once the access phase knows who it is.
 cdef void request_hash_consumer(exchange_t *exchange) noexcept nogil

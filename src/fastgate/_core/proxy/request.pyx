@@ -347,7 +347,7 @@ cdef void _read_hash(exchange_t *exchange, const route_match_t *match) noexcept 
     exchange.pick.has_hash = True
 
 
-cdef void request_use_service(exchange_t *exchange, const service_t *service) noexcept nogil:
+cdef void request_take_service(exchange_t *exchange, const service_t *service) noexcept nogil:
     exchange.service = service
     exchange.pick.has_hash = False
     exchange.cookie_value[0] = 0
