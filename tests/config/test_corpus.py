@@ -64,7 +64,7 @@ def test_older_format():
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_examples_load_without_a_warning(path):
-    model = load(path, environ={})
+    model = load(path, environ={}, plugins=PLUGINS)
     assert model.routes and not model.warnings and not model.left_out
 
 

@@ -63,10 +63,18 @@ DEFAULTS = {
         "redis": {"host": None, "port": 6379, "timeout": 2000, "username": None, "password": None, "database": 0,
                   "ssl": False, "ssl_verify": False, "server_name": None},
         "hide_client_headers": False, "error_code": 429, "error_message": "API rate limit exceeded", "sync_rate": -1},
+    "request-mirror": {
+        "service": None, "upstream": None, "url": None, "percent": 100, "max_body": 65536, "max_answer": 1048576,
+        "max_pending": 100, "timeout": 10000},
+    "traffic-split": {
+        "rules": None, "hash_on": "none", "hash_on_header": None, "hash_on_cookie": "fastgate-split",
+        "hash_on_cookie_path": "/", "hash_on_cookie_ttl": None, "hash_on_cookie_issue": True},
 }
 NEEDED = {
     "acl": {"allow": ["staff"]}, "ip-restriction": {"deny": ["10.0.0.0/8"]}, "rate-limiting": {"minute": 5},
     "redirect": {"location": "https://example.com/x"},
+    "request-mirror": {"url": "http://shadow.example:81/a/b"},
+    "traffic-split": {"rules": [{"match": [], "splits": [{"service": None, "upstream": None, "weight": 1}]}]},
 }
 
 

@@ -114,6 +114,43 @@ from .support import loaded, plugin_config, plugin_with, the_error
     ("rate-limiting", {"concurrency": 0}, "concurrency", "from 1"),
     ("rate-limiting", {"minute": 5, "redis": {"port": 70000}}, "redis.port", "65535"),
     ("rate-limiting", {"minute": 5, "redis_port": 70000}, "redis_port", "65535"),
+    ("request-mirror", {}, "", "needs a target"),
+    ("request-mirror", {"service": "a", "url": "http://a"}, "url", "one target"),
+    ("request-mirror", {"service": "a", "upstream": "u"}, "upstream", "one target"),
+    ("request-mirror", {"service": "guest"}, "service", "no service in this file"),
+    ("request-mirror", {"upstream": "a"}, "upstream", "no upstream in this file"),
+    ("request-mirror", {"url": "https://a"}, "url", "https is not in this version"),
+    ("request-mirror", {"url": "a:80"}, "url", "not a URL"),
+    ("request-mirror", {"url": "http://a/b?c"}, "url", "query"),
+    ("request-mirror", {"url": "http://a", "percent": 101}, "percent", "from 0 to 100"),
+    ("request-mirror", {"url": "http://a", "max_body": 67_108_865}, "max_body", "67108864"),
+    ("request-mirror", {"url": "http://a", "max_pending": 0}, "max_pending", "from 1 to 65535"),
+    ("request-mirror", {"url": "http://a", "timeout": 0}, "timeout", "from 1"),
+    ("traffic-split", {}, "", "needs rules"),
+    ("traffic-split", {"rules": []}, "rules", "at least one"),
+    ("traffic-split", {"rules": [{"splits": []}]}, "rules[0].splits", "at least one"),
+    ("traffic-split", {"rules": [{"splits": [{"weight": 0}, {"service": "a", "weight": 0}]}]}, "rules[0].splits", "all weights are 0"),
+    ("traffic-split", {"rules": [{"splits": [{"weight": 65536}]}]}, "rules[0].splits[0].weight", "from 0 to 65535"),
+    ("traffic-split", {"rules": [{"splits": [{}, {"weight": 5}]}]}, "rules[0].splits[1]", "add their weights up"),
+    ("traffic-split", {"rules": [{"splits": [{"service": "a", "upstream": "b"}]}]}, "rules[0].splits[0].upstream", "remove one"),
+    ("traffic-split", {"rules": [{"splits": [{}] * 65}]}, "rules[0].splits", "the most allowed is 64"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{}]}]}, "rules[0].match[0]", "name one"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"header": "a", "path": "/b"}]}]}, "rules[0].match[0]", "conditions of their own"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"header": "a", "is": "b", "prefix": "b"}]}]},
+     "rules[0].match[0].prefix", "has one test"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"group": "a", "is": "b"}]}]}, "rules[0].match[0].is", "remove is"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"path": "v2"}]}]}, "rules[0].match[0].path[0]", "must begin with"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"header": "a:"}]}]}, "rules[0].match[0].header", "not a valid name"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"consumer": ["guest", "gest"]}]}]}, "rules[0].match[0].consumer[1]",
+     'no consumer in this file has the id or username "gest"'),
+    ("traffic-split", {"rules": [{"splits": [{}, {"service": "canary"}]}]}, "rules[0].splits[1].service",
+     'no service in this file has the id or name "canary"'),
+    ("traffic-split", {"rules": [{"splits": [{"upstream": "blue"}]}]}, "rules[0].splits[0].upstream", "no upstream in this file"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on": "header"}, "hash_on", "needs hash_on_header"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on": "path"}, "hash_on", "consumer, header, cookie, ip"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on_cookie": "a b"}, "hash_on_cookie", "not a valid name"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on_cookie_path": "a;b"}, "hash_on_cookie_path", "/"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on_cookie_ttl": 0}, "hash_on_cookie_ttl", "from 1"),
 ])
 def test_config_is_refused(name, config, path, part):
     error = the_error(plugin_with(name, config), plugins=PLUGINS)
@@ -151,6 +188,41 @@ def test_config_is_taken_as_it_is(name, config):
 ])
 def test_values_have_one_form(name, field, given, taken):
     assert plugin_config(name, {"allow": ["g"], field: given} if name == "acl" else {field: given})[field] == taken
+
+
+SERVICES = [{"name": "a", "host": "a.example"}, {"name": "off", "host": "b.example", "enabled": False}]
+
+
+def test_what_a_plugin_names_becomes_what_the_model_knows_it_by():
+    rules = [{"match": [{"consumer": "guest"}], "splits": [{"service": "a"}, {"upstream": "u"}, {}]}]
+    model = loaded(plugin_with("traffic-split", {"rules": rules}) | {"services": SERVICES, "upstreams": [{"name": "u"}]},
+                   plugins=PLUGINS)
+    plugin = model.plugins[0]
+    made = plugin["config"]["rules"][0]
+    assert made["match"][0]["consumer"] == [model.consumers[0]["id"]]
+    assert [split["service"] for split in made["splits"]] == [model.services[0]["id"], None, None]
+    assert [split["upstream"] for split in made["splits"]] == [None, "u", None]
+    assert plugin["targets"] == [("u", 0)] and "references" not in plugin
+
+
+@pytest.mark.parametrize("config, targets", [
+    ({"service": "a"}, []), ({"upstream": "u"}, [("u", 0)]), ({"url": "http://b.example:81/x"}, [("b.example", 81)]),
+    ({"url": "unix:/run/x.sock"}, [("unix:/run/x.sock", 0)]),
+])
+def test_what_a_mirror_sends_to(config, targets):
+    model = loaded(plugin_with("request-mirror", config) | {"services": SERVICES, "upstreams": [{"name": "u"}]}, plugins=PLUGINS)
+    assert model.plugins[0]["targets"] == targets
+
+
+def test_what_a_plugin_names_may_be_named_by_id_and_must_be_enabled():
+    upstream = {"name": "u", "id": "2a8f1b52-6f0c-4e0a-93a5-6a2d0a1f7c11"}
+    config = {"rules": [{"splits": [{"upstream": upstream["id"].upper()}]}]}
+    model = loaded(plugin_with("traffic-split", config) | {"upstreams": [upstream]}, plugins=PLUGINS)
+    assert model.plugins[0]["targets"] == [("u", 0)]
+    config = {"rules": [{"splits": [{"service": "off"}]}]}
+    error = the_error(plugin_with("traffic-split", config) | {"services": SERVICES}, plugins=PLUGINS)
+    assert error.path == "plugins[0].config.rules[0].splits[0].service" and "is disabled" in error.message
+    assert error.line > 0
 
 
 def test_one_identity_in_a_list_is_that_identity():

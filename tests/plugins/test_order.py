@@ -3,7 +3,7 @@
 import pytest
 from fastgate.plugins.registry import PLUGINS
 
-# Kong's numbers; anti-bot is ours.
+# Kong's numbers; anti-bot is ours, traffic-split is where Kong's canary is, request-mirror right behind it.
 ORDER = [
     ("correlation-id", 100_001),
     ("bot-detection", 2500),
@@ -20,6 +20,8 @@ ORDER = [
     ("request-transformer", 801),
     ("response-transformer", 800),
     ("redirect", 779),
+    ("traffic-split", 13),
+    ("request-mirror", 12),
     ("request-termination", 2),
 ]
 

@@ -52,6 +52,7 @@ ALLOCATES = {
     "proxy/downstream.pyx": "a client connection: one block, from accept to close",
     "proxy/exchange.pyx": "a request: blocks kept on the lane's free list, and heads larger than usual",
     "proxy/lane.pyx": "a reactor's buffers, once; and mail to it",
+    "proxy/mirror.pyx": "a copy of a request: one block, at most max_pending of a rule, and a counter for each rule that has any",
     "proxy/request.pyx": "a path that normalising makes larger than its room",
     "http/parser.pyx": "the field table of a head larger than usual, at most MESSAGE_MAX_HEADERS of them",
     "guard/table.pyx": "the table of visitors and bans, once, before any reactor runs",

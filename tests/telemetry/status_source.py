@@ -16,6 +16,8 @@ COUNTERS = {
     "keys_unknown": 12,
     "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "bots_refused": 4, "bots_suspected": 1, "bans_made": 2,
     "bans_active": 1, "rate_limited": 11,
+    "mirrors_sent": 21, "mirrors_active": 2, "mirrors_failed": 3, "mirrors_over_pending": 4, "mirrors_over_body": 5,
+    "mirrors_cut": 6, "mirrors_no_memory": 7,
 }
 SNAPSHOT = {"number": 3, "routes": 2, "services": 1, "upstreams": 1, "retired": 0, "bytes": 65536}
 

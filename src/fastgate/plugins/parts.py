@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastgate.config.errors import shown
 from fastgate.config.fields import token_problem
 from fastgate.config.schema import Check, Field, Problems, array, boolean, field, text
+
+class Reference(NamedTuple):
+    """Where a configuration names another entity: `holder[key]`, which becomes what the Model knows it by."""
+
+    kind: str                       # "services", "upstreams" or "consumers"
+    holder: Any
+    key: str | int
+    path: tuple[str | int, ...]     # below `config`
+
 
 _COLON = re.compile(r"[^:]+:.*\Z", re.DOTALL)
 

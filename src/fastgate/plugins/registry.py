@@ -20,10 +20,12 @@ _MODULES = {
     "key-auth": "key_auth",
     "rate-limiting": "rate_limiting",
     "redirect": "redirect",
+    "request-mirror": "request_mirror",
     "request-size-limiting": "request_size_limiting",
     "request-termination": "request_termination",
     "request-transformer": "request_transformer",
     "response-transformer": "response_transformer",
+    "traffic-split": "traffic_split",
 }
 
 

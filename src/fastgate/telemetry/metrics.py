@@ -80,6 +80,14 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_bot_exchange_failures_total", "counter", "Exchanges of bans with Redis that failed."),
     Metric("fastgate_bot_bans_active", "gauge", "Addresses banned now, by anti-bot, by command or through Redis."),
 
+    Metric("fastgate_mirror_requests_total", "counter", "Copies of requests sent by request-mirror."),
+    Metric("fastgate_mirror_failures_total", "counter",
+           "Copies nobody took, or whose answer was cut, late or no HTTP."),
+    Metric("fastgate_mirror_dropped_total", "counter",
+           "Copies not made: too many under way (pending), a body too large (body), a request never whole (cut), no "
+           "memory (memory).", ("reason",)),
+    Metric("fastgate_mirrors_active", "gauge", "Copies being gathered or sent, or waiting for their answer."),
+
     Metric("fastgate_reactor_loops_total", "counter", "Turns of the reactors' event loops."),
 
     Metric("fastgate_access_log_lines_total", "counter", "Access log lines written."),

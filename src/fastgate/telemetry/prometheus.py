@@ -42,7 +42,17 @@ FROM_COUNTERS = {
     "fastgate_bot_bans_total": "bans_made",
     "fastgate_bot_bans_active": "bans_active",
     "fastgate_rate_limit_refusals_total": "rate_limited",
+    "fastgate_mirror_requests_total": "mirrors_sent",
+    "fastgate_mirror_failures_total": "mirrors_failed",
+    "fastgate_mirrors_active": "mirrors_active",
     "fastgate_reactor_loops_total": "loops",
+}
+# Why a copy was dropped → its counter
+MIRROR_REASONS = {
+    "pending": "mirrors_over_pending",
+    "body": "mirrors_over_body",
+    "cut": "mirrors_cut",
+    "memory": "mirrors_no_memory",
 }
 FROM_SNAPSHOT = {
     "fastgate_snapshot_number": "number",
@@ -189,6 +199,8 @@ def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, It
         "fastgate_client_bytes_total": [(("ingress",), counters["bytes_in"]), (("egress",), counters["bytes_out"])],
         "fastgate_upstream_requests_total": [
             (("new",), counters["upstream_opened"]), (("reused",), counters["upstream_reused"])],
+        "fastgate_mirror_dropped_total": [
+            ((reason,), counters[name]) for reason, name in MIRROR_REASONS.items()],
         "fastgate_configuration_info": [((source.configuration_hash(),), 1)],
         "fastgate_configuration_reloads_total": [
             (("succeeded",), reloads["succeeded"]), (("failed",), reloads["failed"])],

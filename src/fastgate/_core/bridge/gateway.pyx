@@ -201,7 +201,7 @@ cdef class Gateway:
         return self.python_queue.take(self)
 
     def _wanted_upstreams(self, object model, dict by_service) -> dict:
-        """Key -> Upstream for everything a service points at; those known are kept."""
+        """Key -> Upstream for everything a service or a plugin points at; those known are kept."""
         cdef dict wanted = {}
         names = {upstream["name"] for upstream in model.upstreams}
         for service in model.services:
@@ -210,6 +210,9 @@ cdef class Gateway:
             if upstream is None:
                 upstream = Upstream(self.n_lanes)
             wanted[key] = by_service[service["id"]] = upstream
+        for host, port in [target for plugin in model.plugins for target in plugin["targets"]]:
+            key = host if host in names else (host, port)
+            wanted[key] = by_service[host, port] = wanted.get(key) or self.upstreams.get(key) or Upstream(self.n_lanes)
         return wanted
 
     def _plans(self, object model, dict wanted) -> list:
@@ -430,6 +433,13 @@ cdef dict read_counters(counters_t *counters):
         "timeouts_client": atomic_load_u64(&counters.timeouts_client),
         "timeouts_upstream": atomic_load_u64(&counters.timeouts_upstream),
         "tunnels": atomic_load_u64(&counters.tunnels),
+        "mirrors_sent": atomic_load_u64(&counters.mirrors_sent),
+        "mirrors_active": atomic_load_u64(&counters.mirrors_active),
+        "mirrors_failed": atomic_load_u64(&counters.mirrors_failed),
+        "mirrors_over_pending": atomic_load_u64(&counters.mirrors_over_pending),
+        "mirrors_over_body": atomic_load_u64(&counters.mirrors_over_body),
+        "mirrors_cut": atomic_load_u64(&counters.mirrors_cut),
+        "mirrors_no_memory": atomic_load_u64(&counters.mirrors_no_memory),
         "loops": atomic_load_u64(&counters.loops),
         "log_dropped": atomic_load_u64(&counters.log_dropped),
     }

@@ -13,6 +13,7 @@ cdef class Chains:
     cdef dict kinds             # plugin name -> kind: its place in the order of priorities
     cdef list names             # by kind
     cdef dict consumers         # id -> place in snapshot.consumers
+    cdef dict places            # that and the like for plugin_build
     cdef dict scopes            # (name, route id, service id, consumer id) -> place in snapshot.plugins
     cdef dict of_pairs          # (name, "route" or "service", its id) -> [(consumer, rank, place)]
     cdef set wanting            # kinds of which some configuration reads exchange.match
