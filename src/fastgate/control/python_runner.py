@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastgate._core.bridge.python_phase import ANSWER_ADD
-from fastgate.control.breaker import Breaker
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
-from fastgate.sdk import Context, Contract, Response, Store, Tools
+from fastgate.sdk import Context, Contract, Response, Store, Tools, Unavailable
+from fastgate.sdk.breaker import Breaker
 from fastgate.sdk.metrics import Registry
 from fastgate.sdk.response import checked
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 UNEXPECTED = b"An unexpected error occurred"
 OVERLOADED = b"The gateway is out of resources"
+UNAVAILABLE = b"The service is unavailable"
 FLUSH_S = 2.0               # for calls still under way at the plugin's end
 SET_UP_S = 10.0             # for init, configure and close
 THREADS_END_S = 1.0         # for threads to end with their plugin; one that hangs is left behind
@@ -93,11 +94,12 @@ class Run:
             self.configured.runner.count_failure(self)
             self.skip()
 
-    def turn_away(self, what: str) -> None:
-        """A failure that is not its code's, which did not run."""
-        self.configured.runner.note_failure(what, None)
-        self.configured.runner.breakers[self.phase].undecided(self)
-        self.skip(503, OVERLOADED)
+    def turn_away(self, what: str, text: bytes = OVERLOADED) -> None:
+        """A failure that is not its code's, which did not run, or says so."""
+        if self.call.is_open():
+            self.configured.runner.note_failure(what, None)
+            self.configured.runner.breakers[self.phase].undecided(self)
+            self.skip(503, text)
 
     def skip(self, status: int = 500, text: bytes = UNEXPECTED) -> None:
         """The answer of a plugin that gave none."""
@@ -200,6 +202,8 @@ class Runner:
             answer = await self._hook(run)
         except asyncio.CancelledError:
             run.fail("was cancelled")       # by itself; after a timeout this says nothing
+        except Unavailable as error:
+            run.turn_away(str(error), UNAVAILABLE)
         except BaseException as error:      # SystemExit would end the gateway
             run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
@@ -224,7 +228,9 @@ class Runner:
 
     def _thread_done(self, run: Run, answer: Any, error: BaseException | None) -> None:
         self._in_threads -= 1
-        if error is not None:
+        if isinstance(error, Unavailable):
+            run.turn_away(str(error), UNAVAILABLE)
+        elif error is not None:
             run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
             run.finish(answer)
