@@ -10,7 +10,7 @@ from fastgate.plugins.shipped import SHIPPED, sources
 from fastgate.sdk import Contract
 
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
-PRIORITIES = {"external": 755, "http-log": 12}
+PRIORITIES = {"device-auth": 1020, "external": 755, "http-log": 12}
 
 
 def said(name, config):
@@ -34,7 +34,7 @@ def test_they_are_found_without_a_folder_and_their_names_are_taken(tmp_path):
     assert wrong == [f"{tmp_path}/mine.py: the name http-log is taken by fastgate.plugins.http_log"]
 
 
-GOOD = {"external": {"url": "http://127.0.0.1:9100/"}, "http-log": {"http_endpoint": "http://127.0.0.1:9000/log"}}
+GOOD = {"device-auth": {}, "external": {"url": "http://127.0.0.1:9100/"}, "http-log": {"http_endpoint": "http://127.0.0.1:9000/log"}}
 
 
 @pytest.mark.parametrize("name", PRIORITIES)
@@ -43,6 +43,13 @@ def test_the_least_that_must_be_given(name):
 
 
 @pytest.mark.parametrize("name, config, where, message", [
+    ("device-auth", {"sources": []}, "", "at least one"),
+    ("device-auth", {"sources": ["cookie"]}, "sources.0", "one of query, header, certificate"),
+    ("device-auth", {"key": "device:auth"}, "", '"{id}"'),
+    ("device-auth", {"token_header": "a b"}, "", "can't be a header's name"),
+    ("device-auth", {"upstream_header": "Host"}, "", "the gateway's own"),
+    ("device-auth", {"cache_entries": 0}, "cache_entries", "1 to"),
+    ("device-auth", {"ttl": -1}, "ttl", "0 to"),
     ("external", {"url": "127.0.0.1"}, "", "is not a URL"),
     ("external", {"phases": []}, "", "at least one"),
     ("external", {"phases": ["rewrite"]}, "phases.0", "one of access, log"),

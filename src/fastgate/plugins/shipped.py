@@ -9,6 +9,7 @@ from fastgate.sdk import Plugin
 
 #: Name → module and class in it.
 SHIPPED = {
+    "device-auth": ("device_auth", "DeviceAuth"),
     "external": ("external", "External"),
     "http-log": ("http_log", "HttpLog"),
 }

@@ -82,6 +82,11 @@ class Request:
         return self._fact(core.CLIENT_IP) or ""
 
     @property
+    def is_from_trusted(self) -> bool:
+        """Whether who sent it is a proxy of `gateway.trusted_ips`, so that what it says of the client is to be believed."""
+        return self._fact(core.TRUSTED) is not None
+
+    @property
     def headers(self) -> list[tuple[str, str]]:
         """All fields as (name, value), in order. Change them with the methods below."""
         if self._fields is None:

@@ -23,6 +23,7 @@ from fastgate._core.plugin.python cimport (
     FACT_ROUTE,
     FACT_SCHEME,
     FACT_SERVICE,
+    FACT_TRUSTED,
     PYTHON_ADD,
     PYTHON_ANSWER_ADD,
     PYTHON_DROP,
@@ -53,6 +54,7 @@ CONSUMER_ID: int = FACT_CONSUMER_ID
 CONSUMER_USERNAME: int = FACT_CONSUMER_USERNAME
 CONSUMER_CUSTOM_ID: int = FACT_CONSUMER_CUSTOM_ID
 CREDENTIAL: int = FACT_CREDENTIAL
+TRUSTED: int = FACT_TRUSTED
 
 # For the changes of a verdict: (action, name, value).
 DROP: int = PYTHON_DROP

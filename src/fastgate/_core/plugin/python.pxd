@@ -35,6 +35,7 @@ cdef enum python_fact_t:
     FACT_CONSUMER_USERNAME
     FACT_CONSUMER_CUSTOM_ID
     FACT_CREDENTIAL
+    FACT_TRUSTED                    # is there: the peer is a trusted proxy
     FACT_COUNT
 
 

@@ -92,6 +92,8 @@ cdef void _find_facts(exchange_t *exchange, span_t *facts) noexcept nogil:
         facts[<int>FACT_CONSUMER_USERNAME] = exchange.consumer.username
         facts[<int>FACT_CONSUMER_CUSTOM_ID] = exchange.consumer.custom_id
         facts[<int>FACT_CREDENTIAL] = exchange.credential
+    if exchange.is_trusted:
+        facts[<int>FACT_TRUSTED] = span_of(b"1", 1)
 
 
 cdef python_call_t *_new_call(exchange_t *exchange, const python_config_t *config) noexcept nogil:
