@@ -12,6 +12,7 @@ SHIPPED = {
     "device-auth": ("device_auth", "DeviceAuth"),
     "external": ("external", "External"),
     "http-log": ("http_log", "HttpLog"),
+    "request-validator": ("request_validator", "RequestValidator"),
 }
 
 
