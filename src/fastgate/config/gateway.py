@@ -10,7 +10,7 @@ from .addresses import UNIX, cidr_problem, is_ipv4, is_ipv6, joined, split_port,
 from .errors import shown
 from .redis_record import REDIS, is_somewhere
 from .scalars import type_problem
-from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, one_of, text
+from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
 
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}\Z")
 _MOST_LISTENERS = 32     # LANE_MAX_LISTENERS of _core/proxy/exchange.pxd
@@ -163,6 +163,7 @@ GATEWAY = Record("gateway", {
     "allowed_upgrades": field(_upgrades, []),
     "control_socket": field(_control_socket, ""),
     "plugin_path": field(text()),
+    "bans": _part("bans", {"sync_rate": field(number(0.1, 3600), 5)}),
     "python": _part("python", {
         "timeout": fields.timeout(1000),
         "threads": field(integer(1, 64), 4),
@@ -206,6 +207,7 @@ GATEWAY = Record("gateway", {
         "regex_match_limit": field(integer(100, 10_000_000), 10000),
         "token_cache": field(integer(0, 1_000_000), 1000),
         "rate_limit_keys": field(integer(64, 2**26), 100_000),
+        "visitors": field(integer(64, 2**22), 16_384),
     }, Rule(("uri_bytes", "header_bytes"), _uri_fits)),
     "timeouts": _part("timeouts", {
         "client_header": fields.timeout(15000),

@@ -36,6 +36,10 @@ FROM_COUNTERS = {
     "fastgate_token_cache_misses_total": "tokens_missed",
     "fastgate_token_cache_evictions_total": "tokens_evicted",
     "fastgate_token_cache_entries": "tokens_kept",
+    "fastgate_bot_refusals_total": "bots_refused",
+    "fastgate_bot_suspicions_total": "bots_suspected",
+    "fastgate_bot_bans_total": "bans_made",
+    "fastgate_bot_bans_active": "bans_active",
     "fastgate_rate_limit_refusals_total": "rate_limited",
     "fastgate_reactor_loops_total": "loops",
 }
@@ -67,7 +71,10 @@ FROM_RESOLVER = {
     "fastgate_resolver_failures_total": "failures",
 }
 # Metric → part of control/background, its figure
-FROM_BACKGROUND: dict[str, tuple[str, str]] = {}
+FROM_BACKGROUND: dict[str, tuple[str, str]] = {
+    "fastgate_bot_exchanges_total": ("bans", "exchanges"),
+    "fastgate_bot_exchange_failures_total": ("bans", "failures"),
+}
 FROM_PLUGINS = {
     "fastgate_plugin_calls_active": "active",
     "fastgate_plugin_calls_total": "done",
