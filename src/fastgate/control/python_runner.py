@@ -14,6 +14,7 @@ from fastgate.control.breaker import Breaker
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
 from fastgate.sdk import Context, Contract, Response, Store
+from fastgate.sdk.plugin import PHASES, RESERVED
 from fastgate.sdk.response import checked
 
 if TYPE_CHECKING:
@@ -35,13 +36,20 @@ class Configured:
         self.handle = handle
         self.runner = runner
         self.plain = plain
-        own = {key: value for key, value in plain.items() if key not in ("on_error", "phase_timeout")}
+        own = {key: value for key, value in plain.items() if key not in RESERVED}
         self.config = runner.contract.schema.make(own)
+        self.phases, self._reads_body = runner.contract.plugin_class.uses(self.config)
         self.goes_on = plain["on_error"] == "continue"
         self.default_ms = timeout_ms
         self.timeout_s = (plain["phase_timeout"] or timeout_ms) / 1000
         self.runs: dict[Run, None] = {}         # in the order they began, so the first has the next deadline
         self._watch: asyncio.TimerHandle | None = None
+
+    def body_limit(self, default: int) -> int | None:
+        """None: it reads no bodies."""
+        if not self._reads_body:
+            return None
+        return self.plain["body_limit"] or self.runner.contract.plugin_class.body_limit or default
 
     def begin(self, run: Run) -> None:
         self.runs[run] = self.runner.runs[run] = None
@@ -151,7 +159,7 @@ class Runner:
         self._clock = clock
         self._log = logging.getLogger(f"fastgate.plugin.{contract.name}")
         self._threads = Workers(f"fastgate-{contract.name}", settings["threads"])
-        self.breakers = {"access": Breaker(clock), "log": Breaker(clock)}     # apart: what works hides nothing that fails
+        self.breakers = {phase: Breaker(clock) for phase in PHASES}     # apart: what works hides nothing that fails
         self.apply(settings)
         self._in_threads = 0                        # calls that wait for a thread or are in one, given up or not
         self._said_at = -SAY_EVERY_S
@@ -170,7 +178,7 @@ class Runner:
     # A request's phases.
 
     def begin(self, call: PythonCall, configured: Configured) -> None:
-        phase = "log" if call.is_log else "access"
+        phase = call.phase
         context = Context(call, phase, self._store, self._log)
         run = Run(call, configured, context, self.loop.time() + configured.timeout_s)
         breaker = self.breakers[phase]

@@ -11,13 +11,14 @@ cdef enum:
 
 
 # A plugin's part in a phase. `exchange` is the proxy's exchange_t, which this room does not know.
-# access: OK, go on; DONE, the answer is decided; AGAIN, parked: lane.on_resumed goes on behind it.
+# rewrite, access: OK, go on; DONE, the answer is decided; AGAIN, parked: lane.on_resumed goes on behind it.
 # header_filter, log: OK.
 ctypedef status_t (*plugin_hook_t)(const plugin_t *plugin, void *exchange) noexcept nogil
 
 
 cdef struct plugin_t:
     # One configuration of one plugin. Owner: the snapshot's arena. Read-only after build.
+    plugin_hook_t rewrite           # before there is a route: of what is configured for everybody alone; NULL: none
     plugin_hook_t access            # NULL: has no part in it
     plugin_hook_t header_filter     # on every answer, proxied or the gateway's own; NULL: none
     plugin_hook_t log               # once all is over, as the access log is written; NULL: none
