@@ -18,6 +18,7 @@ class Call:
 
     def __init__(self, is_log: bool = False) -> None:
         self.is_log = is_log
+        self.phase = "log" if is_log else "access"
         self.verdict: Any = None        # "on", "end" or a status
 
     def is_open(self) -> bool:

@@ -37,7 +37,7 @@ class PythonPlugins:
         self._told: list[Runner] = []                   # those told of the staged configurations
         self._ends: dict[Runner, asyncio.Task[None]] = {}       # those being closed
 
-    async def prepare(self, model: "Model") -> dict[str, tuple[int, bool, bool]] | None:
+    async def prepare(self, model: "Model") -> dict[str, tuple[int, frozenset[str]]] | None:
         """Makes what the model needs, for `Gateway.publish`. Raises PluginFailed; `abandon` is due then."""
         self._staged, self._new_runners, self._told = {}, [], []
         if not has_python(model):
@@ -63,8 +63,7 @@ class PythonPlugins:
             self._staged[entity["id"]] = self._configure(runner, entity["config"], settings["timeout"])
         gone = {one.runner.contract.name for id, one in self._current.items() if id not in self._staged}
         await self._tell(changed | dict.fromkeys(gone))
-        return {id: (one.handle, "access" in one.runner.contract.hooks, "log" in one.runner.contract.hooks)
-                for id, one in self._staged.items()}
+        return {id: (one.handle, frozenset(one.runner.contract.hooks)) for id, one in self._staged.items()}
 
     async def _new_runner(self, contract: Any, settings: dict) -> "Runner":
         from fastgate.control.python_runner import Runner

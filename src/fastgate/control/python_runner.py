@@ -13,7 +13,9 @@ from fastgate._core.bridge.python_phase import ANSWER_ADD
 from fastgate.control.breaker import Breaker
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
-from fastgate.sdk import Context, Contract, Response, Store
+from fastgate.sdk import Context, Contract, PhaseError, Response, Store
+from fastgate.sdk.answer import FILTERS, let_go
+from fastgate.sdk.plugin import PHASES
 from fastgate.sdk.response import checked
 
 if TYPE_CHECKING:
@@ -126,6 +128,10 @@ class Run:
         call = self.call
         if call.is_log:
             call.end()
+        elif self.phase in FILTERS:
+            if answer is not None:
+                raise PhaseError(f"{type(answer).__name__}; there is an answer already: change context.response, return None")
+            let_go(self.context.response)
         elif answer is None:
             call.go_on(self.context.request._changes)
         elif isinstance(answer, Response):
@@ -151,7 +157,7 @@ class Runner:
         self._clock = clock
         self._log = logging.getLogger(f"fastgate.plugin.{contract.name}")
         self._threads = Workers(f"fastgate-{contract.name}", settings["threads"])
-        self.breakers = {"access": Breaker(clock), "log": Breaker(clock)}     # apart: what works hides nothing that fails
+        self.breakers = {phase: Breaker(clock) for phase in PHASES}     # apart: what works hides nothing that fails
         self.apply(settings)
         self._in_threads = 0                        # calls that wait for a thread or are in one, given up or not
         self._said_at = -SAY_EVERY_S
@@ -170,7 +176,7 @@ class Runner:
     # A request's phases.
 
     def begin(self, call: PythonCall, configured: Configured) -> None:
-        phase = "log" if call.is_log else "access"
+        phase = call.phase
         context = Context(call, phase, self._store, self._log)
         run = Run(call, configured, context, self.loop.time() + configured.timeout_s)
         breaker = self.breakers[phase]

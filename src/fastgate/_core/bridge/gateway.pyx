@@ -150,8 +150,8 @@ cdef class Gateway:
     def publish(self, object model, dict python=None) -> int:
         """Compile `model` and make it the current snapshot at once, for all new requests.
 
-        python: for each plugin in Python, id -> (handle, has_access, has_log): what its calls are
-        known by, and which hooks it has. Without: it is only checked, and never called.
+        python: for each plugin in Python, id -> (handle, hooks): what its calls are known by,
+        and which hooks it has. Without: it is only checked, and never called.
 
         Returns its number. Raises SnapshotError (what cannot be compiled, and where) or
         MemoryError; the snapshot before stays current then.

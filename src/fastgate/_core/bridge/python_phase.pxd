@@ -11,7 +11,7 @@ cdef class PythonQueue:
     """What the reactors queue for the control thread. Owner: its Gateway, which closes its lanes before it lets go."""
     cdef python_queue_t c_queue
     cdef dict lots              # plugin name -> address of its python_lot_t
-    cdef dict configured        # plugin id -> (handle, has_access, has_log), of the snapshot being made
+    cdef dict configured        # plugin id -> (handle, hooks), of the snapshot being made
     cdef uint32_t most          # calls a plugin may have under way
     cdef uint64_t timeout_ms    # of a phase, unless a configuration says otherwise
 
@@ -25,6 +25,7 @@ cdef class PythonCall:
     cdef object gateway         # kept alive: the reactor it goes back to
     cdef readonly uint64_t handle
     cdef readonly bint is_log
+    cdef readonly str phase     # the hook's name
 
     cdef python_call_t *call(self) except NULL
     cdef int _give(self, uint16_t status, bint has_message, bytes type, bytes body, list changes) except -1

@@ -15,6 +15,8 @@ DROP: int
 ADD: int
 SET_QUERY: int
 ANSWER_ADD: int
+ANSWER_DROP: int
+PHASES: tuple[str, ...]
 
 class PythonQueue:
     def fileno(self) -> int: ...
@@ -23,6 +25,7 @@ class PythonQueue:
 class PythonCall:
     handle: int
     is_log: bool
+    phase: str
     def is_open(self) -> bool: ...
     def fact(self, which: int) -> str | None: ...
     def fields(self) -> list[tuple[str, str]]: ...

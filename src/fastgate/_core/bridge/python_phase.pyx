@@ -26,6 +26,7 @@ from fastgate._core.plugin.python cimport (
     PYTHON_ADD,
     PYTHON_ANSWER_ADD,
     PYTHON_DROP,
+    PYTHON_ANSWER_DROP,
     PYTHON_LOG,
     PYTHON_QUERY,
     python_build,
@@ -37,6 +38,8 @@ from fastgate._core.plugin.python cimport (
     python_queue_open,
     python_queue_take,
 )
+
+from fastgate._core.plugin.python_answer cimport python_answer_build
 
 
 # For `PythonCall.fact`.
@@ -59,6 +62,10 @@ DROP: int = PYTHON_DROP
 ADD: int = PYTHON_ADD
 SET_QUERY: int = PYTHON_QUERY
 ANSWER_ADD: int = PYTHON_ANSWER_ADD
+ANSWER_DROP: int = PYTHON_ANSWER_DROP
+
+# PythonCall.phase, by python_phase_t.
+PHASES: tuple = ("access", "log", "header_filter", "body_filter")
 
 
 cdef class PythonQueue:
@@ -86,9 +93,10 @@ cdef class PythonQueue:
         lot = <python_lot_t *>address
         atomic_store_u32(&lot.most, self.most)
         # Without an entry it is only checked: nothing will run.
-        handle, has_access, has_log = self.configured.get(entity["id"], (0, True, True))
-        return python_build(plugin, snapshot, &self.c_queue, lot, handle, has_access, has_log, entity["config"],
-                            self.timeout_ms)
+        handle, hooks = self.configured.get(entity["id"], (0, PHASES))
+        python_build(plugin, snapshot, &self.c_queue, lot, handle, hooks, entity["config"], self.timeout_ms)
+        python_answer_build(plugin, "header_filter" in hooks, "body_filter" in hooks)
+        return 0
 
     cdef list take(self, object gateway):
         cdef python_call_t *c_call = python_queue_take(&self.c_queue)
@@ -102,6 +110,7 @@ cdef class PythonQueue:
             call.gateway = gateway
             call.handle = c_call.handle
             call.is_log = c_call.phase == PYTHON_LOG
+            call.phase = PHASES[<unsigned>c_call.phase]
             calls.append(call)
             c_call = next
         return calls
@@ -110,14 +119,16 @@ cdef class PythonQueue:
         return self.c_queue.wake_fd
 
     def figures(self) -> dict:
-        """By plugin: "active" calls; "refused" requests and "logs_dropped", because it had too many; "stalled" requests."""
+        """By plugin: "active" calls; "refused" requests and "logs_dropped", because it had too many; bodies "too_large"
+        for it; "stalled" requests."""
         cdef python_lot_t *lot
         cdef uintptr_t address
         cdef dict found = {}
         for name, address in self.lots.items():
             lot = <python_lot_t *>address
             found[name] = {"active": atomic_load_u32(&lot.n_calls), "refused": atomic_load_u64(&lot.refused),
-                           "logs_dropped": atomic_load_u64(&lot.logs_dropped), "stalled": atomic_load_u64(&lot.stalled)}
+                           "logs_dropped": atomic_load_u64(&lot.logs_dropped),
+                           "too_large": atomic_load_u64(&lot.too_large), "stalled": atomic_load_u64(&lot.stalled)}
         return found
 
 
