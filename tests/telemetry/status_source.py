@@ -32,7 +32,7 @@ def source(**changes) -> StatusSource:
         "access_log": lambda: {"written": 90, "dropped": 1, "errors": 1, "bytes": 45_000},
         "resolver": lambda: {"names": 3, "stale": 1, "queries": 10, "failures": 2},
         "python": lambda: {"greeting": {"active": 1, "done": 70, "failures": 6, "timeouts": 2, "trips": 1, "skipped": 9,
-                                        "refused": 4, "stalled": 8, "logs_dropped": 3}},
+                                        "refused": 4, "stalled": 8, "too_large": 9, "logs_dropped": 3}},
         **changes,
     })
 

@@ -13,7 +13,8 @@ from fastgate._core.bridge.python_phase import ANSWER_ADD
 from fastgate.control.breaker import Breaker
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
-from fastgate.sdk import Context, Contract, Response, Store
+from fastgate.sdk import Context, Contract, PhaseError, Response, Store
+from fastgate.sdk.answer import FILTERS, let_go
 from fastgate.sdk.plugin import PHASES, RESERVED
 from fastgate.sdk.response import checked
 
@@ -134,6 +135,10 @@ class Run:
         call = self.call
         if call.is_log:
             call.end()
+        elif self.phase in FILTERS:
+            if answer is not None:
+                raise PhaseError(f"{type(answer).__name__}; there is an answer already: change context.response, return None")
+            let_go(self.context.response)
         elif answer is None:
             call.go_on(self.context.request._changes)
         elif isinstance(answer, Response):

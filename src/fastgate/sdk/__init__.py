@@ -3,6 +3,7 @@
 `Plugin` is the base class; see docs/plugins.md. Everything named here keeps its meaning within a major version.
 """
 
+from .answer import Answer
 from .context import Context
 from .entities import Consumer, Outcome, Route, Service
 from .errors import PhaseError, PluginError
@@ -12,5 +13,5 @@ from .response import Response
 from .schema import Between, Matches
 from .store import Store
 
-__all__ = ["Between", "Consumer", "Context", "Contract", "Matches", "Outcome", "PhaseError", "Plugin", "PluginError",
-           "Request", "Response", "Route", "Service", "Store"]
+__all__ = ["Answer", "Between", "Consumer", "Context", "Contract", "Matches", "Outcome", "PhaseError", "Plugin",
+           "PluginError", "Request", "Response", "Route", "Service", "Store"]

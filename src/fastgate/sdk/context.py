@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgate._core.bridge import python_phase as core
 
+from .answer import PHASES, Answer
 from .entities import Consumer, Outcome, Route, Service
 from .errors import PhaseError
 from .fields import field_name, field_value
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 class Context:
     """One phase of one request. Good until the hook returns."""
 
-    __slots__ = ("_call", "_consumer", "phase", "request", "store", "log")
+    __slots__ = ("_answer", "_call", "_consumer", "phase", "request", "store", "log")
 
-    #: "rewrite", "access" or "log".
+    #: "rewrite", "access", "header_filter", "body_filter" or "log".
     phase: str
     request: Request
     #: Shared by all plugins and all requests; see Store.
@@ -37,6 +38,7 @@ class Context:
         self._consumer: Consumer | None = None
         self.phase = phase
         self.request = Request(call, phase)
+        self._answer = Answer(call, phase) if phase in PHASES else None
         self.store = store
         self.log = log
 
@@ -93,6 +95,13 @@ class Context:
         """One more field for the answer, whoever gives it."""
         self.request._must_be_changeable("context.add_response_header")
         self.request._change(core.ANSWER_ADD, field_name(name), field_value(name, value))
+
+    @property
+    def response(self) -> Answer:
+        """The answer: in header_filter, body_filter and log."""
+        if self._answer is None:
+            raise PhaseError(f"context.response is for {', '.join(PHASES)}; this is {self.phase}: there is no answer yet")
+        return self._answer
 
     @property
     def outcome(self) -> Outcome:

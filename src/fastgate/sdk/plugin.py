@@ -10,10 +10,10 @@ from .context import Context
 from .errors import PluginError
 from .schema import Schema, schema_of
 
-HOOKS = ("init", "configure", "rewrite", "access", "log", "close")
-PHASES = ("rewrite", "access", "log")         # of a request
+HOOKS = ("init", "configure", "rewrite", "access", "header_filter", "body_filter", "log", "close")
+PHASES = ("rewrite", "access", "header_filter", "body_filter", "log")       # of a request
 RESERVED = ("body_limit", "on_error", "phase_timeout")     # in every plugin's config; see docs/plugins.md
-_NOT_YET = ("certificate", "balancer", "header_filter", "body_filter", "response", "preread", "init_worker")
+_NOT_YET = ("certificate", "balancer", "response", "preread", "init_worker")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\Z")
 _VERSION = re.compile(r"\d+(?:\.\d+){1,2}(?:[-+.]?[0-9A-Za-z.]+)?\Z")
 MOST_BODY_LIMIT = 64 * 1024 * 1024
@@ -73,6 +73,12 @@ class Plugin:
 
     def access(self, context: Context, config: Any) -> Any:
         """A request, before the upstream is asked. None: it goes on. A Response: that is the answer."""
+
+    def header_filter(self, context: Context, config: Any) -> Any:
+        """An answer, whoever gives it, before anything of it is sent: `context.response`. Returns None."""
+
+    def body_filter(self, context: Context, config: Any) -> Any:
+        """An answer with its whole body, behind all header_filters: `context.response.body`. Returns None."""
 
     def log(self, context: Context, config: Any) -> Any:
         """A request is over: `context.outcome` says how. Nobody waits for it."""

@@ -96,6 +96,8 @@ METRICS: tuple[Metric, ...] = (
            "Requests that met too many calls of the plugin under way: answered 503, or gone on (on_error).", ("plugin",)),
     Metric("fastgate_plugin_stalled_total", "counter",
            "Requests that went on or were answered 500, as on_error says, because the control loop was stuck.", ("plugin",)),
+    Metric("fastgate_plugin_too_large_total", "counter",
+           "Answers whose body a plugin was not shown because it is too large: 502, or gone on (on_error).", ("plugin",)),
     Metric("fastgate_plugin_logs_dropped_total", "counter",
            "Log calls dropped because the plugin had too many calls under way.", ("plugin",)),
 

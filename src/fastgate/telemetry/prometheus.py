@@ -77,6 +77,7 @@ FROM_PLUGINS = {
     "fastgate_plugin_skipped_total": "skipped",
     "fastgate_plugin_refused_total": "refused",
     "fastgate_plugin_stalled_total": "stalled",
+    "fastgate_plugin_too_large_total": "too_large",
     "fastgate_plugin_logs_dropped_total": "logs_dropped",
 }
 HISTOGRAMS = {

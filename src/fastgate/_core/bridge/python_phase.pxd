@@ -30,7 +30,7 @@ cdef class PythonCall:
     cdef object state           # what plugins keep for this request; None: nothing yet
     cdef readonly uint64_t handle
     cdef readonly bint is_log
-    cdef readonly str phase
+    cdef readonly str phase     # the hook's name
 
     cdef python_call_t *call(self) except NULL
     cdef int _give(self, uint16_t status, bint has_message, bytes type, bytes body, list changes) except -1

@@ -25,6 +25,7 @@ SET_CONSUMER: int
 METHODS: dict[str, bytes]
 CONSUMERS: int
 SERVICES: int
+ANSWER_DROP: int
 PHASES: tuple[str, ...]
 
 class PythonQueue:

@@ -30,6 +30,7 @@ from fastgate._core.plugin.python cimport (
     PYTHON_BODY,
     PYTHON_CONSUMER,
     PYTHON_DROP,
+    PYTHON_ANSWER_DROP,
     PYTHON_LOG,
     PYTHON_METHOD,
     PYTHON_PATH,
@@ -56,6 +57,8 @@ from fastgate._core.plugin.python_state cimport python_state_take, python_state_
 from fastgate._core.snapshot.plugin cimport consumer_t
 from fastgate._core.snapshot.routes_builder import METHODS as _METHODS
 
+from fastgate._core.plugin.python_answer cimport python_answer_build
+
 
 # For `PythonCall.fact`.
 METHOD: int = FACT_METHOD
@@ -77,6 +80,7 @@ DROP: int = PYTHON_DROP
 ADD: int = PYTHON_ADD
 SET_QUERY: int = PYTHON_QUERY
 ANSWER_ADD: int = PYTHON_ANSWER_ADD
+ANSWER_DROP: int = PYTHON_ANSWER_DROP
 SET_METHOD: int = PYTHON_METHOD
 SET_PATH: int = PYTHON_PATH
 SET_BODY: int = PYTHON_BODY
@@ -91,7 +95,7 @@ CONSUMERS: int = NAME_CONSUMER
 SERVICES: int = NAME_SERVICE
 
 # PythonCall.phase, by python_phase_t.
-PHASES: tuple = ("access", "log", "rewrite")
+PHASES: tuple = ("access", "log", "header_filter", "body_filter", "rewrite")
 
 
 cdef class PythonQueue:
@@ -123,8 +127,9 @@ cdef class PythonQueue:
             python_names_build(snapshot, model)
         # Without an entry it is only checked: nothing will run.
         handle, hooks, body_bytes = self.configured.get(entity["id"], (0, PHASES, None))
-        return python_build(plugin, snapshot, &self.c_queue, lot, handle, hooks, body_bytes, entity["config"],
-                            self.timeout_ms)
+        python_build(plugin, snapshot, &self.c_queue, lot, handle, hooks, body_bytes, entity["config"], self.timeout_ms)
+        python_answer_build(plugin, "header_filter" in hooks, "body_filter" in hooks)
+        return 0
 
     cdef void _forget_ended(self, python_state_t *state) noexcept:
         cdef python_state_t *next
@@ -149,7 +154,7 @@ cdef class PythonQueue:
             call.queue = self
             call.handle = c_call.handle
             call.is_log = c_call.phase == PYTHON_LOG
-            call.phase = PHASES[c_call.phase]
+            call.phase = PHASES[<unsigned>c_call.phase]
             if c_call.state != NULL:
                 call.state = <object>c_call.state.object
             calls.append(call)
@@ -161,14 +166,16 @@ cdef class PythonQueue:
         return self.c_queue.wake_fd
 
     def figures(self) -> dict:
-        """By plugin: "active" calls; "refused" requests and "logs_dropped", because it had too many; "stalled" requests."""
+        """By plugin: "active" calls; "refused" requests and "logs_dropped", because it had too many; bodies "too_large"
+        for it; "stalled" requests."""
         cdef python_lot_t *lot
         cdef uintptr_t address
         cdef dict found = {}
         for name, address in self.lots.items():
             lot = <python_lot_t *>address
             found[name] = {"active": atomic_load_u32(&lot.n_calls), "refused": atomic_load_u64(&lot.refused),
-                           "logs_dropped": atomic_load_u64(&lot.logs_dropped), "stalled": atomic_load_u64(&lot.stalled)}
+                           "logs_dropped": atomic_load_u64(&lot.logs_dropped),
+                           "too_large": atomic_load_u64(&lot.too_large), "stalled": atomic_load_u64(&lot.stalled)}
         return found
 
 

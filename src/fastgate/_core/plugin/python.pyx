@@ -15,7 +15,7 @@ from fastgate._core.base.atomics cimport (
 from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_t
 from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_none, span_of, span_text
-from fastgate._core.base.status cimport OK
+from fastgate._core.base.status cimport AGAIN, OK
 from fastgate._core.http.llhttp cimport llhttp_method_name
 from fastgate._core.http.message cimport HEADER_DROPPED, header_name, header_t, header_value
 from fastgate._core.includes.epoll cimport EFD_CLOEXEC, EFD_NONBLOCK, eventfd
@@ -23,13 +23,14 @@ from fastgate._core.includes.socket cimport close, read, write
 from fastgate._core.plugin.python_request cimport python_request_change
 from fastgate._core.plugin.python_state cimport python_state_give, python_state_of
 from fastgate._core.proxy.collect cimport collect_body, collect_text
+from fastgate._core.plugin.python_told cimport python_told
 from fastgate._core.proxy.exchange cimport (
     REQUEST_ID_BYTES,
     added_t,
     exchange_lend_body,
     exchange_path,
+    exchange_keep,
     exchange_query,
-    exchange_take,
     gate_wall_ns,
 )
 from fastgate._core.proxy.park cimport park, unpark
@@ -100,7 +101,7 @@ cdef void _find_facts(exchange_t *exchange, span_t *facts) noexcept nogil:
         facts[<int>FACT_CREDENTIAL] = exchange.credential
 
 
-cdef python_call_t *_new_call(exchange_t *exchange, const python_config_t *config) noexcept nogil:
+cdef python_call_t *_make(exchange_t *exchange, const python_config_t *config) noexcept nogil:
     """All that Python may ask, copied: the reactor's memory is read by nobody else. NULL: no memory."""
     cdef span_t facts[FACT_COUNT]
     cdef const added_t *added = exchange.request_added.first
@@ -137,7 +138,6 @@ cdef python_call_t *_new_call(exchange_t *exchange, const python_config_t *confi
     call.lot = config.lot
     call.handle = config.handle
     call.reactor = &exchange.lane.reactor
-    call.goes_on = config.goes_on
     call.snapshot_number = exchange.snapshot_number
     call.state = python_state_of(exchange)
     return call
@@ -147,6 +147,7 @@ cdef void python_call_free(python_call_t *call) noexcept nogil:
     atomic_add_u32(&call.lot.n_calls, <uint32_t>-1)
     buffer_clear(&call.parking.body)
     free(call.changes)
+    free(call.answer)
     free(call)
 
 
@@ -158,6 +159,28 @@ cdef bint _may_call(python_lot_t *lot) noexcept nogil:
         return True
     atomic_add_u32(&lot.n_calls, <uint32_t>-1)
     return False
+
+
+cdef python_call_t *python_call_new(exchange_t *exchange, const python_config_t *config) noexcept nogil:
+    cdef python_call_t *call
+    if not _may_call(config.lot):
+        return NULL
+    call = _make(exchange, config)
+    if call == NULL:
+        atomic_add_u32(&config.lot.n_calls, <uint32_t>-1)
+    return call
+
+
+cdef status_t python_call_park(python_call_t *call, exchange_t *exchange, const python_config_t *config,
+                               on_mail_cb on_verdict, on_timer_cb on_late) noexcept nogil:
+    call.goes_on = config.goes_on
+    call.parking.mail.on_mail = on_verdict
+    park(exchange, &call.parking, exchange.lane.reactor.now_ns + config.patience_ns, on_late)
+    if config.reads_body and call.phase == PYTHON_ACCESS:
+        call.request_body = collect_text(exchange)
+        call.parking.reads_body = True
+    _push(config.queue, call)
+    return AGAIN
 
 
 cdef void _push(python_queue_t *queue, python_call_t *call) noexcept nogil:
@@ -173,23 +196,12 @@ cdef void _push(python_queue_t *queue, python_call_t *call) noexcept nogil:
 
 
 cdef status_t _ask(exchange_t *exchange, const python_config_t *config, python_phase_t phase) noexcept nogil:
-    cdef python_call_t *call = NULL
-    cdef status_t status
-    if _may_call(config.lot):
-        call = _new_call(exchange, config)
-        if call == NULL:
-            atomic_add_u32(&config.lot.n_calls, <uint32_t>-1)
+    cdef python_call_t *call = python_call_new(exchange, config)
     if call == NULL:
         atomic_add_u64(&config.lot.refused, 1)
         return OK if config.goes_on else policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
     call.phase = <uint8_t>phase
-    call.parking.mail.on_mail = _on_verdict
-    status = park(exchange, &call.parking, exchange.lane.reactor.now_ns + config.patience_ns, _on_late)
-    if config.reads_body and phase == PYTHON_ACCESS:
-        call.request_body = collect_text(exchange)
-        call.parking.reads_body = True
-    _push(config.queue, call)
-    return status
+    return python_call_park(call, exchange, config, _on_verdict, _on_late)
 
 
 cdef status_t _rewrite(const plugin_t *plugin, void *subject) noexcept nogil:
@@ -210,11 +222,10 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
 cdef status_t _log(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const python_config_t *config = <const python_config_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
-    cdef python_call_t *call = NULL
-    if _may_call(config.lot):
-        call = _new_call(exchange, config)
-        if call == NULL:
-            atomic_add_u32(&config.lot.n_calls, <uint32_t>-1)
+    cdef python_call_t *call = python_call_new(exchange, config)
+    if call != NULL and not python_told(call, exchange, span_none()):
+        python_call_free(call)
+        call = NULL
     if call == NULL:
         atomic_add_u64(&config.lot.logs_dropped, 1)
         return OK
@@ -231,17 +242,6 @@ cdef status_t _log(const plugin_t *plugin, void *subject) noexcept nogil:
 
 # --- and back
 
-cdef span_t _keep(exchange_t *exchange, span_t source, bint *failed_out) noexcept nogil:
-    """A copy for the exchange's life. Never .at NULL, but when there is no memory."""
-    cdef char *at = <char *>exchange_take(exchange, source.len if source.len else 1)
-    if at == NULL:
-        failed_out[0] = True
-        return span_none()
-    if source.len:
-        memcpy(at, source.at, source.len)
-    return span_of(at, source.len)
-
-
 cdef void _change(exchange_t *exchange, const python_change_t *change, bint *failed_out) noexcept nogil:
     cdef span_t name, value
     if change.action == PYTHON_DROP:
@@ -253,12 +253,12 @@ cdef void _change(exchange_t *exchange, const python_change_t *change, bint *fai
     if change.action > PYTHON_ANSWER_ADD:
         python_request_change(exchange, change, failed_out)
         return
-    value = _keep(exchange, change.value, failed_out)
+    value = exchange_keep(exchange, change.value, failed_out)
     if change.action == PYTHON_QUERY:
         exchange.has_query = True
         exchange.query_edited = value
         return
-    name = _keep(exchange, change.name, failed_out)
+    name = exchange_keep(exchange, change.name, failed_out)
     if failed_out[0]:
         return
     if change.action == PYTHON_ADD:
@@ -274,8 +274,8 @@ cdef void _carry_out(exchange_t *exchange, const python_call_t *call) noexcept n
     for i in range(call.n_changes):
         _change(exchange, &call.changes[i], &failed)
     if call.refusal:
-        body = _keep(exchange, call.body, &failed)
-        type = _keep(exchange, call.type, &failed)
+        body = exchange_keep(exchange, call.body, &failed)
+        type = exchange_keep(exchange, call.type, &failed)
         if call.has_message:
             policy_refuse(exchange, call.refusal, body)
         else:

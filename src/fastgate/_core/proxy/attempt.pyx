@@ -75,6 +75,8 @@ cdef void attempt_arm(exchange_t *exchange) noexcept nogil:
     cdef uint64_t wait_ns
     if connection == NULL or connection.stream.is_connecting:
         return                      # armed once, when the connect began
+    if exchange.withholds and exchange.parking != NULL:
+        return                      # nothing is awaited from the upstream while filters work
     if stream_pending(&connection.stream):
         wait_ns = service.write_timeout_ns
     elif stream_pending(&exchange.client.stream) == 0 and (exchange.parser.is_complete or exchange.is_write_dead):

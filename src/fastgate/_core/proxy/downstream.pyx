@@ -48,7 +48,7 @@ from fastgate._core.proxy.exchange cimport (
 )
 from fastgate._core.proxy.log cimport log_exchange
 from fastgate._core.proxy.pace cimport pace_reset
-from fastgate._core.proxy.receive cimport receive_resume
+from fastgate._core.proxy.receive cimport receive_go_on, receive_resume
 from fastgate._core.proxy.phases cimport phases_access, phases_collected, phases_rewrite
 from fastgate._core.proxy.refusal cimport refusal_of_bytes, refusal_send
 from fastgate._core.proxy.reply cimport (
@@ -56,6 +56,7 @@ from fastgate._core.proxy.reply cimport (
     TEXT_NO_SERVICE,
     TEXT_OVERLOADED,
     TEXT_TIMEOUT,
+    reply_go_on,
     reply_send,
 )
 from fastgate._core.proxy.request cimport request_find_route, request_on_head
@@ -269,6 +270,8 @@ cdef void downstream_over(exchange_t *exchange) noexcept nogil:
     cdef downstream_t *client = exchange.client
     if exchange.is_aborted:
         downstream_close(client)
+    elif not exchange.is_answered:
+        return                          # withheld: downstream_filtered
     elif stream_pending(&client.stream):
         deadline_arm(client)                # _next when the client has taken it
     else:
@@ -367,6 +370,16 @@ cdef void downstream_resumed(exchange_t *exchange) noexcept nogil:
     cdef downstream_t *client = exchange.client
     if _ask_upstream(exchange, _run_phases(exchange)):
         deadline_arm(client)
+
+
+cdef void downstream_filtered(exchange_t *exchange) noexcept nogil:
+    if exchange.withheld.is_over:
+        _answer_refusal(exchange)
+    elif exchange.withheld.is_own:
+        reply_go_on(exchange)
+        downstream_over(exchange)
+    else:
+        receive_go_on(exchange)
 
 
 cdef bint _make_room(exchange_t *exchange, char **room_out, size_t *size_out) noexcept nogil:

@@ -117,6 +117,28 @@ cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil:
     return taken
 
 
+cdef span_t exchange_keep(exchange_t *exchange, span_t source, bint *failed_out) noexcept nogil:
+    cdef char *at = <char *>exchange_take(exchange, source.len if source.len else 1)
+    if at == NULL:
+        failed_out[0] = True
+        return span_none()
+    if source.len:
+        memcpy(at, source.at, source.len)
+    return span_of(at, source.len)
+
+
+cdef bint exchange_keep_answer(exchange_t *exchange) noexcept nogil:
+    cdef bint failed = False
+    cdef span_t copy = exchange_keep(
+        exchange, span_of(exchange.answer.base, exchange.answer_parser.head_bytes), &failed
+    )
+    if failed:
+        return False
+    exchange.answer.base = <char *>copy.at
+    exchange.is_answer_kept = True
+    return True
+
+
 cdef void _mask(exchange_t *exchange, span_t uri) noexcept nogil:
     """Stars over the values, however many of them there are. `uri` lies in `input`."""
     cdef const char *mark = <const char *>memchr(uri.at, c'?', uri.len)
@@ -211,6 +233,9 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
             exchange_lend_body(exchange)
     if exchange.keepsake != NULL:
         exchange.keepsake.on_over(exchange.keepsake)
+    if exchange.withheld != NULL:
+        buffer_clear(&exchange.withheld.body)
+        buffer_clear(&exchange.withheld.fields)
     if exchange.arena.head != NULL:
         arena_close(&exchange.arena)
     buffer_clear(&exchange.kept)

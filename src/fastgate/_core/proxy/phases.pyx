@@ -1,6 +1,6 @@
 """Walking a route's plugins, in the order of their priorities."""
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint16_t, uint32_t
 
 from fastgate._core.base.span cimport span_text
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
@@ -19,6 +19,7 @@ cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept 
     if plugin != NULL and plugin.header_filter != NULL:
         exchange.filters[exchange.n_filters] = plugin
         exchange.n_filters += 1
+        exchange.withholds |= plugin.withholds
     return plugin
 
 
@@ -74,14 +75,36 @@ cdef status_t phases_collected(exchange_t *exchange) noexcept nogil:
     return phases_access(exchange)          # which sees a refusal
 
 
-cdef void phases_header_filter(exchange_t *exchange) noexcept nogil:
-    cdef unsigned i
+cdef void phases_filter_begin(exchange_t *exchange) noexcept nogil:
     if exchange.is_filtered:
         return
     exchange.is_filtered = True
+    exchange.filter_at = 0
     exchange.answer_mark = exchange.answer_added.last
-    for i in range(exchange.n_filters):
-        exchange.filters[i].header_filter(exchange.filters[i], exchange)
+    exchange.answer_known = exchange.answer.known
+
+
+cdef status_t phases_header_filter(exchange_t *exchange) noexcept nogil:
+    cdef const plugin_t *plugin
+    cdef status_t status = OK
+    phases_filter_begin(exchange)
+    while status == OK and exchange.filter_at < exchange.n_filters:
+        plugin = exchange.filters[exchange.filter_at]
+        exchange.filter_at += 1
+        status = plugin.header_filter(plugin, exchange)
+    return status
+
+
+cdef status_t phases_body_filter(exchange_t *exchange) noexcept nogil:
+    cdef uint16_t *at = &exchange.withheld.body_at
+    cdef const plugin_t *plugin
+    cdef status_t status = OK
+    while status == OK and at[0] < exchange.n_filters:
+        plugin = exchange.filters[at[0]]
+        at[0] += 1
+        if plugin.body_filter != NULL:
+            status = plugin.body_filter(plugin, exchange)
+    return status
 
 
 cdef void phases_unfilter(exchange_t *exchange) noexcept nogil:

@@ -78,6 +78,7 @@ cdef struct settings_t:
     timeouts_t timeouts
     uint64_t body_bytes         # 0: no limit
     uint32_t retry_buffer_bytes
+    uint32_t python_body_bytes  # of a body, the most that plugins in Python are shown
     uint32_t min_rate           # bytes per second a client must move
     uint32_t regex_match_limit
     span_t header_prefix        # "X-Fastgate"
