@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from fastgate.config import ConfigErrors, load
-from fastgate.plugins import discovery
+from fastgate.plugins import discovery, shipped
 from fastgate.plugins.registry import PLUGINS, find_python
 
 SOURCE = """
@@ -35,6 +35,7 @@ class One(Plugin):
 def fresh(monkeypatch):
     monkeypatch.setattr(discovery, "_loaded", {})
     monkeypatch.setattr(discovery, "_known", {})
+    monkeypatch.setattr(shipped, "SHIPPED", {})
 
 
 def write(path, name, priority=500):
