@@ -113,7 +113,7 @@ def test_a_configuration_uses_them(tmp_path):
     model = loaded(tmp_path, {"name": "one", "config": {"count": "${COUNT}", "on_error": "continue", "anonymous": "me"}},
                    {"name": "cors"}, environ={"COUNT": "5"})
     one, cors = model.plugins
-    assert one["config"] == {"count": 5, "anonymous": "me", "on_error": "continue", "phase_timeout": None}
+    assert one["config"] == {"count": 5, "anonymous": "me", "on_error": "continue", "phase_timeout": None, "body_limit": None}
     assert one["priority"] == 77 and one["is_native"] is False and cors["is_native"] is True
     assert any("a plugin can't be used" in one and "nowhere_at_all" in one for one in model.warnings)
 

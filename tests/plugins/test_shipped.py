@@ -10,7 +10,7 @@ from fastgate.plugins.shipped import SHIPPED, sources
 from fastgate.sdk import Contract
 
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
-PRIORITIES = {"device-auth": 1020, "external": 755, "http-log": 12}
+PRIORITIES = {"device-auth": 1020, "external": 755, "http-log": 12, "post-function": -1000, "pre-function": 1_000_000, "request-validator": 999}
 
 
 def said(name, config):
@@ -30,11 +30,13 @@ def test_they_are_found_without_a_folder_and_their_names_are_taken(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from fastgate import Plugin\nclass Mine(Plugin):\n    name = 'http-log'\n    version = '2.0.0'\n")
     found, wrong = discovery.find(str(tmp_path))
-    assert set(found) >= set(PRIORITIES) and found["http-log"].origin == "fastgate.plugins.http_log"
-    assert wrong == [f"{tmp_path}/mine.py: the name http-log is taken by fastgate.plugins.http_log"]
+    assert set(found) >= set(PRIORITIES) and found["http-log"].origin == "fastgate.plugins.http_log:HttpLog"
+    assert wrong == [f"{tmp_path}/mine.py: the name http-log is taken by fastgate.plugins.http_log:HttpLog"]
 
 
-GOOD = {"device-auth": {}, "external": {"url": "http://127.0.0.1:9100/"}, "http-log": {"http_endpoint": "http://127.0.0.1:9000/log"}}
+BODY = {"body_schema": {"type": "object"}, "version": "draft4"}
+GOOD = {"device-auth": {}, "external": {"url": "http://127.0.0.1:9100/"}, "http-log": {"http_endpoint": "http://127.0.0.1:9000/log"},
+        "post-function": {}, "pre-function": {}, "request-validator": BODY}
 
 
 @pytest.mark.parametrize("name", PRIORITIES)
@@ -51,6 +53,7 @@ def test_the_least_that_must_be_given(name):
     ("device-auth", {"cache_entries": 0}, "cache_entries", "1 to"),
     ("device-auth", {"ttl": -1}, "ttl", "0 to"),
     ("external", {"url": "127.0.0.1"}, "", "is not a URL"),
+    ("external", {"phases": ["log"], "send_body": True}, "", "phase access only"),
     ("external", {"phases": []}, "", "at least one"),
     ("external", {"phases": ["rewrite"]}, "phases.0", "one of access, log"),
     ("external", {"timeout": 0}, "timeout", "1 to"),
@@ -72,6 +75,19 @@ def test_the_least_that_must_be_given(name):
     ("http-log", {"queue": {"max_batch_size": 0}}, "queue.max_batch_size", "1 to 1000000"),
     ("http-log", {"queue": {"concurrency_limit": 2}}, "queue.concurrency_limit", "one of 1, -1"),
     ("http-log", {"queue": {"max_entires": 2}}, "queue.max_entires", 'did you mean "max_entries"'),
+    ("request-validator", {"body_schema": None}, "", "body_schema, parameter_schema or both"),
+    ("request-validator", {"body_schema": "{"}, "", "body_schema: the schema can't be read"),
+    ("request-validator", {"body_schema": {"type": "objekt"}}, "", "body_schema: $.type"),
+    ("request-validator", {"body_schema": {"$ref": "http://127.0.0.1/x"}}, "", "only places in the schema itself"),
+    ("request-validator", {"body_schema": [1], "version": "kong"}, "", "an object with one name"),
+    ("request-validator", {"body_schema": [{"a": {"type": "string", "match": "x"}}], "version": "kong"}, "", "match is not"),
+    ("request-validator", {"version": "kong"}, "", "say version: draft4"),
+    ("request-validator", {"version": "draft5"}, "version", "one of kong"),
+    ("request-validator", {"allowed_content_types": ["json"]}, "", "no type like"),
+    ("request-validator", {"parameter_schema": [{"in": "cookie", "name": "a"}]}, "", "parameter_schema[0]: needs name"),
+    ("request-validator", {"parameter_schema": [{"in": "path", "name": "a"}]}, "", "path_template must have {a}"),
+    ("request-validator", {"parameter_schema": [{"in": "query", "name": "a", "style": "deepObject"}]}, "", "deepObject"),
+    ("request-validator", {"parameter_schema": [{"in": "query", "name": "a", "scheme": {}}]}, "", "unknown key 'scheme'"),
     ("http-log", {"flush_timeout": 2}, "flush_timeout", "unknown key"),
 ])
 def test_what_is_wrong_is_said_at_its_place(name, config, where, message):
@@ -94,7 +110,7 @@ def leaves(config, start=""):
             yield start + key, value
 
 
-@pytest.mark.parametrize("name", PRIORITIES)
+@pytest.mark.parametrize("name", [name for name in PRIORITIES if "function" not in name])
 def test_the_page_has_every_field_with_its_default(name):
     [contract] = [one for one in map(Contract, (found for _, found in sources())) if one.name == name]
     defaults = {field: one.plain_default() if one.has_default else None for field, one in contract.schema.fields.items()}

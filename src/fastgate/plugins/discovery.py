@@ -18,11 +18,13 @@ from typing import Any
 from fastgate.config.scalars import Substituted, resolve
 from fastgate.config.schema import Problems, integer, one_of
 from fastgate.sdk import Contract, Plugin, PluginError
+from fastgate.sdk.plugin import MOST_BODY_LIMIT
 
 from . import registry, shipped
 
 GROUP = "fastgate.plugins"
 _ON_ERROR = one_of("fail", "continue")
+_BODY_LIMIT = integer(1, MOST_BODY_LIMIT)
 _TIMEOUT = integer(1, 2**31 - 2)
 
 
@@ -49,7 +51,7 @@ class PythonConfig:
     def read(self, raw: Any, problems: Problems) -> dict[str, Any]:
         own = dict(raw)
         found: dict[str, Any] = {}
-        for name, check in (("on_error", _ON_ERROR), ("phase_timeout", _TIMEOUT)):
+        for name, check in (("on_error", _ON_ERROR), ("phase_timeout", _TIMEOUT), ("body_limit", _BODY_LIMIT)):
             value = own.pop(name, None)
             below: Problems = []
             found[name] = None if value is None else check(value, below)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -34,6 +35,7 @@ class External(Plugin):
         timeout: Annotated[int, Between(1, MOST_MS)] = 500
         headers: dict[str, str] = {}            # for the service
         send_headers: list[str] = [ALL]         # of the request
+        send_body: bool = False
         settings: dict[str, Any] = {}           # handed to the service as they are
         failures: Annotated[int, Between(1, 1_000_000)] = 5
         pause: Annotated[int, Between(1, MOST_MS)] = 10_000
@@ -43,11 +45,17 @@ class External(Plugin):
                 raise ValueError(f"url: {problem}")
             if not self.phases:
                 raise ValueError("phases: name at least one, access or log")
+            if self.send_body and "access" not in self.phases:
+                raise ValueError("send_body: bodies are there in the phase access only")
             for name, value in self.headers.items():
                 if name.lower() in ("content-type", *NOT_A_PLUGINS):
                     raise ValueError(f"headers: {name} can't be set here")
                 field_name(name)
                 field_value(name, value)
+
+    @classmethod
+    def uses(cls, config: Config) -> tuple[set[str], bool]:
+        return set(config.phases), config.send_body
 
     def init(self) -> None:
         metrics = self.tools.metrics
@@ -61,15 +69,14 @@ class External(Plugin):
         self.breakers = {key: held for key, held in self.breakers.items() if key in current}
 
     async def access(self, context: Context, config: Config) -> Response | None:
-        if "access" not in config.phases:
-            return None
-        answer = await self.ask(context, config, described(context, config))
+        question = described(context, config)
+        if config.send_body:
+            question["request"] |= described_body(context.request.body)
+        answer = await self.ask(context, config, question)
         return None if answer is None else self.obeyed(context, answer)
 
     async def log(self, context: Context, config: Config) -> None:
-        if "log" in config.phases:
-            outcome = context.outcome
-            await self.ask(context, config, described(context, config) | {"outcome": outcome._asdict()})
+        await self.ask(context, config, described(context, config) | {"outcome": context.outcome._asdict()})
 
     async def ask(self, context: Context, config: Config, question: dict[str, Any]) -> dict[str, Any] | None:
         """What the service says; None: nothing (204). Raises Unavailable."""
@@ -134,6 +141,14 @@ def described(context: Context, config: Any) -> dict[str, Any]:
         "consumer": None if consumer is None else consumer._asdict(),
         "settings": config.settings,
     }
+
+
+def described_body(body: bytes) -> dict[str, str]:
+    """As text where it is UTF-8."""
+    try:
+        return {"body": body.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {"body_base64": b64encode(body).decode("ascii")}
 
 
 def understood(answer: HttpAnswer, phase: str) -> dict[str, Any] | None:

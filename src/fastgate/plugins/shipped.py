@@ -12,6 +12,8 @@ SHIPPED = {
     "device-auth": ("device_auth", "DeviceAuth"),
     "external": ("external", "External"),
     "http-log": ("http_log", "HttpLog"),
+    "post-function": ("functions", "PostFunction"),
+    "pre-function": ("functions", "PreFunction"),
     "request-validator": ("request_validator", "RequestValidator"),
 }
 
@@ -19,5 +21,5 @@ SHIPPED = {
 def sources() -> Iterator[tuple[str, type[Plugin]]]:
     """(origin, class) of each."""
     for module, name in SHIPPED.values():
-        origin = f"fastgate.plugins.{module}"
-        yield origin, getattr(import_module(origin), name)
+        place = f"fastgate.plugins.{module}"
+        yield f"{place}:{name}", getattr(import_module(place), name)

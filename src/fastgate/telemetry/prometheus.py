@@ -42,6 +42,7 @@ FROM_COUNTERS = {
     "fastgate_bot_bans_active": "bans_active",
     "fastgate_rate_limit_refusals_total": "rate_limited",
     "fastgate_reactor_loops_total": "loops",
+    "fastgate_request_bodies_collected_total": "bodies_collected",
 }
 FROM_SNAPSHOT = {
     "fastgate_snapshot_number": "number",
@@ -84,6 +85,7 @@ FROM_PLUGINS = {
     "fastgate_plugin_skipped_total": "skipped",
     "fastgate_plugin_refused_total": "refused",
     "fastgate_plugin_stalled_total": "stalled",
+    "fastgate_plugin_too_large_total": "too_large",
     "fastgate_plugin_logs_dropped_total": "logs_dropped",
 }
 HISTOGRAMS = {

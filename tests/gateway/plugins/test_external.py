@@ -66,6 +66,14 @@ def test_what_the_service_is_told(open_site, origin, policy):
         "settings": {"plan": ["gold", 3]}}
 
 
+@pytest.mark.parametrize("body, member, told", [(b"caf\xc3\xa9", "body", "caf\xe9"), (b"\xff\x00", "body_base64", "/wA="), (b"", "body", "")])
+def test_the_body_is_told_if_it_is_asked_for(open_site, origin, policy, body, member, told):
+    site = site_with(open_site, origin, policy, send_body=True)
+    assert site.ask(get("/x", method="POST", body=body)).status == 200
+    assert json.loads(policy.requests[-1].body)["request"][member] == told
+    assert origin.requests[-1].body == body
+
+
 def test_go_on_with_changes(open_site, origin, policy):
     policy.script = answers({"remove_headers": ["X-Secret"], "set_headers": {"X-Plan": "gold"}, "add_headers": {"X-More": "2"},
                              "set_query": {"a": "b c"}, "response_headers": {"X-Said": "yes"}})
