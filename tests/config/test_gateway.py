@@ -5,11 +5,12 @@ from fastgate.config.gateway import defaults
 
 from .support import HEAD, errors_of, gateway_with, loaded, the_error
 
+KEY = "NhNaAzu8VoUHqlX3dkX0X3w8yJdBkmfFtHZFQmcMrWA="
 DEFAULTS = {
     "proxy_listen": ["0.0.0.0:8000"], "status_listen": "127.0.0.1:8007", "workers": "auto", "trusted_ips": [],
     "real_ip_header": "X-Real-IP", "real_ip_recursive": False, "access_log": {"path": "stdout", "format": "json"},
     "log_level": "info", "header_prefix": "X-Fastgate", "watch": False, "allowed_upgrades": [], "control_socket": "",
-    "plugin_path": None,
+    "plugin_path": None, "plugin_trust": None,
     "python": {"timeout": 1000, "threads": 4, "calls": 1024, "body": 1048576, "failures": 20, "pause": 10000,
                "metric_series": 1000,
                "http": {"connections": 100, "idle": 20, "keep_alive": 30000, "timeout": 10000, "connect_timeout": 5000,
@@ -54,6 +55,9 @@ def test_defaults_are_those_of_an_empty_file():
     ("allowed_upgrades", ["foo", "bar", "bar/1/2"], None),
     ("control_socket", "/run/c", "/run/c"),
     ("control_socket", "", ""),
+    ("plugin_trust", [KEY, "keys/a.pem", "/b.pub", KEY], [KEY, "keys/a.pem", "/b.pub"]),
+    ("plugin_trust", [KEY, "a.pem", KEY[:-1]], None),
+    ("plugin_trust", [KEY, "a.pem", "key.txt"], None),
 ])
 def test_value_is_read(key, written, read):
     if read is None:

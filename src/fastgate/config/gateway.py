@@ -12,6 +12,7 @@ from .redis_record import REDIS, is_somewhere
 from .scalars import type_problem
 from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
 
+_ED25519_KEY = re.compile(r"[A-Za-z0-9+/]{43}=\Z")     # 32 bytes
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}\Z")
 _MOST_LISTENERS = 32     # LANE_MAX_LISTENERS of _core/proxy/exchange.pxd
 
@@ -69,6 +70,12 @@ def _prefix_problem(value: str) -> str | None:
 
 def _socket_problem(value: str) -> str | None:
     return unix_problem(UNIX + value)
+
+
+def _trust_problem(value: str) -> str | None:
+    if _ED25519_KEY.match(value) or value.endswith((".pem", ".pub")):
+        return None
+    return f"{shown(value)} is neither an Ed25519 public key (44 characters of base64) nor a file's name ending in .pem or .pub"
 
 
 def _control_socket(value: Any, problems: Problems) -> Any:
@@ -163,6 +170,7 @@ GATEWAY = Record("gateway", {
     "allowed_upgrades": field(_upgrades, []),
     "control_socket": field(_control_socket, ""),
     "plugin_path": field(text()),
+    "plugin_trust": field(array(text(_trust_problem), is_set=True, needs_one=True)),
     "bans": _part("bans", {"sync_rate": field(number(0.1, 3600), 5)}),
     "python": _part("python", {
         "timeout": fields.timeout(1000),

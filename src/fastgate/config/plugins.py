@@ -15,8 +15,8 @@ from .patterns import check_pattern_at
 from .schema import Problems, Record, any_mapping, array, boolean, field, one_of, text
 
 Plugins = Mapping[str, Any]
-# gateway.plugin_path → the plugins that are not native, and what is wrong with those that can't be used
-FindPlugins = Callable[["str | None"], "tuple[Plugins, list[str]]"]
+# gateway.plugin_path, plugin_trust → the plugins that are not native, and what is wrong with those that can't be used
+FindPlugins = Callable[["str | None", "list[str] | None"], "tuple[Plugins, list[str]]"]
 
 PLUGIN = Record("a plugin", {
     **fields.common(),
@@ -35,7 +35,7 @@ PLUGIN = Record("a plugin", {
 _AUTHENTICATION = 1450     # the first plugin that may know the consumer has this priority
 
 
-def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, folder: str | None,
+def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, gateway: dict[str, Any],
               allow_unknown: bool, problems: Problems) -> tuple[Plugins, list[str]]:
     """The plugins there are, those that are not native looked for only if the file names one; and warnings."""
     named = {plugin["name"] for plugin, _ in rows["plugins"]}
@@ -43,8 +43,10 @@ def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, 
         return native, []
     from collections import ChainMap
 
-    found, wrong = find(folder)
-    if allow_unknown or all(name in native or name in found for name in named):
+    trust = gateway["plugin_trust"]
+    found, wrong = find(gateway["plugin_path"], trust)
+    # What may not be trusted is not left out: a policy would be missing.
+    if (allow_unknown and (trust is None or not wrong)) or all(name in native or name in found for name in named):
         return ChainMap(dict(found), native), [f"a plugin can't be used: {one}" for one in wrong]
     problems += [(("gateway", "plugin_path"), message) for message in wrong]
     return ChainMap(dict(found), native), []

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class PythonRedis:
-    """Owner: PythonPlugins. A change is `stage`, then `settle` or `abandon`; `release` once no request uses what was."""
+    """Owner: PythonPlugins. A change is `stage`, then `settle` or `abandon`; `take_old` once no request uses what was."""
 
     def __init__(self) -> None:
         self._current: SharedRedis | None = None
@@ -41,9 +41,14 @@ class PythonRedis:
         if staged is not None:
             await staged.release()
 
+    def take_old(self) -> "list[SharedRedis]":
+        """Those that no request uses any more, if none uses an older configuration: to be released."""
+        old, self._old = self._old, []
+        return old
+
     async def release(self) -> None:
-        while self._old:
-            await self._old.pop().release()
+        for client in self.take_old():
+            await client.release()
 
     async def close(self) -> None:
         await self.abandon()

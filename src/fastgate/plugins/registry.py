@@ -46,8 +46,8 @@ class Registry(Mapping[str, ModuleType]):
 PLUGINS = Registry()
 
 
-def find_python(folder: str | None) -> tuple[Mapping[str, Any], list[str]]:
+def find_python(folder: str | None, trust: list[str] | None = None) -> tuple[Mapping[str, Any], list[str]]:
     """The plugins written in Python, and what is wrong with those that can't be used. See `discovery`."""
     from .discovery import find
 
-    return find(folder)
+    return find(folder, trust)

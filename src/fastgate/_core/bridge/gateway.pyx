@@ -282,6 +282,11 @@ cdef class Gateway:
             self.addresses = {name: ips for name, ips in self.addresses.items() if name in names}
         return len(self.old) + len(self.retired_peers)
 
+    def retired(self) -> list[int]:
+        """The numbers of the old snapshots that remain."""
+        cdef Snapshot snapshot
+        return [snapshot.c_snapshot.number for snapshot in self.old]
+
     cdef int _retire_orphans(self) except -1:
         """Upstreams that the last snapshot to name them left behind: their idle connections close."""
         cdef Upstream upstream
