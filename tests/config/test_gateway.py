@@ -10,7 +10,7 @@ DEFAULTS = {
     "real_ip_header": "X-Real-IP", "real_ip_recursive": False, "access_log": {"path": "stdout", "format": "json"},
     "log_level": "info", "header_prefix": "X-Fastgate", "watch": False, "allowed_upgrades": [], "control_socket": "",
     "plugin_path": None,
-    "python": {"timeout": 1000, "threads": 4, "calls": 1024, "failures": 20, "pause": 10000},
+    "python": {"timeout": 1000, "threads": 4, "calls": 1024, "body": 1048576, "failures": 20, "pause": 10000},
     "resolver": {"nameservers": [], "timeout": 2000, "min_ttl": 1, "max_ttl": 3600, "not_found_ttl": 30, "error_ttl": 1},
     "keepalive": {"pool_size": 512, "max_requests": 10000, "idle_timeout": 60000},
     "limits": {"connections": "auto", "header_bytes": 65536, "headers": 200, "uri_bytes": 16384, "body_bytes": 0,
