@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 
 import pytest
+from fastgate.plugins import queue
 from fastgate.plugins.queue import MOST_SENDERS, Queue, QueueConfig
 from fastgate.sdk.schema import schema_of
 
@@ -128,8 +129,11 @@ def test_a_batch_is_given_up_after_its_time_and_the_next_goes_on(caplog):
     assert "1 entries of the queue dropped (given up: refused)" in caplog.text
 
 
-@pytest.mark.parametrize("bound", [{"max_entries": 3}, {"max_bytes": 30}])
-def test_the_oldest_goes_when_it_is_full_but_not_what_is_on_its_way(bound):
+@pytest.mark.parametrize("bound", [{"max_entries": 3}, {"max_bytes": 30}, {}])
+def test_the_oldest_goes_when_it_is_full_but_not_what_is_on_its_way(monkeypatch, bound):
+    if not bound:
+        monkeypatch.setattr(queue, "MOST_BYTES", 30)        # there is a bound in any case
+
     async def talk():
         server = Server(is_open=False)
         made = Made(server, **bound)

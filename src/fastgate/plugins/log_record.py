@@ -21,12 +21,12 @@ def log_record(context: Context, redacted: Collection[str] = ()) -> dict[str, An
         "request": {
             "id": request.id, "method": request.method, "uri": uri, "url": f"{request.scheme}://{request.host}{uri}",
             "querystring": dict(parse_qsl(query, keep_blank_values=True)), "headers": _shown_headers(request.headers, redacted)},
-        "response": {"status": outcome.status},
+        "response": {"status": outcome.status, "headers": _shown_headers(context.response.headers, redacted)},
         "latencies": {"request": round(outcome.seconds * 1000), "proxy": round(outcome.upstream_seconds * 1000),
                       "kong": round((outcome.seconds - outcome.upstream_seconds) * 1000)},
         "client_ip": request.client_ip,
         "started_at": round(outcome.started_at * 1000),
-        "source": "upstream" if outcome.upstream_status else "exit",
+        "source": "upstream" if context.response.source == "upstream" else "exit",
     }
     if outcome.upstream_status:
         found["upstream_status"] = str(outcome.upstream_status)

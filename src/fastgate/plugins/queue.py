@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from fastgate.sdk import Between
 
 MOST_SENDERS = 64           # what concurrency_limit -1 means
+MOST_BYTES = 128 * 1024 * 1024      # without max_bytes
 SAY_EVERY_S = 1.0           # how often it is logged that entries are dropped
 
 
@@ -62,11 +63,11 @@ class Queue:
 
     def put(self, entry: bytes) -> None:
         config = self.config
-        most = config.max_bytes
-        if most is not None and len(entry) > most:
+        most = config.max_bytes or MOST_BYTES
+        if len(entry) > most:
             self._drop("too_big", 1)
             return
-        while len(self) >= config.max_entries or (most is not None and self._bytes + len(entry) > most):
+        while len(self) >= config.max_entries or self._bytes + len(entry) > most:
             if not self._entries:               # all are on their way: this is the one there is no room for
                 self._drop("full", 1)
                 return

@@ -62,6 +62,7 @@ def test_the_record_is_kongs(open_site, origin, taker):
     assert told["uri"] == "/a%20b?x=1&apikey=REDACTED" and told["url"] == "http://some.host" + told["uri"]
     assert told["querystring"] == {"x": "1", "apikey": "REDACTED"}
     assert told["headers"]["authorization"] == "REDACTED" and told["headers"]["x-two"] == ["1", "2"]
+    assert record["response"]["headers"]["content-type"] == "application/json"
     assert record["response"]["status"] == 200 and record["upstream_status"] == "200" and record["source"] == "upstream"
     assert record["service"] == {"name": "service"} and record["route"] == {"name": "service-all"}
     assert record["client_ip"] == "127.0.0.1" and record["started_at"] > 1.6e12
