@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Iterator
 
 import machine
-from peers import Peer, Setup, route_path
+from peers import PYTHON, PYTHON_PATH, Peer, Setup, route_path
 from process import Memory, Program, free_port, get_status
 from sample import Load, Origin, gateway
 
@@ -21,6 +21,8 @@ REST_WORKERS = 2
 SETTLE_S = 1.0              # for memory: what start-up gives back late
 NEW_PATH = "/new/"
 PUBLISH_S = 60.0
+PYTHON_S = 2.0              # of each load with and without a plugin in Python
+PYTHON_CONNECTIONS = 64
 LOAD_CONNECTIONS = 16       # beside a publish: enough to see a lost request, few enough to leave CPU
 
 
@@ -108,3 +110,41 @@ def publish(peer: Peer, form: str) -> dict:
         raise running.fail(f"publish: {result['errors']} requests failed")
     return {"ms": seconds * 1000, "again": result["lost"], "reconnects": result["reconnects"],
             "max_ms": result["max_us"] / 1000}
+
+
+def python(peer: Peer) -> dict:
+    """Microseconds of CPU that one trivial `async def access` adds to a request, on one gateway, one load after the other.
+
+    And what a route without it notices: 99th percentiles of 16 clients there while 64 others ask, as fast as they can,
+    for the same, and then for the path with the plugin.
+    """
+    with started(peer, policy=PYTHON) as (running, setup, _):
+        plain, with_plugin = (_cpu_us(running, setup, path) for path in ("/", PYTHON_PATH))
+        beside_plain, beside_plugin = (_p99_beside(running, setup, path) for path in ("/", PYTHON_PATH))
+    return {"added_us": with_plugin - plain, "plain_us": plain, "python_us": with_plugin,
+            "p99_beside_plain_us": beside_plain, "p99_beside_python_us": beside_plugin}
+
+
+def _loaded(setup: Setup, path: str, connections: int, seconds: float) -> Load:
+    return Load(setup.port, ["-c", str(connections), "-u", path, "-n", "1", "-t", str(int(seconds * 1000))])
+
+
+def _cpu_us(running: Program, setup: Setup, path: str) -> float:
+    with _loaded(setup, path, PYTHON_CONNECTIONS, PYTHON_S) as load:
+        before = running.cpu()
+        load.begin()
+        result = load.result()
+        after = running.cpu()
+    if result["errors"]:
+        raise running.fail(f"python: {result['errors']} requests of {path} failed")
+    return (after.ran - before.ran) / 1000 / result["requests"]
+
+
+def _p99_beside(running: Program, setup: Setup, path: str) -> float:
+    with _loaded(setup, path, PYTHON_CONNECTIONS, PYTHON_S + 1) as others, _loaded(setup, "/", LOAD_CONNECTIONS, PYTHON_S) as load:
+        others.begin()
+        load.begin()
+        result, loaded = load.result(), others.result()
+    if result["errors"] or loaded["errors"]:
+        raise running.fail(f"python: {result['errors'] + loaded['errors']} requests failed")
+    return result["p99_us"]

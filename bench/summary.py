@@ -69,11 +69,14 @@ FIGURES = {
     "rest": ("RSS at rest, 2 workers", "rss", "MB", 2**20, 1),
     "start": ("Start: command to first proxied byte", "ms", "ms", 1, 0),
     "publish": ("Reload with 10,000 routes, under load: signal to new route", "ms", "ms", 1, 0),
+    "python": ("A trivial `async def access` in Python: CPU it adds to a request", "added_us", "µs", 1, 1),
 }
 
 
 # One more column: (heading, from the samples of one peer)
 MORE = {
+    "python": ("p99 of a plain route, µs: beside plain → beside Python", lambda taken: " → ".join(
+        f"{statistics.median(sample[key] for sample in taken):,.0f}" for key in ("p99_beside_plain_us", "p99_beside_python_us"))),
     "publish": ("sent again", lambda taken: f"{sum(sample['again'] for sample in taken)}"),
     "start": ("ms of CPU", lambda taken: f"{statistics.median(sample['cpu_ms'] for sample in taken):.0f}"),
     "idle": ("MB in all", lambda taken: f"{statistics.median(sample['after']['rss'] for sample in taken) / 2**20:.1f}"),

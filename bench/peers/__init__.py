@@ -6,9 +6,10 @@ from pathlib import Path
 
 from . import fastgate, haproxy, nginx, openresty, relay
 from .peer import Peer, Setup, route_path
-from .policy import policy_headers
+from .policy import PYTHON, PYTHON_PATH, policy_headers
 
-__all__ = ["DEFAULT", "TAKES_POLICY", "Peer", "Setup", "choose", "policy_headers", "route_path"]
+__all__ = ["DEFAULT", "OURS", "PYTHON", "PYTHON_PATH", "TAKES_POLICY", "Peer", "Setup", "choose", "policy_headers",
+           "route_path"]
 
 # The relay runs twice: what its two copies differ by is the noise floor (A/A).
 FLOOR = "relay"

@@ -20,7 +20,21 @@ from .peer import Peer, Setup, first_line
 HERE = Path(__file__).resolve().parents[2]
 
 
+TRIVIAL = """from fastgate import Plugin
+
+
+class Trivial(Plugin):
+    name = "trivial"
+    version = "1.0.0"
+
+    async def access(self, context, config):
+        return None
+"""
+
+
 def document(setup: Setup) -> dict:
+    if setup.policy == policy.PYTHON:
+        return with_python(setup)
     if setup.policy:
         return with_policy(setup)
     routes = [{"name": f"route-{i}", "paths": [path], "strip_path": False} for i, path in enumerate(setup.paths() or ["/"])]
@@ -52,6 +66,18 @@ def with_policy(setup: Setup) -> dict:
         {"name": plugin, "config": config},
         {"name": "rate-limiting", "config": {"minute": policy.PER_MINUTE, "hour": policy.PER_HOUR}},
     ]
+    return model
+
+
+def with_python(setup: Setup) -> dict:
+    """The same and, on one path, a plugin in Python that does nothing."""
+    model = document(replace(setup, policy=""))
+    folder = setup.folder / "plugins"
+    folder.mkdir(exist_ok=True)
+    (folder / "trivial.py").write_text(TRIVIAL)
+    model["gateway"]["plugin_path"] = str(folder)
+    model["services"][0]["routes"].append(
+        {"name": "python", "paths": [policy.PYTHON_PATH], "strip_path": False, "plugins": [{"name": "trivial"}]})
     return model
 
 

@@ -16,6 +16,8 @@ CONSUMERS = 100
 PER_MINUTE = 100_000_000
 PER_HOUR = 2_000_000_000
 EXPIRES = 4102444800        # the year 2100
+PYTHON = "python"           # no policy but a path with a plugin in Python, fastgate's alone
+PYTHON_PATH = "/python"
 ASKS = 42                   # the consumer of the load
 
 

@@ -82,3 +82,8 @@ def test_chart_without_its_scenarios_says_so(result):
 )
 def test_verdict_of_a_count(now, before, expected):
     assert instructions.verdict(now, before, 0.03) == expected
+
+
+def test_figure_table_tells_what_a_plain_route_notices_of_python():
+    taken = [{"added_us": 10.0, "p99_beside_plain_us": 1000.0, "p99_beside_python_us": 1100.0}]
+    assert summary.figure_table("python", {"fastgate": taken}).splitlines()[-1] == "| fastgate | 10.0 | 10.0 – 10.0 | 1,000 → 1,100 |"

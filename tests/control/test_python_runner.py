@@ -10,7 +10,7 @@ from control.python_calls import Call, Clock, configured, run_with, runner_of, u
 from fastgate.control import python_runner
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.python_runner import Configured, Runner
-from fastgate.sdk import Plugin
+from fastgate.sdk import Plugin, Unavailable
 
 
 class Base(Plugin):
@@ -256,5 +256,28 @@ def test_close_gives_up_calls_that_do_not_end(monkeypatch):
         await asyncio.sleep(0)
         await runner.close()
         assert seen == ["cancelled", "closed"] and call.verdict == 500 and not runner.runs
+
+    run_with(talk)
+
+
+@pytest.mark.parametrize("is_async", [True, False])
+def test_what_says_that_it_is_unavailable_is_turned_away_and_stays_on(is_async):
+    async def talk():
+        class Away(Base):
+            def access(self, context, config):
+                raise Unavailable("the store is away")
+
+        class AwayAsync(Base):
+            async def access(self, context, config):
+                raise Unavailable("the store is away")
+
+        runner = runner_of(AwayAsync if is_async else Away, failures=1)
+        await runner.init()
+        for on_error, verdict in (("fail", 503), ("continue", "on"), ("fail", 503)):
+            call = begin(runner, configured(runner, on_error=on_error))
+            await until(lambda call=call: not call.is_open())
+            assert call.verdict == verdict
+        assert runner.failures == 3 and runner.figures()["trips"] == 0 and not runner.runs
+        await runner.close()
 
     run_with(talk)

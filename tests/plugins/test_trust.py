@@ -9,7 +9,7 @@ from hashlib import sha256
 import pytest
 from hypothesis import given, strategies
 
-from fastgate.plugins import discovery, manifest, trust
+from fastgate.plugins import discovery, manifest, shipped, trust
 from fastgate.plugins.registry import find_python
 from fastgate.sdk import PluginError
 from plugins.signing import install, make_wheel, new_key, sign, signed_file, signed_folder, signed_wheel, source
@@ -23,6 +23,7 @@ def fresh(monkeypatch):
     for name in ("_latest", "_running", "_known"):
         monkeypatch.setattr(discovery, name, {})
     monkeypatch.setattr(discovery, "_alive", [])
+    monkeypatch.setattr(shipped, "SHIPPED", {})
 
 
 def answer_of(found):

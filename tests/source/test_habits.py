@@ -49,6 +49,7 @@ ALLOCATES = {
     "bridge/*": "builders, with the GIL",
     "route/pattern.pyx": "a reactor's scratch space for PCRE2, once",
     "plugin/python.pyx": "a call to the control thread: one block, bounded in number; and a counter for each plugin",
+    "plugin/python_told.pyx": "what such a call tells of an answer: one block, freed with the call",
     "proxy/downstream.pyx": "a client connection: one block, from accept to close",
     "proxy/exchange.pyx": "a request: blocks kept on the lane's free list, and heads larger than usual",
     "proxy/lane.pyx": "a reactor's buffers, once; and mail to it",

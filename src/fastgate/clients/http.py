@@ -72,6 +72,10 @@ class HttpClient:
         self._making: asyncio.Task[httpx.AsyncClient] | None = None
         self._is_closed = False
 
+    def with_bounds(self, **changes: Any) -> HttpClient:
+        """A client of its own, the caller's to close, with these bounds changed."""
+        return HttpClient(self.bounds._replace(**changes), verify=self._verify, ca_file=self._ca_file, loop=self._loop)
+
     async def request(self, method: str, url: str, *, headers: Headers = (), content: str | bytes = b"",
                       timeout_s: float | None = None, follow_redirects: bool = False) -> HttpAnswer:
         """The answer, whatever its status. Raises HttpError: within the time, none came that fits the bounds."""

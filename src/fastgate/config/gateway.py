@@ -176,6 +176,7 @@ GATEWAY = Record("gateway", {
         "timeout": fields.timeout(1000),
         "threads": field(integer(1, 64), 4),
         "calls": field(integer(1, 65536), 1024),
+        "body": field(integer(1, 64 * 1024 * 1024), 1024 * 1024),
         "failures": field(integer(1, 1_000_000), 20),
         "pause": fields.timeout(10000),
         "metric_series": field(integer(1, 100_000), 1000),

@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from fastgate._core.bridge.python_phase import ANSWER_ADD
-from fastgate.control.breaker import Breaker
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
-from fastgate.sdk import Context, Contract, Response, Store, Tools
+from fastgate.sdk import Context, Contract, PhaseError, Response, Store, Tools, Unavailable
+from fastgate.sdk.answer import FILTERS, let_go
+from fastgate.sdk.breaker import Breaker
 from fastgate.sdk.metrics import Registry
+from fastgate.sdk.plugin import PHASES, RESERVED
 from fastgate.sdk.response import checked
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 UNEXPECTED = b"An unexpected error occurred"
 OVERLOADED = b"The gateway is out of resources"
+UNAVAILABLE = b"The service is unavailable"
 FLUSH_S = 2.0               # for calls still under way at the plugin's end
 SET_UP_S = 10.0             # for init, configure and close
 THREADS_END_S = 1.0         # for threads to end with their plugin; one that hangs is left behind
@@ -35,13 +38,20 @@ class Configured:
         self.handle = handle
         self.runner = runner
         self.plain = plain
-        own = {key: value for key, value in plain.items() if key not in ("on_error", "phase_timeout")}
+        own = {key: value for key, value in plain.items() if key not in RESERVED}
         self.config = runner.contract.schema.make(own)
+        self.phases, self._reads_body = runner.contract.plugin_class.uses(self.config)
         self.goes_on = plain["on_error"] == "continue"
         self.default_ms = timeout_ms
         self.timeout_s = (plain["phase_timeout"] or timeout_ms) / 1000
         self.runs: dict[Run, None] = {}         # in the order they began, so the first has the next deadline
         self._watch: asyncio.TimerHandle | None = None
+
+    def body_limit(self, default: int) -> int | None:
+        """None: it reads no bodies."""
+        if not self._reads_body:
+            return None
+        return self.plain["body_limit"] or self.runner.contract.plugin_class.body_limit or default
 
     def begin(self, run: Run) -> None:
         self.runs[run] = self.runner.runs[run] = None
@@ -93,11 +103,12 @@ class Run:
             self.configured.runner.count_failure(self)
             self.skip()
 
-    def turn_away(self, what: str) -> None:
-        """A failure that is not its code's, which did not run."""
-        self.configured.runner.note_failure(what, None)
-        self.configured.runner.breakers[self.phase].undecided(self)
-        self.skip(503, OVERLOADED)
+    def turn_away(self, what: str, text: bytes = OVERLOADED) -> None:
+        """A failure that is not its code's, which did not run, or says so."""
+        if self.call.is_open():
+            self.configured.runner.note_failure(what, None)
+            self.configured.runner.breakers[self.phase].undecided(self)
+            self.skip(503, text)
 
     def skip(self, status: int = 500, text: bytes = UNEXPECTED) -> None:
         """The answer of a plugin that gave none."""
@@ -126,6 +137,10 @@ class Run:
         call = self.call
         if call.is_log:
             call.end()
+        elif self.phase in FILTERS:
+            if answer is not None:
+                raise PhaseError(f"{type(answer).__name__}; there is an answer already: change context.response, return None")
+            let_go(self.context.response)
         elif answer is None:
             call.go_on(self.context.request._changes)
         elif isinstance(answer, Response):
@@ -151,7 +166,7 @@ class Runner:
         self._clock = clock
         self._log = self.tools.log
         self._threads = Workers(f"fastgate-{contract.name}", settings["threads"])
-        self.breakers = {"access": Breaker(clock), "log": Breaker(clock)}     # apart: what works hides nothing that fails
+        self.breakers = {phase: Breaker(clock) for phase in PHASES}     # apart: what works hides nothing that fails
         self.apply(settings, redis)
         self._in_threads = 0                        # calls that wait for a thread or are in one, given up or not
         self._said_at = -SAY_EVERY_S
@@ -171,7 +186,7 @@ class Runner:
     # A request's phases.
 
     def begin(self, call: PythonCall, configured: Configured) -> None:
-        phase = "log" if call.is_log else "access"
+        phase = call.phase
         context = Context(call, phase, self.tools)
         run = Run(call, configured, context, self.loop.time() + configured.timeout_s)
         breaker = self.breakers[phase]
@@ -200,6 +215,8 @@ class Runner:
             answer = await self._hook(run)
         except asyncio.CancelledError:
             run.fail("was cancelled")       # by itself; after a timeout this says nothing
+        except Unavailable as error:
+            run.turn_away(str(error), UNAVAILABLE)
         except BaseException as error:      # SystemExit would end the gateway
             run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
@@ -224,7 +241,9 @@ class Runner:
 
     def _thread_done(self, run: Run, answer: Any, error: BaseException | None) -> None:
         self._in_threads -= 1
-        if error is not None:
+        if isinstance(error, Unavailable):
+            run.turn_away(str(error), UNAVAILABLE)
+        elif error is not None:
             run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
             run.finish(answer)

@@ -1,4 +1,5 @@
-"""Plugins written in Python: found in a folder and among installed packages (entry points `fastgate.plugins`).
+"""Plugins written in Python: those that come with fastgate, those in a folder, and installed ones (entry points
+`fastgate.plugins`).
 
 Looked for when a configuration names a plugin that is not native, not before. What has not changed is not
 loaded again. What has is loaded beside the version that runs, and must be fit to follow it; otherwise the
@@ -18,14 +19,16 @@ from typing import Any, NamedTuple
 from fastgate.config.scalars import Substituted, resolve
 from fastgate.config.schema import Problems, integer, one_of
 from fastgate.sdk import Contract, Plugin, PluginError
+from fastgate.sdk.plugin import MOST_BODY_LIMIT
 
-from . import registry
+from . import registry, shipped
 from .bundle import Bundle, read_file, read_package, top_of
 from .module_loader import Modules
 from .versions import check_successor
 
 GROUP = "fastgate.plugins"
 _ON_ERROR = one_of("fail", "continue")
+_BODY_LIMIT = integer(1, MOST_BODY_LIMIT)
 _TIMEOUT = integer(1, 2**31 - 2)
 
 
@@ -81,7 +84,7 @@ class PythonConfig:
     def read(self, raw: Any, problems: Problems) -> dict[str, Any]:
         own = dict(raw)
         found: dict[str, Any] = {}
-        for name, check in (("on_error", _ON_ERROR), ("phase_timeout", _TIMEOUT)):
+        for name, check in (("on_error", _ON_ERROR), ("phase_timeout", _TIMEOUT), ("body_limit", _BODY_LIMIT)):
             value = own.pop(name, None)
             below: Problems = []
             found[name] = None if value is None else check(value, below)
@@ -238,8 +241,8 @@ def _taken(source: _Source) -> PythonPlugin:
 
 
 def _sources(folder: str | None, trust: list[str] | None, wrong: list[str]) -> list[_Source]:
-    """The folder's first."""
-    sources = []
+    """Those that come with fastgate, which need no signature, the folder's, the installed ones."""
+    sources = [_Source(origin, lambda: None, lambda modules, found=found: found) for origin, found in shipped.sources()]
     if folder is not None:
         try:
             paths = sorted(Path(folder).iterdir())

@@ -5,9 +5,10 @@
 
 from fastgate.clients.http import HttpAnswer, HttpClient, HttpError
 
+from .answer import Answer
 from .context import Context
 from .entities import Consumer, Outcome, Route, Service
-from .errors import PhaseError, PluginError
+from .errors import PhaseError, PluginError, Unavailable
 from .metrics import Counter, Gauge, Histogram, Metrics
 from .plugin import Contract, Plugin
 from .request import Request
@@ -16,6 +17,6 @@ from .schema import Between, Matches
 from .store import Store
 from .tools import Tools
 
-__all__ = ["Between", "Consumer", "Context", "Contract", "Counter", "Gauge", "Histogram", "HttpAnswer", "HttpClient",
+__all__ = ["Answer", "Between", "Consumer", "Context", "Contract", "Counter", "Gauge", "Histogram", "HttpAnswer", "HttpClient",
            "HttpError", "Matches", "Metrics", "Outcome", "PhaseError", "Plugin", "PluginError", "Request", "Response", "Route",
-           "Service", "Store", "Tools"]
+           "Service", "Store", "Tools", "Unavailable"]

@@ -7,3 +7,8 @@ class PluginError(Exception):
 
 class PhaseError(PluginError):
     """Something was asked for in a phase which does not have it."""
+
+
+class Unavailable(PluginError):
+    """To be raised by a hook that can't do its work because something it needs is away: the request is answered with 503,
+    or goes on with `on_error: continue`. Counted and logged; it turns no phase off."""

@@ -8,7 +8,7 @@ from typing import Any
 from .fields import encoded_pairs, field_pairs, field_value
 
 _NO_BODY = (204, 304)
-_MOST_BODY = 16 * 1024 * 1024
+MOST_BODY = 16 * 1024 * 1024
 _MOST_MESSAGE = 4096
 
 
@@ -74,8 +74,8 @@ def checked(response: Response) -> tuple[int, bool, bytes, bytes, list[tuple[byt
         raise ValueError(f"a response's body must be bytes once it is made, not {type(body).__name__}")
     if body and status in _NO_BODY:
         raise ValueError(f"an answer with status {status} has no body")
-    if len(body) > _MOST_BODY:
-        raise ValueError(f"a body of {len(body)} bytes; the most a plugin may answer with is {_MOST_BODY}")
+    if len(body) > MOST_BODY:
+        raise ValueError(f"a body of {len(body)} bytes; the most a plugin may answer with is {MOST_BODY}")
     if is_message and len(body) > _MOST_MESSAGE:
         raise ValueError(f"a message of {len(body)} bytes; the most is {_MOST_MESSAGE}: give a longer one as body")
     headers = []

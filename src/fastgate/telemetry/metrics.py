@@ -43,6 +43,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_connections_refused_total", "counter",
            "Client connections refused for want of descriptors, memory or by the limit."),
     Metric("fastgate_connections_active", "gauge", "Client connections open."),
+    Metric("fastgate_request_bodies_collected_total", "counter", "Request bodies kept whole in memory, for a plugin."),
     Metric("fastgate_tunnels_active", "gauge", "WebSocket and other upgraded connections open."),
 
     Metric("fastgate_upstream_requests_total", "counter",
@@ -119,6 +120,8 @@ METRICS: tuple[Metric, ...] = (
            "Requests that met too many calls of the plugin under way: answered 503, or gone on (on_error).", ("plugin",)),
     Metric("fastgate_plugin_stalled_total", "counter",
            "Requests that went on or were answered 500, as on_error says, because the control loop was stuck.", ("plugin",)),
+    Metric("fastgate_plugin_too_large_total", "counter",
+           "Answers whose body a plugin was not shown because it is too large: 502, or gone on (on_error).", ("plugin",)),
     Metric("fastgate_plugin_logs_dropped_total", "counter",
            "Log calls dropped because the plugin had too many calls under way.", ("plugin",)),
 

@@ -46,6 +46,7 @@ FROM_COUNTERS = {
     "fastgate_mirror_failures_total": "mirrors_failed",
     "fastgate_mirrors_active": "mirrors_active",
     "fastgate_reactor_loops_total": "loops",
+    "fastgate_request_bodies_collected_total": "bodies_collected",
 }
 # Why a copy was dropped → its counter
 MIRROR_REASONS = {
@@ -102,6 +103,7 @@ FROM_PLUGINS = {
     "fastgate_plugin_skipped_total": "skipped",
     "fastgate_plugin_refused_total": "refused",
     "fastgate_plugin_stalled_total": "stalled",
+    "fastgate_plugin_too_large_total": "too_large",
     "fastgate_plugin_logs_dropped_total": "logs_dropped",
 }
 HISTOGRAMS = {

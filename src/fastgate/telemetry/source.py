@@ -19,7 +19,7 @@ class StatusSource:
     configuration_hash: Callable[[], str]       # MD5 of the configuration now in use, in hex
     reloads: Callable[[], dict[str, Any]]       # "succeeded", "failed"; "last_success_s": Unix time; "last_errors"
     access_log: Callable[[], dict[str, int] | None] = lambda: None      # AccessLog.stats; None: off
-    # By plugin in Python: "active", "refused", "stalled", "logs_dropped", "done", "failures", "timeouts", "trips", "skipped"
+    # By plugin in Python: "active", "refused", "stalled", "too_large", "logs_dropped", "done", "failures", "timeouts", "trips", "skipped"
     python: Callable[[], dict[str, dict[str, int]]] = lambda: {}
     # By plugin in Python that is in use: "version", "origin", "signed_by", "leaving": older versions still in use
     plugins: Callable[[], dict[str, dict[str, Any]]] = lambda: {}

@@ -145,12 +145,12 @@ def test_what_is_refused_before_it_runs(open_site, origin, tmp_path):
     for expected, config in cases.items():
         answer = site.process.reload(config)
         assert not answer["ok"] and expected in "\n".join(answer["errors"]), answer
-    hooks = {"filters": "def header_filter(self, context, config):\n    pass",
+    hooks = {"selects": "def balancer(self, context, config):\n    pass",
              "starts": "async def init(self):\n    raise ValueError('no licence')",
              "breaks": "def configure(self, configs):\n    raise ValueError('not these')"}
     for name, body in hooks.items():
         write_plugin(tmp_path, name, body)
-    expected = {"filters": "header_filter: that phase is not in this version", "starts": "init raised ValueError: no licence",
+    expected = {"selects": "balancer: that phase is not in this version", "starts": "init raised ValueError: no licence",
                 "breaks": "configure raised ValueError: not these"}
     for name, message in expected.items():
         answer = site.process.reload(config_with(origin, tmp_path, plugin("good"), plugin(name)))

@@ -5,6 +5,8 @@ An empty buffer holds no memory, so that idle connections cost nothing.
 
 from libc.stdint cimport uint32_t
 
+from fastgate._core.base.span cimport span_of, span_t
+
 
 cdef struct buffer_t:
     # Owner: the stream or exchange it is a field of; one thread. Dies in buffer_clear.
@@ -21,6 +23,11 @@ cdef void buffer_clear(buffer_t *buffer) noexcept nogil
 
 cdef inline uint32_t buffer_len(const buffer_t *buffer) noexcept nogil:
     return buffer.end - buffer.start
+
+
+cdef inline span_t buffer_span(const buffer_t *buffer) noexcept nogil:
+    """Until something is put or taken."""
+    return span_of(buffer.data + buffer.start, buffer_len(buffer)) if buffer_len(buffer) else span_of(NULL, 0)
 
 
 cdef inline void buffer_take(buffer_t *buffer, uint32_t len) noexcept nogil:

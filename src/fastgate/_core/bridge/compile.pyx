@@ -79,6 +79,7 @@ cdef int _put_settings(arena_t *arena, settings_t *settings, dict gateway) excep
     settings.parser.chunk_extension_bytes = limits["chunk_extension_bytes"]
     settings.body_bytes = limits["body_bytes"]
     settings.retry_buffer_bytes = limits["retry_buffer_bytes"]
+    settings.python_body_bytes = gateway["python"]["body"]
     settings.regex_match_limit = limits["regex_match_limit"]
     settings.min_rate = timeouts["min_rate"]
     settings.pool.size = keepalive["pool_size"]

@@ -28,6 +28,7 @@ cdef class Chains:
         self.of_pairs = {}
         self.for_some = set()
         self.wanting = set()
+        self.keeping = set()
         self.built = {}
         for at, plugin in enumerate(model.plugins):
             name, route, service, consumer = plugin["name"], plugin["route"], plugin["service"], plugin["consumer"]
@@ -54,15 +55,31 @@ cdef class Chains:
             if entity["is_native"]:
                 plugin_build(plugin, snapshot, entity, self.model, self.places)
             else:
-                self.python.build(plugin, snapshot, entity)
+                self.python.build(plugin, snapshot, entity, self.model)
             if plugin.wants_match:
                 self.wanting.add(self.kinds[entity["name"]])
+            if plugin.keeps_answer:
+                self.keeping.add(self.kinds[entity["name"]])
             self.logs |= plugin.log != NULL
             if entity["consumer"] is not None and not entity["route"] and not entity["service"]:
                 consumer = &snapshot.consumers[<uint32_t>self.consumers[entity["consumer"]]]
                 if consumer.plugins == NULL:
                     consumer.plugins = <const plugin_t **>keep_room(arena, len(self.names) * sizeof(plugin_t *))
                 consumer.plugins[<uint32_t>self.kinds[entity["name"]]] = plugin
+        return self._put_rewriting(snapshot)
+
+    cdef int _put_rewriting(self, snapshot_t *snapshot) except -1:
+        """Of each name, what is configured for everybody: no route is known yet (as in Kong)."""
+        cdef const plugin_t *plugin
+        cdef uint32_t at
+        snapshot.rewriting = <const plugin_t **>keep_room(&snapshot.arena, len(self.names) * sizeof(plugin_t *))
+        for name in self.names:
+            if (name, None, None, None) in self.scopes:
+                at = self.scopes[name, None, None, None]
+                plugin = &snapshot.plugins[at]
+                if plugin.rewrite != NULL:
+                    snapshot.rewriting[snapshot.n_rewriting] = plugin
+                    snapshot.n_rewriting += 1
         return 0
 
     def parts(self, route: dict) -> tuple:
@@ -97,12 +114,12 @@ cdef class Chains:
         if not parts:
             return NULL
         if parts not in self.built:
-            self.built[parts] = <uintptr_t>_chain(snapshot, parts, self.wanting, self.logs)
+            self.built[parts] = <uintptr_t>_chain(snapshot, parts, self.wanting, self.keeping, self.logs)
         address = self.built[parts]
         return <const chain_t *>address
 
 
-cdef chain_t *_chain(snapshot_t *snapshot, tuple parts, set wanting, bint logs) except NULL:
+cdef chain_t *_chain(snapshot_t *snapshot, tuple parts, set wanting, set keeping, bint logs) except NULL:
     cdef arena_t *arena = &snapshot.arena
     cdef chain_t *chain = <chain_t *>keep_room(arena, sizeof(chain_t))
     cdef consumer_plugin_t *pair
@@ -116,6 +133,7 @@ cdef chain_t *_chain(snapshot_t *snapshot, tuple parts, set wanting, bint logs) 
         step.kind = <uint16_t>kind
         step.is_of_both = of_both
         chain.wants_match |= kind in wanting
+        chain.keeps_answer |= kind in keeping
         if plain >= 0:
             at = plain
             step.plugin = &snapshot.plugins[at]

@@ -34,5 +34,6 @@ cdef struct counters_t:
     uint64_t mirrors_over_body      # given up: the request's body was too large
     uint64_t mirrors_cut            # given up: the request never was whole
     uint64_t mirrors_no_memory
+    uint64_t bodies_collected       # requests whose body waited in memory for a plugin
     uint64_t loops                  # epoll_wait returns
     uint64_t log_dropped            # access-log records that found the ring full

@@ -14,6 +14,7 @@ from fastgate._core.http.message cimport (
     message_has,
     message_t,
 )
+from fastgate._core.http.status_line cimport reason_phrase
 from fastgate._core.http.parser cimport (
     FRAMING_CHUNKED,
     FRAMING_LENGTH,
@@ -25,6 +26,7 @@ from fastgate._core.proxy.exchange cimport REQUEST_ID_BYTES, exchange_t, gate_is
 from fastgate._core.proxy.own_fields cimport SERVER, VIA
 from fastgate._core.proxy.pass_fields cimport field_bit, has_added, pass_fields, put_added
 from fastgate._core.proxy.phases cimport phases_header_filter
+from fastgate._core.proxy.withhold cimport withhold_put_framing
 from fastgate._core.snapshot.snapshot cimport settings_t
 
 
@@ -34,6 +36,12 @@ cdef enum:
 
 cdef void _put_status_line(exchange_t *exchange, writer_t *writer) noexcept nogil:
     writer_text(writer, b"HTTP/1.1 ")
+    if exchange.withheld != NULL and exchange.withheld.status != exchange.answer.status:
+        writer_number(writer, exchange.withheld.status)
+        writer_text(writer, b" ")
+        writer_text(writer, reason_phrase(exchange.withheld.status))
+        writer_text(writer, b"\r\n")
+        return
     writer_number(writer, exchange.answer.status)
     writer_text(writer, b" ")
     writer_put(writer, exchange.answer.base + exchange.answer_parser.reason, exchange.answer_parser.reason_len)
@@ -52,6 +60,8 @@ cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef unsigned framing = exchange.answer_parser.framing
     cdef bint states_length = message_has(&exchange.answer, HEADER_CONTENT_LENGTH)
     cdef bint is_head = exchange.request.method == METHOD_HEAD
+    if exchange.withheld != NULL and withhold_put_framing(exchange, writer):
+        return
     if is_head and framing != FRAMING_LENGTH:
         framing = FRAMING_NONE              # asked as something else: of its body the length is told, if it is known
     exchange.answer_framing = <uint8_t>(FRAMING_NONE if is_head else framing)
@@ -106,10 +116,11 @@ cdef void _put_cookie(exchange_t *exchange, writer_t *writer) noexcept nogil:
 
 cdef void answer_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef const settings_t *settings = &exchange.snapshot.settings
-    # Before plugins may take them out: then they stay out.
-    cdef bint has_date = message_has(&exchange.answer, HEADER_DATE)
-    cdef bint has_server = message_has(&exchange.answer, HEADER_SERVER)
+    cdef bint has_date, has_server
     phases_header_filter(exchange)
+    # Before plugins took them out: then they stay out.
+    has_date = exchange.answer_known >> <unsigned>HEADER_DATE & 1
+    has_server = exchange.answer_known >> <unsigned>HEADER_SERVER & 1
     _put_status_line(exchange, writer)
     _put_headers(exchange, writer)
     _put_framing(exchange, writer)

@@ -75,6 +75,8 @@ cdef void attempt_arm(exchange_t *exchange) noexcept nogil:
     cdef uint64_t wait_ns
     if connection == NULL or connection.stream.is_connecting:
         return                      # armed once, when the connect began
+    if exchange.withholds and exchange.parking != NULL:
+        return                      # nothing is awaited from the upstream while filters work
     if stream_pending(&connection.stream):
         wait_ns = service.write_timeout_ns
     elif stream_pending(&exchange.client.stream) == 0 and (exchange.parser.is_complete or exchange.is_write_dead):
@@ -116,7 +118,7 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
         exchange.is_write_dead = True
         attempt_failed(exchange, FAULT_NO_RESOURCES if gather.status == NO_MEMORY else FAULT_RESET)
         return
-    if kept > exchange.snapshot.settings.retry_buffer_bytes:
+    if kept > exchange.snapshot.settings.retry_buffer_bytes and not exchange.is_collected:
         exchange.keeps_body = False
         buffer_clear(&exchange.kept)
     if exchange.is_forwarding and exchange.client.stream.is_readable:

@@ -9,5 +9,6 @@ cdef bint downstream_accept(listener_t *listener, int fd, const address_t *peer)
 cdef bint downstream_may_accept(listener_t *listener) noexcept nogil        # listener.may_accept
 cdef void downstream_over(exchange_t *exchange) noexcept nogil              # lane.on_over
 cdef void downstream_resumed(exchange_t *exchange) noexcept nogil           # lane.on_resumed
+cdef void downstream_filtered(exchange_t *exchange) noexcept nogil          # lane.on_filtered
 cdef void downstream_close(downstream_t *client) noexcept nogil             # at once, whatever it does
 cdef void downstream_drain(lane_t *lane) noexcept nogil                     # close those that wait for a request

@@ -85,6 +85,7 @@ cdef struct lane_t:
     on_exchange_cb on_closing       # mirror.pyx: an exchange with a copy ends before the copy is whole
     on_exchange_cb on_over          # downstream.pyx: an exchange ended, well or badly
     on_exchange_cb on_resumed       # downstream.pyx: the access phase went on after a wait
+    on_exchange_cb on_filtered      # downstream.pyx: the filters of a withheld answer went on after a wait, or failed
     uint64_t date_second
     char date[DATE_BYTES]
     # shared: atomic
@@ -137,11 +138,43 @@ cdef struct additions_t:
     added_t *last
 
 
+cdef enum withheld_stage_t:
+    WITHHELD_NOT
+    WITHHELD_HEAD                   # header filters run
+    WITHHELD_BODY                   # body filters wait for all of it
+    WITHHELD_WHOLE                  # body filters run
+
+
+cdef struct withheld_t:
+    # An answer that filters see before the client gets any of it. Lives in what exchange_take gave;
+    # its buffers end in exchange_close. Its reactor only.
+    buffer_t body                   # what has come of it
+    buffer_t fields                 # whole header lines, of the gateway's own answer
+    uint16_t status                 # to tell the client
+    uint16_t body_at                # of exchange.filters: the next that filters the body
+    uint8_t stage                   # withheld_stage_t
+    uint8_t source                  # access_source_t
+    uint8_t is_own                  # the gateway's answer, not the upstream's
+    uint8_t is_whole                # nothing more comes
+    uint8_t has_length              # `body` is what the body filters left: all there is
+    uint8_t drops_body              # the status that a filter set has none
+    uint8_t is_too_large            # for the body filters: they are only asked whether it may go without them
+    uint8_t is_over                 # a filter failed: the answer in its place is withheld no more
+
+
 cdef struct parking_t:
     # What stands for a parked exchange where another thread works for it, and comes back as mail to
     # its reactor. Owner: whoever holds it, and must post it; `exchange` is the reactor's only.
     mail_t mail                     # first
     exchange_t *exchange            # NULL: it ended meanwhile
+    buffer_t body                   # exchange.kept, once the exchange has ended or gone on without it
+    uint8_t reads_body              # the other thread may be reading exchange.kept
+
+
+cdef struct keepsake_t:
+    # What another thread keeps for an exchange from phase to phase. Owner: the exchange, which gives it
+    # up in exchange_close; from then on whoever on_over tells.
+    void (*on_over)(keepsake_t *keepsake) noexcept nogil
 
 
 cdef struct exchange_t:
@@ -210,9 +243,15 @@ cdef struct exchange_t:
     additions_t request_added
     additions_t answer_added
     added_t *answer_mark            # the last of answer_added before the header filters ran
+    uint64_t answer_known           # answer.known before they ran
+    withheld_t *withheld            # NULL: no answer was yet
+    uint16_t filter_at              # of `filters`: the next
+    uint8_t withholds               # WITHHOLDS_* of `filters`
     timer_t wait                    # armed while parked for a time
     void *mirror                    # mirror_t: a copy of the request being gathered; NULL: none
     parking_t *parking              # NULL: no other thread works for it
+    keepsake_t *keepsake            # NULL: no other thread keeps anything for it
+    const plugin_t *collector       # the body is being collected for it (collect.pyx); NULL: for nobody
     uint64_t body_bytes_over        # a body of so many bytes is refused; 0: the settings' limit alone
     uint64_t body_bytes_out
     uint64_t queued_before          # bytes ever given to client.stream when the current read began
@@ -232,6 +271,7 @@ cdef struct exchange_t:
     uint8_t is_websocket
     uint8_t is_tunnel               # 101 went through: bytes both ways
     uint8_t keeps_body              # `kept` still has all of it
+    uint8_t is_collected            # `kept` is the whole body: sent at once, and kept until an answer comes
     uint8_t is_head_sent            # towards the client
     uint8_t is_head_fresh           # the head was not sent before this read: it can still be taken back
     uint8_t is_answered             # the answer is complete (perhaps still queued)
@@ -242,7 +282,8 @@ cdef struct exchange_t:
     uint8_t is_write_dead           # the connection takes no more, but may still answer
     uint8_t is_aborted              # the client's connection ends without a whole answer
     uint8_t is_anonymous            # `consumer` stands for those nobody knows
-    uint8_t is_filtered             # the header filters have run
+    uint8_t is_filtered             # the header filters have begun
+    uint8_t is_answer_kept          # `answer` lies in what exchange_take gave
     uint8_t is_held                 # `hold` is a place taken under a limit of concurrency
     # from here on not cleared: read only as far as they were written
     char host[HOST_MAX_BYTES + 1]   # lower case, without port
@@ -259,11 +300,14 @@ cdef struct exchange_t:
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
+cdef void exchange_lend_body(exchange_t *exchange) noexcept nogil           # to exchange.parking, which is reading it
 cdef void exchange_mask(exchange_t *exchange) noexcept nogil                # credentials out of the target and Referer, once nobody but the log reads them
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
 cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil    # admitted: one place, once, given back in exchange_close
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
 cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil  # zeroed; until the exchange ends; when its head is whole; NULL: no memory
+cdef span_t exchange_keep(exchange_t *exchange, span_t source, bint *failed_out) noexcept nogil  # a copy for its life, never .at NULL but without memory
+cdef bint exchange_keep_answer(exchange_t *exchange) noexcept nogil         # the upstream's head, for its life; False: no memory
 cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil    # username or id of who asks; empty: nobody known
 cdef span_t exchange_path(const exchange_t *exchange) noexcept nogil
 cdef span_t exchange_query(const exchange_t *exchange) noexcept nogil

@@ -6,7 +6,7 @@ from libc.string cimport memchr, memcpy, memset
 
 from fastgate._core.base.arena cimport arena_close, arena_take
 from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_release, own_add_u64
-from fastgate._core.base.buffer cimport buffer_clear
+from fastgate._core.base.buffer cimport buffer_clear, buffer_t
 from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.message cimport HEADER_REFERER, header_t, header_value, message_find
@@ -117,6 +117,28 @@ cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil:
     return taken
 
 
+cdef span_t exchange_keep(exchange_t *exchange, span_t source, bint *failed_out) noexcept nogil:
+    cdef char *at = <char *>exchange_take(exchange, source.len if source.len else 1)
+    if at == NULL:
+        failed_out[0] = True
+        return span_none()
+    if source.len:
+        memcpy(at, source.at, source.len)
+    return span_of(at, source.len)
+
+
+cdef bint exchange_keep_answer(exchange_t *exchange) noexcept nogil:
+    cdef bint failed = False
+    cdef span_t copy = exchange_keep(
+        exchange, span_of(exchange.answer.base, exchange.answer_parser.head_bytes), &failed
+    )
+    if failed:
+        return False
+    exchange.answer.base = <char *>copy.at
+    exchange.is_answer_kept = True
+    return True
+
+
 cdef void _mask(exchange_t *exchange, span_t uri) noexcept nogil:
     """Stars over the values, however many of them there are. `uri` lies in `input`."""
     cdef const char *mark = <const char *>memchr(uri.at, c'?', uri.len)
@@ -188,6 +210,11 @@ cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept n
     exchange.is_held = True
 
 
+cdef void exchange_lend_body(exchange_t *exchange) noexcept nogil:
+    exchange.parking.body = exchange.kept
+    memset(&exchange.kept, 0, sizeof(buffer_t))
+
+
 cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
     if exchange.is_held:
@@ -202,6 +229,13 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     timer_remove(&exchange.wait)
     if exchange.parking != NULL:
         exchange.parking.exchange = NULL    # the answer still to come finds nobody
+        if exchange.parking.reads_body:
+            exchange_lend_body(exchange)
+    if exchange.keepsake != NULL:
+        exchange.keepsake.on_over(exchange.keepsake)
+    if exchange.withheld != NULL:
+        buffer_clear(&exchange.withheld.body)
+        buffer_clear(&exchange.withheld.fields)
     if exchange.mirror != NULL:
         lane.on_closing(exchange)
     if exchange.arena.head != NULL:

@@ -10,6 +10,7 @@ from fastgate._core.proxy.downstream cimport (
     downstream_accept,
     downstream_close,
     downstream_drain,
+    downstream_filtered,
     downstream_may_accept,
     downstream_over,
     downstream_resumed,
@@ -44,6 +45,7 @@ cdef bint lane_open(lane_t *lane, gate_t *gate, unsigned index, uint64_t seed) n
     lane.on_connection = receive_on_event
     lane.on_closing = mirror_drop
     lane.on_over = downstream_over
+    lane.on_filtered = downstream_filtered
     lane.on_resumed = downstream_resumed
     lane.input = <char *>malloc(LANE_INPUT_BYTES)
     lane.output = <char *>malloc(LANE_OUTPUT_BYTES)

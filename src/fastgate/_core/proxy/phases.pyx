@@ -1,6 +1,6 @@
 """Walking a route's plugins, in the order of their priorities."""
 
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint16_t, uint32_t
 
 from fastgate._core.base.span cimport span_text
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
@@ -9,6 +9,7 @@ from fastgate._core.proxy.policy cimport policy_refuse
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.proxy.request cimport request_hash_consumer
 from fastgate._core.snapshot.plugin cimport chain_t, plugin_t, step_pick
+from fastgate._core.snapshot.snapshot cimport snapshot_t
 
 
 cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept nogil:
@@ -18,6 +19,7 @@ cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept 
     if plugin != NULL and plugin.header_filter != NULL:
         exchange.filters[exchange.n_filters] = plugin
         exchange.n_filters += 1
+        exchange.withholds |= plugin.withholds
     return plugin
 
 
@@ -49,14 +51,60 @@ cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
     return status
 
 
-cdef void phases_header_filter(exchange_t *exchange) noexcept nogil:
-    cdef unsigned i
+cdef status_t phases_rewrite(exchange_t *exchange) noexcept nogil:
+    cdef const snapshot_t *snapshot = exchange.snapshot
+    cdef const plugin_t *plugin
+    cdef status_t status
+    while not exchange.refusal:             # one behind a wait: who was waited for has decided
+        if exchange.step == snapshot.n_rewriting:
+            exchange.step = 0               # of the route's chain
+            return OK
+        plugin = snapshot.rewriting[exchange.step]
+        exchange.step += 1
+        status = plugin.rewrite(plugin, exchange)
+        if status == AGAIN:
+            return AGAIN
+    return DONE
+
+
+cdef status_t phases_collected(exchange_t *exchange) noexcept nogil:
+    cdef const plugin_t *plugin = exchange.collector
+    exchange.collector = NULL
+    if plugin.access(plugin, exchange) == AGAIN:
+        return AGAIN
+    return phases_access(exchange)          # which sees a refusal
+
+
+cdef void phases_filter_begin(exchange_t *exchange) noexcept nogil:
     if exchange.is_filtered:
         return
     exchange.is_filtered = True
+    exchange.filter_at = 0
     exchange.answer_mark = exchange.answer_added.last
-    for i in range(exchange.n_filters):
-        exchange.filters[i].header_filter(exchange.filters[i], exchange)
+    exchange.answer_known = exchange.answer.known
+
+
+cdef status_t phases_header_filter(exchange_t *exchange) noexcept nogil:
+    cdef const plugin_t *plugin
+    cdef status_t status = OK
+    phases_filter_begin(exchange)
+    while status == OK and exchange.filter_at < exchange.n_filters:
+        plugin = exchange.filters[exchange.filter_at]
+        exchange.filter_at += 1
+        status = plugin.header_filter(plugin, exchange)
+    return status
+
+
+cdef status_t phases_body_filter(exchange_t *exchange) noexcept nogil:
+    cdef uint16_t *at = &exchange.withheld.body_at
+    cdef const plugin_t *plugin
+    cdef status_t status = OK
+    while status == OK and at[0] < exchange.n_filters:
+        plugin = exchange.filters[at[0]]
+        at[0] += 1
+        if plugin.body_filter != NULL:
+            status = plugin.body_filter(plugin, exchange)
+    return status
 
 
 cdef void phases_unfilter(exchange_t *exchange) noexcept nogil:

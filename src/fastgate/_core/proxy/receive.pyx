@@ -11,7 +11,7 @@ from fastgate._core.base.buffer cimport (
     buffer_take,
 )
 from fastgate._core.base.fault cimport FAULT_CLOSED, FAULT_MALFORMED, FAULT_RESET, fault_t
-from fastgate._core.base.span cimport span_ieq
+from fastgate._core.base.span cimport span_ieq, span_text
 from fastgate._core.base.status cimport CLOSED, DONE, FAILED, OK, status_t
 from fastgate._core.http.message cimport HEADER_UPGRADE, header_value, message_find
 from fastgate._core.http.parser cimport (
@@ -35,13 +35,18 @@ from fastgate._core.proxy.body cimport body_end_chunks, body_put
 from fastgate._core.proxy.deadline cimport deadline_arm
 from fastgate._core.proxy.exchange cimport (
     LANE_OUTPUT_BYTES,
+    exchange_keep_answer,
     exchange_t,
     lane_t,
+    withheld_t,
 )
 from fastgate._core.proxy.own_fields cimport own_fields_may_trail
 from fastgate._core.proxy.phases cimport phases_unfilter
+from fastgate._core.proxy.reply cimport TEXT_UPSTREAM_INVALID
 from fastgate._core.proxy.tunnel cimport tunnel_pump, tunnel_start
+from fastgate._core.proxy.withhold cimport withhold_answer, withhold_fail, withhold_filter, withhold_is_on
 from fastgate._core.reactor.reactor cimport reactor_defer
+from fastgate._core.reactor.timer cimport timer_disarm
 from fastgate._core.upstream.balancer.ewma cimport ewma_observe
 from fastgate._core.upstream.connection cimport connection_t
 
@@ -85,6 +90,9 @@ cdef status_t _on_head(parser_t *parser) noexcept nogil:
         if _switch_protocols(exchange) != OK:
             return FAILED
         answer_interim_head(exchange, &lane.gather.text)
+    elif exchange.withholds:
+        parser.on_body = _on_withheld_body
+        return withhold_answer(exchange)
     else:
         answer_head(exchange, &lane.gather.text)
     if lane.gather.text.is_full:
@@ -95,7 +103,16 @@ cdef status_t _on_head(parser_t *parser) noexcept nogil:
     exchange.source = SOURCE_UPSTREAM
     exchange.is_tunnel = status == 101
     exchange.is_head_sent = True
+    if exchange.route.chain != NULL and exchange.route.chain.keeps_answer and status != 101:
+        exchange_keep_answer(exchange)      # without memory its fields are not logged
     return OK
+
+
+cdef status_t _on_withheld_body(parser_t *parser, const char *at, size_t len) noexcept nogil:
+    cdef exchange_t *exchange = <exchange_t *>parser.owner
+    if exchange.request.method == METHOD_HEAD:
+        return OK
+    return OK if buffer_put(&exchange.withheld.body, at, len) else FAILED
 
 
 cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept nogil:
@@ -126,19 +143,26 @@ cdef void _expect_answer(exchange_t *exchange) noexcept nogil:
     exchange.answer_parser.may_trail = own_fields_may_trail
 
 
-cdef void _finish(exchange_t *exchange, size_t extra) noexcept nogil:
-    """The answer is whole. `extra`: bytes behind it, which nobody asked for."""
-    cdef lane_t *lane = exchange.lane
+cdef void _let_connection_go(exchange_t *exchange, size_t extra) noexcept nogil:
+    """Nothing more is wanted from the upstream. `extra`: bytes behind its answer, which nobody asked for."""
     cdef parser_t *parser = &exchange.answer_parser
-    cdef bint may_keep = (
+    cdef bint may_keep
+    if exchange.connection == NULL:
+        return                              # a withheld answer's, gone as soon as it was whole
+    may_keep = (
         parser.is_complete and parser.keeps_alive and parser.framing != FRAMING_UNTIL_CLOSE and extra == 0
         and exchange.parser.is_complete and not exchange.is_write_dead
         and stream_pending(&exchange.connection.stream) == 0
     )
-    exchange.is_answered = True
-    exchange.ended_ns = lane.reactor.now_ns
     attempt_drop(exchange, may_keep)
-    lane.on_over(exchange)
+
+
+cdef void _finish(exchange_t *exchange, size_t extra) noexcept nogil:
+    """The answer is whole."""
+    exchange.is_answered = True
+    exchange.ended_ns = exchange.lane.reactor.now_ns
+    _let_connection_go(exchange, extra)
+    exchange.lane.on_over(exchange)
 
 
 cdef uint64_t _queued(const stream_t *stream) noexcept nogil:
@@ -192,11 +216,85 @@ cdef status_t _feed(exchange_t *exchange, char *data, size_t len) noexcept nogil
     if exchange.is_tunnel:
         tunnel_start(exchange)
         return DONE
+    if exchange.withholds and withhold_is_on(exchange):
+        return _withheld(exchange, status == DONE and parser.is_complete, len)
     if (status == DONE and parser.is_complete) or _is_enough(exchange):
         _finish(exchange, len)
         return DONE
     return OK
 
+
+# --- answers that filters see first
+
+cdef status_t _release(exchange_t *exchange) noexcept nogil:
+    """The client's turn. OK: the rest of the body follows. DONE: the exchange is over."""
+    cdef lane_t *lane = exchange.lane
+    cdef withheld_t *withheld = exchange.withheld
+    cdef gather_t *gather = &lane.gather
+    cdef bint is_whole
+    gather_open(gather, &exchange.client.stream, lane.output, LANE_OUTPUT_BYTES)
+    answer_head(exchange, &gather.text)
+    if gather.text.is_full:
+        exchange.client.is_closing = False
+        withhold_fail(exchange, 502, span_text(TEXT_UPSTREAM_INVALID))
+        lane.on_filtered(exchange)
+        return DONE
+    exchange.answer_parser.on_body = _on_body
+    exchange.status = withheld.status
+    exchange.source = SOURCE_UPSTREAM
+    exchange.is_head_sent = True
+    is_whole = withheld.is_whole or withheld.drops_body
+    if exchange.answer_framing == FRAMING_NONE:
+        buffer_clear(&withheld.body)
+    elif buffer_len(&withheld.body):
+        exchange.body_bytes_out += buffer_len(&withheld.body)
+        body_put(
+            gather, withheld.body.data + withheld.body.start, buffer_len(&withheld.body),
+            exchange.answer_framing == FRAMING_CHUNKED,
+        )
+    if is_whole and exchange.answer_framing == FRAMING_CHUNKED:
+        body_end_chunks(gather, &exchange.answer_parser.trailers)
+    if gather_flush(gather) != OK:
+        exchange.is_aborted = True
+        attempt_drop(exchange, False)
+        lane.on_over(exchange)
+        return DONE
+    buffer_clear(&withheld.body)
+    if is_whole:
+        _finish(exchange, 0)
+        return DONE
+    return OK
+
+
+cdef status_t _go_on(exchange_t *exchange) noexcept nogil:
+    """OK: read on. DONE: parked, or the exchange has gone on or is over."""
+    cdef status_t status = withhold_filter(exchange)
+    if status == OK:
+        return _release(exchange)
+    if status == DONE:
+        exchange.lane.on_filtered(exchange)
+        return DONE
+    if exchange.parking == NULL:
+        return OK                           # more of the body is wanted
+    if exchange.connection != NULL:
+        timer_disarm(&exchange.connection.timer)
+    return DONE
+
+
+cdef status_t _withheld(exchange_t *exchange, bint is_complete, size_t extra) noexcept nogil:
+    """What of the answer was read is withheld."""
+    if is_complete or exchange.request.method == METHOD_HEAD and exchange.upstream_method != METHOD_HEAD:
+        _let_connection_go(exchange, extra)
+        exchange.withheld.is_whole = True
+    return _go_on(exchange)
+
+
+cdef void receive_go_on(exchange_t *exchange) noexcept nogil:
+    if _go_on(exchange) == OK:
+        receive_resume(exchange)
+
+
+# --- reading
 
 cdef ssize_t _read(exchange_t *exchange, char **data_out) noexcept nogil:
     """Into the lane's room; behind what is there already of a head that came in pieces."""
@@ -205,7 +303,8 @@ cdef ssize_t _read(exchange_t *exchange, char **data_out) noexcept nogil:
     cdef ssize_t n
     if buffer_len(held) == 0 or exchange.answer_parser.is_head_done:
         n = stream_read(&exchange.connection.stream, lane.input, exchange.client.stream.burst)
-        exchange.answer.base = lane.input
+        if not exchange.is_answer_kept:
+            exchange.answer.base = lane.input
         data_out[0] = lane.input
         return n
     if not buffer_reserve(held, BURST_LEAST):
@@ -238,6 +337,8 @@ cdef void receive_resume(exchange_t *exchange) noexcept nogil:
     cdef ssize_t n
     cdef int reads
     cdef bint is_reset
+    if exchange.withholds and exchange.parking != NULL:
+        return                              # what it says is read when the filters are done
     if exchange.answer_parser.owner == NULL:
         _expect_answer(exchange)
     for reads in range(READS_PER_EVENT):
@@ -250,6 +351,9 @@ cdef void receive_resume(exchange_t *exchange) noexcept nogil:
         if n <= 0:
             gather_open(&exchange.lane.gather, &exchange.client.stream, exchange.lane.output, LANE_OUTPUT_BYTES)
             if n == READ_END and parser_end(&exchange.answer_parser) == DONE:
+                if exchange.withholds and withhold_is_on(exchange):
+                    _withheld(exchange, True, 0)
+                    return
                 if exchange.answer_framing == FRAMING_CHUNKED:
                     body_end_chunks(&exchange.lane.gather, &exchange.answer_parser.trailers)
                     gather_flush(&exchange.lane.gather)

@@ -31,6 +31,7 @@ cdef extern from *:
     #define FG_VERSION_TEXT "HTTP version not supported"
     #define FG_WEBSOCKET_VERSION "Only WebSocket version 13 is supported"
     #define FG_OVERLOADED "The gateway is out of resources"
+    #define FG_TOO_LARGE_FOR_PLUGIN "The upstream server's response is too large for a plugin"
     """
     const char *TEXT_NO_ROUTE "FG_NO_ROUTE"
     const char *TEXT_NO_SERVICE "FG_NO_SERVICE"
@@ -50,10 +51,11 @@ cdef extern from *:
     const char *TEXT_VERSION "FG_VERSION_TEXT"
     const char *TEXT_WEBSOCKET_VERSION "FG_WEBSOCKET_VERSION"
     const char *TEXT_OVERLOADED "FG_OVERLOADED"
+    const char *TEXT_TOO_LARGE_FOR_PLUGIN "FG_TOO_LARGE_FOR_PLUGIN"
 
 
-# Queue the answer on the client's stream and mark the exchange answered. Whether the
-# connection lives on is decided here: only when the request was read to its end.
+# Queue the answer on the client's stream and mark the exchange answered; a withheld one only once its
+# filters have seen it. Whether the connection lives on is decided then: only when the request was read to its end.
 # `fields` are whole extra header lines, or empty. Uses lane.output.
 
 # A message in the form the client accepts: JSON, HTML, XML or plain text.
@@ -62,3 +64,5 @@ cdef void reply_send(exchange_t *exchange, unsigned status, span_t text, span_t 
 # A whole body of this content type; without one if `type` is empty.
 cdef void reply_send_body(exchange_t *exchange, unsigned status, span_t type, span_t body, span_t fields,
                           access_source_t source) noexcept nogil
+# The filters of a withheld answer of the gateway's own went on: so does it. lane.on_over is due, as after the others.
+cdef void reply_go_on(exchange_t *exchange) noexcept nogil

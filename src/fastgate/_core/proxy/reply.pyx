@@ -3,9 +3,10 @@
 from libc.stdint cimport uint8_t, uint16_t
 from libc.string cimport strlen
 
+from fastgate._core.base.buffer cimport buffer_clear, buffer_span
 from fastgate._core.base.clock cimport NS_PER_MS
-from fastgate._core.base.span cimport ascii_lower, span_of, span_t, span_text
-from fastgate._core.base.status cimport OK
+from fastgate._core.base.span cimport ascii_lower, span_none, span_of, span_t, span_text
+from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
 from fastgate._core.base.writer cimport (
     writer_field,
     writer_number,
@@ -20,6 +21,7 @@ from fastgate._core.http.status_line cimport reason_phrase
 from fastgate._core.includes.llhttp cimport METHOD_HEAD
 from fastgate._core.includes.socket cimport iovec
 from fastgate._core.net.stream cimport stream_write
+from fastgate._core.observe.access_record cimport SOURCE_GATEWAY
 from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_json
 from fastgate._core.proxy.exchange cimport (
     LANE_OUTPUT_BYTES,
@@ -28,11 +30,13 @@ from fastgate._core.proxy.exchange cimport (
     gate_is_draining,
     lane_date,
     lane_t,
+    withheld_t,
 )
 from fastgate._core.proxy.own_fields cimport SERVER
 from fastgate._core.proxy.pass_fields cimport has_added, put_added
-from fastgate._core.proxy.phases cimport phases_header_filter
+from fastgate._core.proxy.phases cimport phases_filter_begin, phases_header_filter
 from fastgate._core.proxy.policy cimport policy_answer_add
+from fastgate._core.proxy.withhold cimport withhold_drop, withhold_filter, withhold_reply
 
 
 cdef enum:
@@ -195,15 +199,42 @@ cdef void _put_head(exchange_t *exchange, unsigned status, span_t type, size_t b
 
 cdef void reply_send_body(exchange_t *exchange, unsigned status, span_t type, span_t body, span_t fields,
                           access_source_t source) noexcept nogil:
+    exchange.answer.n_headers = 0           # of an upstream's answer that was no good
+    exchange.answer.known = 0
+    if exchange.withheld != NULL:
+        withhold_drop(exchange)
+    if exchange.n_filters and type.len:
+        phases_filter_begin(exchange)
+        policy_answer_add(exchange, span_text(b"Content-Type"), type)   # where header filters can change it
+        type.len = 0
+    if exchange.withholds and withhold_reply(exchange, status, body, fields, source):
+        reply_go_on(exchange)
+        return
+    phases_header_filter(exchange)
+    _send(exchange, status, type, body, fields, source)
+
+
+cdef void reply_go_on(exchange_t *exchange) noexcept nogil:
+    cdef withheld_t *withheld = exchange.withheld
+    cdef status_t status = withhold_filter(exchange)
+    if status == AGAIN:
+        return
+    if status == DONE:
+        reply_send(exchange, exchange.refusal, exchange.refusal_text, span_none(), SOURCE_GATEWAY)
+        return
+    _send(
+        exchange, withheld.status, span_none(), buffer_span(&withheld.body), buffer_span(&withheld.fields),
+        <access_source_t>withheld.source,
+    )
+    buffer_clear(&withheld.body)
+    buffer_clear(&withheld.fields)
+
+
+cdef void _send(exchange_t *exchange, unsigned status, span_t type, span_t body, span_t fields,
+                access_source_t source) noexcept nogil:
     cdef lane_t *lane = exchange.lane
     cdef writer_t head
     cdef iovec parts[2]
-    exchange.answer.n_headers = 0           # of an upstream's answer that was no good
-    exchange.answer.known = 0
-    if exchange.n_filters and type.len:
-        policy_answer_add(exchange, span_text(b"Content-Type"), type)   # where header filters can change it
-        type.len = 0
-    phases_header_filter(exchange)
     # Behind what `fields` and a message may occupy in the room.
     writer_open(&head, lane.output + HEAD_AT, LANE_OUTPUT_BYTES - HEAD_AT)
     _put_head(exchange, status, type, body.len, fields, &head)

@@ -90,6 +90,7 @@ cdef struct settings_t:
     timeouts_t timeouts
     uint64_t body_bytes         # 0: no limit
     uint32_t retry_buffer_bytes
+    uint32_t python_body_bytes  # of a body, the most that plugins in Python are shown
     uint32_t min_rate           # bytes per second a client must move
     uint32_t regex_match_limit
     span_t header_prefix        # "X-Fastgate"
@@ -146,6 +147,9 @@ cdef struct snapshot_t:
     uint32_t n_consumers
     plugin_t *plugins
     uint32_t n_plugins
+    const plugin_t **rewriting  # those with a part in the rewrite phase, by priority
+    uint32_t n_rewriting
+    void *names                 # plugin/python_names; NULL: no plugin in Python asks for any
     void *credentials[CREDENTIALS_COUNT]    # by credentials_t: the table its plugins share; NULL: none of them is configured
     secret_arg_t *secret_args   # each name once
     # each written by its reactor only

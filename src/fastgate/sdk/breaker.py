@@ -1,4 +1,4 @@
-"""When one phase of a plugin is not called, because all it did was fail."""
+"""When something is not called, because all it did was fail: one phase of a plugin, a service that a plugin asks."""
 
 from __future__ import annotations
 

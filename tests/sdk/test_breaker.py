@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from control.python_calls import Clock
-from fastgate.control.breaker import Breaker
+from fastgate.sdk.breaker import Breaker
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,141 @@
+"""device-auth in whole gateways, before a real Redis: who is let in, and what happens while Redis is away."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from support.client import get
+from support.origin import echo
+from support.process import GatewayFailed
+from support.redis_server import RedisServer
+from support.site import config_of, plugin, service
+
+LOOKUPS = "fastgate_plugin_device_auth_lookups_total"
+REFUSED = b'{"status":"unauthorized","reason":"invalid token"}'
+
+
+@pytest.fixture
+def origin(open_origin):
+    return open_origin(echo)
+
+
+@pytest.fixture
+def redis():
+    with RedisServer() as server:
+        yield server
+
+
+def site_with(open_site, origin, redis, *, trusted=(), **config):
+    return open_site(config_of(service(origin), plugins=[plugin("device-auth", **config)], gateway={
+        "redis": redis.record(timeout=1000), "trusted_ips": list(trusted)}), origin)
+
+
+def put(redis, **devices):
+    with redis.client() as client:
+        for device, value in devices.items():
+            client.set(f"device:{device}:auth", value)
+
+
+def looked_up(site, result):
+    return site.metrics().get(f'{LOOKUPS}{{result="{result}"}}', 0)
+
+
+def test_devices_that_redis_knows_are_let_in(open_site, origin, redis):
+    put(redis, d1="1", d0="0", dt="t0ken", dh="sha256:" + hashlib.sha256(b"t0ken").hexdigest())
+    site = site_with(open_site, origin, redis)
+    client = site.connect()
+    for path, fields, status in (
+            ("/x?device_id=d1", [], 200), ("/x", ["X-Device-Id: d1"], 200), ("/x?device_id=d0", [], 403),
+            ("/x?device_id=none", [], 403), ("/x", [], 403), ("/x?device_id=d1%0d%0a", [], 403),
+            ("/x?device_id=dt", [], 403), ("/x?device_id=dt", ["X-Device-Token: t0ken"], 200),
+            ("/x?device_id=dt", ["X-Device-Token: wrong"], 403), ("/x?device_id=dh", ["X-Device-Token: t0ken"], 200)):
+        answer = client.ask(get(path, *fields))
+        assert answer.status == status, (path, fields)
+        if status == 403:
+            assert answer.body == REFUSED and answer.get("Content-Type").startswith("application/json")
+    assert len(origin.requests) == 4
+    assert site.metrics()["fastgate_plugin_device_auth_refusals_total"] == 6
+
+
+def test_the_upstream_learns_the_true_id_and_no_secret(open_site, origin, redis):
+    put(redis, d1="t0ken")
+    site = site_with(open_site, origin, redis, hide_credentials=True, sources=["query"])
+    answer = site.ask(get("/x?a=1&device_id=d1", "X-Device-Id: spoofed", "X-Device-Token: t0ken"))
+    assert answer.status == 200
+    seen = origin.requests[-1]
+    assert seen.all("X-Device-Id") == ["d1"] and seen.get("X-Device-Token") is None and seen.target == "/x?a=1"
+    assert "t0ken" not in site.process.log()
+
+
+def test_a_certificate_counts_from_a_trusted_proxy_alone(open_site, origin, redis):
+    put(redis, d1="t0ken")
+    asked = get("/x", "X-Client-Cert-Subject: CN=d1,O=factory")
+    trusted = site_with(open_site, origin, redis, trusted=["127.0.0.1"], sources=["certificate"])
+    assert trusted.ask(asked).status == 200
+    assert origin.requests[-1].get("X-Device-Id") == "d1"
+    anybody = site_with(open_site, origin, redis, sources=["certificate"])
+    assert anybody.ask(asked).status == 403
+    put(redis, d2="1")
+    either = site_with(open_site, origin, redis, sources=["certificate", "query"])
+    assert either.ask(get("/x?device_id=d2", "X-Client-Cert-Subject: CN=d1")).status == 200
+    assert origin.requests[-1].get("X-Client-Cert-Subject") is None
+
+
+def test_an_answer_is_used_again_until_it_is_old(open_site, origin, redis):
+    put(redis, d1="1", d2="1")
+    site = site_with(open_site, origin, redis, ttl=3600)
+    client = site.connect()
+    for _ in range(5):
+        assert client.ask(get("/x?device_id=d1")).status == 200
+        assert client.ask(get("/x?device_id=none")).status == 403
+    assert looked_up(site, "asked") == 2 and looked_up(site, "cached") == 8
+    site.process.reload(config_of(service(origin), plugins=[plugin("device-auth", ttl=0)], gateway={"redis": redis.record()}))
+    assert client.ask(get("/x?device_id=d1")).status == 200
+    put(redis, d1="0")
+    assert client.ask(get("/x?device_id=d1")).status == 403
+
+
+def test_what_was_known_goes_on_while_redis_is_away(open_site, origin, redis):
+    put(redis, d1="1")
+    site = site_with(open_site, origin, redis, ttl=0)
+    client = site.connect()
+    assert client.ask(get("/x?device_id=d1")).status == 200
+    assert client.ask(get("/x?device_id=d2")).status == 403
+    redis.stop()
+    for _ in range(5):
+        assert client.ask(get("/x?device_id=d1")).status == 200
+        assert client.ask(get("/x?device_id=d2")).status == 403
+        assert client.ask(get("/x?device_id=d3")).status == 503      # never seen
+    assert looked_up(site, "stale") == 10 and looked_up(site, "unknown") == 5
+    redis.start()                                                   # empty
+    while client.ask(get("/x?device_id=d1")).status == 200:
+        pass
+    assert client.ask(get("/x?device_id=d1")).status == 403
+
+
+def test_a_redis_that_hangs_costs_its_time_and_no_more(open_site, origin, redis):
+    put(redis, d1="1")
+    site = site_with(open_site, origin, redis, ttl=0, timeout=50)
+    client = site.connect()
+    assert client.ask(get("/x?device_id=d1")).status == 200
+    redis.pause()
+    try:
+        for _ in range(10):
+            assert client.ask(get("/x?device_id=d1")).status == 200
+        assert client.ask(get("/x?device_id=d2")).status == 503
+    finally:
+        redis.resume()
+
+
+def test_on_error_continue_lets_the_unknown_in_while_redis_is_away(open_site, origin, redis):
+    site = site_with(open_site, origin, redis, on_error="continue")
+    redis.stop()
+    assert site.ask(get("/x?device_id=d3")).status == 200
+    site.process.wait_for_log("nothing is known of the device")
+
+
+def test_it_does_not_start_without_redis(open_site, origin):
+    with pytest.raises(GatewayFailed, match="there is no gateway.redis"):
+        open_site(config_of(service(origin), plugins=[plugin("device-auth")]), origin)
