@@ -1,6 +1,8 @@
 """The plugins in Python that come with fastgate: their names, order and what is said of wrong configurations."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,10 @@ def test_the_page_has_every_field_with_its_default(name):
     defaults = {field: one.plain_default() if one.has_default else None for field, one in contract.schema.fields.items()}
     shown = {field: TreeBuilder(f"x: {text}").build()["x"] for field, text in rows(name).items()}
     assert shown == dict(leaves(defaults))
+
+
+def test_looking_for_them_imports_no_library_that_only_their_work_needs():
+    code = ("import sys; from fastgate.plugins import discovery; discovery.find(None); "
+            "print(sorted({'httpx', 'httpcore', 'redis', 'jsonschema'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from fastgate.control.published import has_python
 from fastgate.control.python_redis import PythonRedis
-from fastgate.telemetry.metrics import METRICS
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
@@ -87,6 +86,7 @@ class PythonPlugins:
     def _make_shared(self) -> None:
         from fastgate.sdk import Store
         from fastgate.sdk.metrics import Registry
+        from fastgate.telemetry.metrics import METRICS
 
         self._store = Store()
         self._metrics = Registry({metric.name for metric in METRICS})

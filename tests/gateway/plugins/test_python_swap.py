@@ -174,7 +174,7 @@ def test_what_cannot_follow_is_refused_and_the_old_goes_on(refusing, what):
         status = json.loads(site.status("/status")[1])["gateway"]
         assert status["reloads"]["last_errors"] == answer["errors"]
         assert status["plugins"]["changing"]["version"] == "1.0.0"
-        assert reason in site.process.log()
+        site.process.wait_for_log(reason)
         assert not site.process.reload()["ok"]          # it is looked at again, and still refused
     finally:
         write_atomically(folder / "changing.py", good)
