@@ -10,6 +10,7 @@ DEFAULTS = {
     "real_ip_header": "X-Real-IP", "real_ip_recursive": False, "access_log": {"path": "stdout", "format": "json"},
     "log_level": "info", "header_prefix": "X-Fastgate", "watch": False, "allowed_upgrades": [], "control_socket": "",
     "plugin_path": None,
+    "asgi": {"path": None, "concurrency": 1024, "startup_timeout": 30000, "shutdown_timeout": 10000},
     "python": {"timeout": 1000, "threads": 4, "calls": 1024, "failures": 20, "pause": 10000},
     "resolver": {"nameservers": [], "timeout": 2000, "min_ttl": 1, "max_ttl": 3600, "not_found_ttl": 30, "error_ttl": 1},
     "keepalive": {"pool_size": 512, "max_requests": 10000, "idle_timeout": 60000},

@@ -30,9 +30,10 @@ ROOMS = {
 PACKAGES = {
     "config": "",
     "sdk": "_core.bridge",
+    "asgi": "",
     "plugins": "config sdk",
     "telemetry": "_core.bridge",
-    "control": "config plugins sdk telemetry _core.bridge",
+    "control": "asgi config plugins sdk telemetry _core.bridge",
     "cli": "control config plugins sdk telemetry",
     "_core": "",
 }

@@ -154,6 +154,12 @@ GATEWAY = Record("gateway", {
     "allowed_upgrades": field(_upgrades, []),
     "control_socket": field(_control_socket, ""),
     "plugin_path": field(text()),
+    "asgi": _part("asgi", {
+        "path": field(text()),
+        "concurrency": field(integer(1, 65536), 1024),
+        "startup_timeout": fields.timeout(30000),
+        "shutdown_timeout": fields.timeout(10000),
+    }),
     "python": _part("python", {
         "timeout": fields.timeout(1000),
         "threads": field(integer(1, 64), 4),

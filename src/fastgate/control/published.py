@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastgate.config.applications import ASGI, is_application
+
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import Model
@@ -21,6 +23,12 @@ class Published(NamedTuple):
 def has_python(model: "Model") -> bool:
     """Whether some plugin of it is written in Python."""
     return not all(plugin["is_native"] for plugin in model.plugins)
+
+
+def applications_of(model: "Model") -> list[str]:
+    """The ASGI applications that its services are: "package.module:app" each, once."""
+    hosts = dict.fromkeys(service["host"] for service in model.services if is_application(service["host"]))
+    return [host.removeprefix(ASGI) for host in hosts]
 
 
 def publish(gateway: "Gateway", model: "Model", python: dict | None = None) -> Published:

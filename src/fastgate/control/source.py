@@ -27,10 +27,11 @@ def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> 
     def load() -> "Model":
         from fastgate import config
         from fastgate._core.bridge.pattern_check import check_pattern
+        from fastgate.asgi.find import problem_of
         from fastgate.plugins.registry import PLUGINS, find_python
 
         return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags, check_pattern=check_pattern,
-                           plugins=PLUGINS, find_plugins=find_python)
+                           plugins=PLUGINS, find_plugins=find_python, find_application=problem_of)
 
     return Source(path, load)
 

@@ -21,6 +21,8 @@ class StatusSource:
     access_log: Callable[[], dict[str, int] | None] = lambda: None      # AccessLog.stats; None: off
     # By plugin in Python: "active", "refused", "stalled", "logs_dropped", "done", "failures", "timeouts", "trips", "skipped"
     python: Callable[[], dict[str, dict[str, int]]] = lambda: {}
+    # By ASGI application: "up" (1 or 0), "active", "refused"
+    applications: Callable[[], dict[str, dict[str, int]]] = lambda: {}
     # By part of control/background, while it is there
     background: Callable[[], dict[str, dict[str, float]]] = lambda: {}
     # "names" being resolved, "stale" of them in use with their last good addresses; "queries"

@@ -241,12 +241,12 @@ cdef class Gateway:
         peer_unref(peer)
 
     def upstream_names(self) -> list[tuple[str, int]]:
-        """(host, port) of every target in use that must be resolved."""
+        """(host, port) of every target in use that is no address: host names, and ASGI applications."""
         cdef Upstream upstream
         return sorted({name for upstream in self.upstreams.values() for name in upstream.names()})
 
     def set_addresses(self, str host, int port, list addresses) -> None:
-        """The IPs now behind a name. An empty list keeps the last good ones."""
+        """The IPs now behind a name, or an ASGI application's socket. An empty list keeps the last good ones."""
         cdef Upstream upstream
         if not addresses or self.addresses.get((host, port)) == addresses:
             return
