@@ -72,7 +72,9 @@ async def hang(request):
     async def body():
         yield b"begun"
         try:
-            await asyncio.Event().wait()
+            while True:             # a client's end is heard when something is sent to it
+                yield b"."
+                await asyncio.sleep(0.02)
         finally:
             went_away.set()
     return StreamingResponse(body())
@@ -95,7 +97,8 @@ async def raises(request):
 
 
 async def exits(request):
-    raise SystemExit(3)
+    asyncio.get_running_loop().call_soon(exit, 3)
+    await asyncio.Event().wait()
 
 
 async def echo(socket):

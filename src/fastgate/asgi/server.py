@@ -20,7 +20,17 @@ from .find import CALL, find
 TICK_S = 1.0                # uvicorn's date header
 IDLE_S = 86_400             # connections are the reactors' to close (gateway.keepalive.idle_timeout)
 
+# uvicorn says it of every WebSocket that is refused with a response, as ASGI allows.
+NO_NEWS = "ASGI callable returned without completing handshake."
+
 log = logging.getLogger("fastgate.asgi")
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.msg != NO_NEWS
+
+
+logging.getLogger("uvicorn.error").addFilter(_is_news)
 
 
 class ApplicationServer:

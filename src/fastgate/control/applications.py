@@ -105,9 +105,6 @@ class Applications:
         """The change is refused: what it started ends."""
         fresh = [server for name, server in self._staged.items() if self._current.get(name) is not server]
         self._staged = {}
-        for server in fresh:
-            if not server.started.done():
-                server.give_up()
         await self._end(fresh)
 
     async def forget(self) -> None:
@@ -135,7 +132,10 @@ class Applications:
     async def _end(self, servers: "list[ApplicationServer]") -> None:
         """All at once: the slowest says how long it takes."""
         for server in servers:
-            server.stop()
+            if server.started.done():
+                server.stop()
+            else:
+                server.give_up()
         for cut, timeout_s in ((False, self.shutdown_s), (True, GRACE_S)):
             left = [server for server in servers if not server.ended.done()]
             if not left:
