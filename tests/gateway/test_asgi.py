@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect as websocket_connect
 
 from gateway.asgi_site import config_with, events, write_application
-from support.client import get
+from support.client import Client, get
 from support.messages import chunk
 from support.site import plugin
 
@@ -170,3 +171,15 @@ def test_fastapi(open_site, tmp_path):
         assert json.loads(socket.recv(30)) == {"got": {"a": 1}}
         with pytest.raises(Exception, match="enough"):
             socket.recv(30)
+
+
+def test_the_example(gateway):
+    folder = Path(__file__).parents[2] / "examples/asgi"
+    process = gateway((folder / "fastgate.yaml").read_text().replace("examples/asgi", str(folder)))
+    with Client(("127.0.0.1", process.port)) as client:
+        assert json.loads(client.ask(get("/shop/orders/2", "apikey: change-me")).body) == {"order": "a teapot", "for": "ann"}
+        assert client.ask(get("/shop/orders/3", "apikey: change-me")).status == 404
+        assert client.ask(get("/shop/orders/1")).status == 401
+    with websocket_connect(f"ws://127.0.0.1:{process.port}/shop/news", additional_headers={"apikey": "change-me"}) as socket:
+        socket.send("hello")
+        assert socket.recv(30) == "you said: hello"

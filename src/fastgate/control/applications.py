@@ -6,7 +6,6 @@ Light: uvicorn is imported when a configuration names an application.
 import asyncio
 import logging
 import os
-import shutil
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -70,6 +69,8 @@ class Applications:
         if len(os.fsencode(self._folder)) > LONGEST_UNIX_PATH - 8:
             raise ApplicationFailed(f"{self._folder}: too long a path for the sockets of ASGI applications; "
                                     "gateway.control_socket sets the folder it is in")
+        import shutil
+
         try:
             if os.path.lexists(self._folder):
                 shutil.rmtree(self._folder)         # of a gateway that crashed: its lock is ours
@@ -117,6 +118,8 @@ class Applications:
         await self._end([*self._old, *self._current.values(), *self._staged.values()])
         self._old, self._current, self._staged = [], {}, {}
         if self._has_folder:
+            import shutil
+
             shutil.rmtree(self._folder, ignore_errors=True)
             self._has_folder = False
 

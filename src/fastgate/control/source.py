@@ -27,13 +27,19 @@ def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> 
     def load() -> "Model":
         from fastgate import config
         from fastgate._core.bridge.pattern_check import check_pattern
-        from fastgate.asgi.find import problem_of
         from fastgate.plugins.registry import PLUGINS, find_python
 
         return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags, check_pattern=check_pattern,
-                           plugins=PLUGINS, find_plugins=find_python, find_application=problem_of)
+                           plugins=PLUGINS, find_plugins=find_python, find_application=find_application)
 
     return Source(path, load)
+
+
+def find_application(name: str, folder: str | None) -> str | None:
+    """Why the ASGI application can't be used, or None. What it takes to know is imported if there is one."""
+    from fastgate.asgi.find import problem_of
+
+    return problem_of(name, folder)
 
 
 def check(source: Source) -> CheckReport:
