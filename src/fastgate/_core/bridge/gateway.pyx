@@ -93,6 +93,7 @@ cdef class Gateway:
 
     def __cinit__(self, uint32_t workers, dict settings):
         cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
+        cdef uint64_t[2] secret
         cdef uint32_t i
         cdef AccessLog log
         if not 1 <= workers <= BALANCER_MAX_REACTORS:
@@ -110,7 +111,9 @@ cdef class Gateway:
             self.access_log = log
             self.gate.access_log = log.pointer()
         if settings["limits"]["token_cache"]:
-            self.gate.tokens = token_cache_new(settings["limits"]["token_cache"], seed)
+            for i in range(2):
+                secret[i] = int.from_bytes(os.urandom(8), "little")
+            self.gate.tokens = token_cache_new(settings["limits"]["token_cache"], secret)
             if self.gate.tokens == NULL:
                 raise MemoryError("no memory for the cache of verified tokens")
         if limit_table_open(&self.gate.limits, settings["limits"]["rate_limit_keys"]) != OK:
