@@ -187,6 +187,7 @@ def _model(rows: references.Rows, gateway: dict[str, Any], left_out: list[str], 
         plugins=plugin_rows.finished(rows, routes, services, warnings),
         warnings=warnings,
         left_out=left_out,
+        places={entity["id"]: path for kind in ("plugins", *CREDENTIALS) for entity, path in rows[kind]},
         source=name,
         hash=md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest(),
     )

@@ -32,5 +32,15 @@ def applications_of(model: "Model") -> list[str]:
 
 
 def publish(gateway: "Gateway", model: "Model", python: dict | None = None) -> Published:
-    """python: what PythonPlugins.prepare gave. Raises SnapshotError; what runs goes on then."""
-    return Published(gateway.publish(model, python), model.gateway, model.hash, len(model.services), len(model.routes))
+    """python: what PythonPlugins.prepare gave. Raises SnapshotError, which says where in the file, if that is known;
+    what runs goes on then."""
+    from fastgate._core.bridge.errors import SnapshotError
+
+    try:
+        number = gateway.publish(model, python)
+    except SnapshotError as error:
+        from fastgate.config.places import place_of
+
+        error.place = place_of(model, error.id, error.field)
+        raise
+    return Published(number, model.gateway, model.hash, len(model.services), len(model.routes))

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastgate.control.published import publish
+
 if TYPE_CHECKING:
     from fastgate.config import Model
 
@@ -54,9 +56,9 @@ def check(source: Source) -> CheckReport:
         return CheckReport(str(error).splitlines(), [], {})
     warnings = model_warnings(model)
     try:
-        Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}).publish(model)
+        publish(Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}), model)
     except SnapshotError as error:
-        return CheckReport([f"{source.path}: {error}"], warnings, {})
+        return CheckReport([str(error) if error.place else f"{source.path}: {error}"], warnings, {})
     counts = {name: len(getattr(model, name)) for name in COUNTED + COUNTED_IF_ANY}
     return CheckReport([], warnings, {name: n for name, n in counts.items() if n or name in COUNTED})
 

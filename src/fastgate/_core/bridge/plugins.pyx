@@ -51,7 +51,11 @@ cdef class Chains:
             snapshot.n_plugins += 1             # from here on snapshot_free closes it
             keep_text(arena, entity["id"], &plugin.id)
             if entity["is_native"]:
-                plugin_build(plugin, snapshot, entity, self.model, self.consumers)
+                try:
+                    plugin_build(plugin, snapshot, entity, self.model, self.consumers)
+                except SnapshotError as error:
+                    error.id = error.id or entity["id"]
+                    raise
             else:
                 self.python.build(plugin, snapshot, entity)
             if plugin.wants_match:

@@ -56,7 +56,7 @@ cdef verify_key_t *_key(dict credential, bytes material) except NULL:
     )
     if key == NULL:
         field = "secret" if credential["algorithm"].startswith("HS") else "rsa_public_key"
-        raise SnapshotError(f'jwt secret "{credential["key"]}"', field, problem.decode())
+        raise SnapshotError(f'jwt secret "{credential["key"]}"', field, problem.decode(), credential["id"])
     return key
 
 
