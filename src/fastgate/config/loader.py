@@ -95,6 +95,7 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
     plugins, warnings = plugin_rows.all_known(rows, plugins, find_plugins, gateway["plugin_path"], allow_unknown_plugins,
                                               problems)
     left_out = plugin_rows.check(rows, plugins, allow_unknown_plugins, check_pattern, problems)
+    warnings = warnings + _ttl_warnings(rows)
     if not problems and not findings:
         references.give_ids(rows, now, problems)
     if problems or findings:
@@ -203,6 +204,12 @@ def _with_credentials(rows: references.Rows) -> list[dict[str, Any]]:
         for credential, _ in rows[name]:
             consumers[credential["consumer"]][name].append(credential)
     return list(consumers.values())
+
+
+def _ttl_warnings(rows: references.Rows) -> list[str]:
+    """Before there are times for those that have none."""
+    return [f"{path_text(path)}: ttl counts from created_at, which is not given: each load begins it anew"
+            for credential, path in rows["keyauth_credentials"] if credential["ttl"] and credential["created_at"] is None]
 
 
 def _warnings(rows: references.Rows, gateway: dict[str, Any]) -> list[str]:

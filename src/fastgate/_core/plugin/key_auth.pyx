@@ -15,6 +15,7 @@ from fastgate._core.plugin.authentication cimport (
     authentication_is_skipped,
     authentication_succeed,
     credential_find,
+    credential_has_ended,
     credential_t,
     credentials_build,
     secret_arg_keep,
@@ -95,7 +96,7 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     if key.len == 0:
         return authentication_fail(&config.authentication, exchange, span_text(MISSING))
     credential = credential_find(config.credentials, key)
-    if credential == NULL:
+    if credential == NULL or credential_has_ended(credential, exchange):
         return authentication_fail(&config.authentication, exchange, span_text(UNKNOWN))
     return authentication_succeed(exchange, credential, credential.id)
 
