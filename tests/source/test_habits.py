@@ -54,6 +54,7 @@ ALLOCATES = {
     "proxy/lane.pyx": "a reactor's buffers, once; and mail to it",
     "proxy/request.pyx": "a path that normalising makes larger than its room",
     "http/parser.pyx": "the field table of a head larger than usual, at most MESSAGE_MAX_HEADERS of them",
+    "guard/table.pyx": "the table of visitors and bans, once, before any reactor runs",
     "limit/table.pyx": "the limiter's table, once, before any reactor runs",
     "observe/access_log.pyx": "the log and its rings, once, before any reactor runs",
     "observe/log_ring.pyx": "the log and its rings, once, before any reactor runs",

@@ -1,6 +1,6 @@
 """What the status listener and the metrics are made from: a few functions, wired by the control plane."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ class StatusSource:
     python: Callable[[], dict[str, dict[str, int]]] = lambda: {}
     # By ASGI application: "up" (1 or 0), "active", "refused"
     applications: Callable[[], dict[str, dict[str, int]]] = lambda: {}
+    # What plugins in Python count themselves: (name, kind, help, [(suffix, ((label, value), …), number), …])
+    plugin_metrics: Callable[[], Iterable[Any]] = lambda: ()
     # By part of control/background, while it is there
     background: Callable[[], dict[str, dict[str, float]]] = lambda: {}
     # "names" being resolved, "stale" of them in use with their last good addresses; "queries"
