@@ -236,3 +236,22 @@ def test_a_folder_that_can_not_be_made(gateway, tmp_path):
     config["gateway"]["control_socket"] = str(deep / "c")
     with pytest.raises(GatewayFailed, match="too long a path for the sockets of ASGI applications"):
         gateway(config)
+
+
+def test_coming_and_going_leaves_nothing_behind(open_site, tmp_path):
+    shop, plain = write_application(tmp_path, "shop"), write_application(tmp_path, "plain", PLAIN)
+    without, both = config_with(tmp_path, plain), config_with(tmp_path, plain, shop)
+    site = open_site(without)
+
+    def round_trip() -> tuple[float, int]:
+        """Threads and descriptors afterwards."""
+        assert site.process.reload(both)["ok"] and site.ask(get("/1/scope")).status == 200
+        starts = events(tmp_path).count("startup")
+        assert site.process.reload(without)["ok"] and site.ask(get("/")).body == b"plain"
+        wait_events(tmp_path, ["startup", "shutdown"] * starts)
+        return site.metrics()["fastgate_process_threads"], site.descriptors()
+
+    threads, descriptors = [round_trip() for _ in range(3)][-1]
+    more_threads, more_descriptors = [round_trip() for _ in range(8)][-1]
+    # Each leaves one at least if it leaves any; the last application's may be about to end.
+    assert more_threads <= threads + 4 and more_descriptors <= descriptors + 4
