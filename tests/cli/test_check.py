@@ -69,3 +69,18 @@ def test_plugins_are_checked(check):
     assert "fastgate.yaml:10: plugins[1].config.deny[0]: " in err and "parenthesis" in err
     code, out, err = check(GOOD + "consumers: [{username: a, acls: [{group: g}]}]\n")
     assert (code, out, err) == (0, "OK: 1 service, 2 routes, 0 upstreams, 1 consumer\n", "")
+
+
+SECRET = "consumers:\n- username: a\n  jwt_secrets:\n  - key: k\n    algorithm: RS256\n    rsa_public_key: |\n"
+
+
+def test_what_only_the_core_finds_wrong_has_its_line(check, tmp_path):
+    path = tmp_path / "fastgate.yaml"
+    text = GOOD.replace("{name: b,", "{plugins: [{name: request-transformer, config: {http_method: FLY}}], name: b,")
+    code, out, err = check(text)
+    assert (code, out) == (1, "")
+    assert err.startswith(f'{path}:7: services[0].routes[1].plugins[0].config.http_method: "FLY" is no method')
+    pem = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"
+    text = GOOD + "plugins: [{name: jwt}]\n" + SECRET + "".join(f"      {line}\n" for line in pem.split("\n"))
+    code, out, err = check(text)
+    assert (code, out) == (1, "") and err.startswith(f"{path}:14: consumers[0].jwt_secrets[0].rsa_public_key: ")

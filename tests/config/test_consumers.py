@@ -98,8 +98,8 @@ def test_oauth2_is_read_with_a_warning():
     ("consumers: [{username: a, keyauth_credentials: [{key: 5}]}]", "consumers[0].keyauth_credentials[0].key", "quotes"),
     ("consumers: [{username: a, keyauth_credentials: [{}]}]", "consumers[0].keyauth_credentials[0]",
      "needs a key of its own"),
-    ("consumers: [{username: a, keyauth_credentials: [{key: a, ttl: 60}]}]", "consumers[0].keyauth_credentials[0].ttl",
-     "not in this version"),
+    ("consumers: [{username: a, keyauth_credentials: [{key: a, ttl: 100000001}]}]", "consumers[0].keyauth_credentials[0].ttl",
+     "from 0 to 100000000"),
     ("hmacauth_credentials: [{username: a, secret: b, consumer: alcie}]\nconsumers: [{username: alice}]",
      "hmacauth_credentials[0].consumer", 'did you mean "alice"'),
 ])

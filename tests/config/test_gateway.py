@@ -11,6 +11,7 @@ DEFAULTS = {
     "real_ip_header": "X-Real-IP", "real_ip_recursive": False, "access_log": {"path": "stdout", "format": "json"},
     "log_level": "info", "header_prefix": "X-Fastgate", "watch": False, "allowed_upgrades": [], "control_socket": "",
     "plugin_path": None, "plugin_trust": None,
+    "asgi": {"path": None, "concurrency": 1024, "startup_timeout": 30000, "shutdown_timeout": 10000},
     "python": {"timeout": 1000, "threads": 4, "calls": 1024, "body": 1048576, "failures": 20, "pause": 10000,
                "metric_series": 1000,
                "http": {"connections": 100, "idle": 20, "keep_alive": 30000, "timeout": 10000, "connect_timeout": 5000,

@@ -22,6 +22,8 @@ def test_service_has_kongs_defaults():
     ("HTTP://10.0.0.1/", ("10.0.0.1", 80, "/")),
     ("http://[2001:db8::1]:81/x", ("2001:db8::1", 81, "/x")),
     ("unix:/run/app.sock", ("unix:/run/app.sock", 0, None)),
+    ("asgi:app:app", ("asgi:app:app", 0, None)),
+    ("asgi:package.module_2:Made.create_app()", ("asgi:package.module_2:Made.create_app()", 0, None)),
 ])
 def test_url_sets_host_port_and_path(url, expected):
     (service,) = loaded({"_format_version": "3.0", "services": [{"url": url}]}).services
@@ -43,6 +45,13 @@ def test_url_sets_host_port_and_path(url, expected):
     ("http://a//b", "empty segment"),
     ("unix:app.sock", "absolute path"),
     ("unix:/" + "x" * 200, "longer than 107"),
+    ("asgi:app", 'is not "asgi:package.module:app"'),
+    ("asgi:", 'is not "asgi:package.module:app"'),
+    ("asgi:a.b:c(1)", 'is not "asgi:package.module:app"'),
+    ("asgi:a/b:c", 'is not "asgi:package.module:app"'),
+    ("asgi:1a:c", 'is not "asgi:package.module:app"'),
+    ("asgi:a..b:c", 'is not "asgi:package.module:app"'),
+    ("asgi:a:" + "x" * 101, "longer than 107"),
 ])
 def test_url_is_refused(url, part):
     error = the_error({"_format_version": "3.0", "services": [{"url": url}]})

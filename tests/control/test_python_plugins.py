@@ -6,6 +6,7 @@ import asyncio
 from types import SimpleNamespace
 
 from control.python_calls import configured, run_with, runner_of
+from fastgate.control.applications import Applications
 from fastgate.control.background import Background
 from fastgate.control.python_plugins import PythonPlugins
 from fastgate.control.reload import Reloader
@@ -52,7 +53,8 @@ def test_all_are_closed_together():
 
 
 def reloader(gateway: Gateway, python: PythonPlugins) -> Reloader:
-    return Reloader(gateway, None, None, SimpleNamespace(gateway={}), None, python, Background(gateway))
+    return Reloader(gateway, None, None, SimpleNamespace(gateway={}), None, python,
+                    Applications(gateway, ""), Background(gateway))
 
 
 def test_nothing_is_forgotten_while_a_reload_is_under_way_or_an_old_snapshot_in_use():

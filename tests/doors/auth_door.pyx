@@ -21,13 +21,13 @@ from fastgate._core.auth.jwt cimport (
 from fastgate._core.auth.secret cimport secret_eq
 from fastgate._core.auth.token_cache cimport (
     token_cache_counts, token_cache_counts_t, token_cache_free, token_cache_get, token_cache_new, token_cache_put,
-    token_cache_t, token_verdict_t,
+    token_cache_t, token_entry_t, token_verdict_t,
 )
 from fastgate._core.auth.verify_key cimport (
     VERIFY_FINGERPRINT_BYTES, verifier_free, verifier_new, verifier_t, verify_key_free, verify_key_new, verify_key_t,
     verify_signature,
 )
-from fastgate._core.base.hash cimport hash_bytes, hash_mix
+from fastgate._core.base.hash cimport hash_mix
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE
 from fastgate._core.includes.libcrypto cimport *
@@ -250,15 +250,13 @@ cdef class Token:
 
 # ---- the cache
 
-def hash_of(bytes data, uint64_t seed):
-    return hash_bytes(<const char *>data, <size_t>len(data), seed)
-
-
 cdef class Cache:
     cdef token_cache_t *cache
 
     def __cinit__(self, uint32_t capacity, uint64_t seed=0):
-        self.cache = token_cache_new(capacity, seed)
+        cdef uint64_t[2] seeds
+        seeds[0], seeds[1] = seed, ~seed
+        self.cache = token_cache_new(capacity, seeds)
         assert self.cache != NULL
 
     def __dealloc__(self):
@@ -280,6 +278,31 @@ cdef class Cache:
         verdict.from_ms = from_ms
         verdict.until_ms = until_ms
         token_cache_put(self.cache, _span(token), <const uint8_t *>(<const char *>scope), &verdict)
+
+    def chains(self):
+        """The tokens kept, a list for each bucket that has any."""
+        cdef token_entry_t *entry
+        cdef uint32_t i
+        cdef uint64_t k
+        found = []
+        for i in range(self.cache.n_shards):
+            for k in range(self.cache.shards[i].mask + 1):
+                entry = self.cache.shards[i].buckets[k]
+                chain = []
+                while entry != NULL:
+                    chain.append(<bytes>(<char *>(entry + 1))[:entry.len])
+                    entry = entry.chain
+                if chain:
+                    found.append(chain)
+        return found
+
+    def rename(self, bytes token, bytes other):
+        """Writes the other token, of the same length, over the only one kept: as if both had one hash."""
+        cdef uint64_t k
+        assert len(token) == len(other) and self.cache.n_shards == 1
+        for k in range(self.cache.shards[0].mask + 1):
+            if self.cache.shards[0].buckets[k] != NULL:
+                memcpy(self.cache.shards[0].buckets[k] + 1, <const char *>other, <size_t>len(other))
 
     def get_many(self, list tokens, bytes scope, int rounds):
         """Looks each token up `rounds` times without the GIL. How often one was found."""

@@ -32,9 +32,10 @@ PACKAGES = {
     "config": "",
     "clients": "config",
     "sdk": "_core.bridge clients",
+    "asgi": "",
     "plugins": "config sdk clients",
     "telemetry": "_core.bridge",
-    "control": "config plugins sdk telemetry clients _core.bridge",
+    "control": "asgi config plugins sdk telemetry clients _core.bridge",
     "cli": "control config plugins sdk telemetry clients",
     "_core": "",
 }

@@ -41,6 +41,7 @@ def source(**changes) -> StatusSource:
         },
         "python": lambda: {"greeting": {"active": 1, "done": 70, "failures": 6, "timeouts": 2, "trips": 1, "skipped": 9,
                                         "refused": 4, "stalled": 8, "too_large": 9, "logs_dropped": 3}},
+        "applications": lambda: {"shop:app": {"up": 1, "active": 2, "refused": 5}},
         **changes,
     })
 

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from . import fields
-from .schema import Problems, Record, Rule, array, boolean, field, one_of, refused, text
+from .schema import Problems, Record, Rule, array, boolean, field, integer, one_of, text
 
 _ALGORITHMS = tuple(f"{family}{bits}" for family in ("HS", "RS", "ES", "PS") for bits in (256, 384, 512)) + ("EdDSA",)
 
@@ -68,7 +68,6 @@ def _own(what: str) -> Rule:
 
 
 _text = text()
-_ttl = refused("keys that end by themselves are not in this version; remove ttl, and the key when it shall end")
 _optional_text = field(_text)
 _secret_field = field(fields.secret)
 _needed_text = field(_text, is_required=True)
@@ -76,7 +75,7 @@ _consumer = {"consumer": field(fields.reference)}
 
 CREDENTIALS = {
     "keyauth_credentials": Record("a key-auth credential", {
-        **fields.common(), **_consumer, "key": _secret_field, "ttl": field(_ttl)}, rules=(_own("key"),)),
+        **fields.common(), **_consumer, "key": _secret_field, "ttl": field(integer(0, 100_000_000))}, rules=(_own("key"),)),
     "basicauth_credentials": Record("a basic-auth credential", {
         **fields.common(), **_consumer, "username": _needed_text, "password": field(fields.secret, is_required=True)},
         computed={"is_hashed": False}),

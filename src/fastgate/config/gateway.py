@@ -171,6 +171,12 @@ GATEWAY = Record("gateway", {
     "control_socket": field(_control_socket, ""),
     "plugin_path": field(text()),
     "plugin_trust": field(array(text(_trust_problem), is_set=True, needs_one=True)),
+    "asgi": _part("asgi", {
+        "path": field(text()),
+        "concurrency": field(integer(1, 65536), 1024),
+        "startup_timeout": fields.timeout(30000),
+        "shutdown_timeout": fields.timeout(10000),
+    }),
     "bans": _part("bans", {"sync_rate": field(number(0.1, 3600), 5)}),
     "python": _part("python", {
         "timeout": fields.timeout(1000),

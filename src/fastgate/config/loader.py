@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from . import overrides, patterns, plugins as plugin_rows, reader, references, substitution
+from . import applications, overrides, patterns, plugins as plugin_rows, reader, references, substitution
 from .consumers import CREDENTIALS, check_hashed_passwords
 from .errors import ConfigError, ConfigErrors, path_text, shown
 from .gateway import GATEWAY
@@ -26,7 +26,8 @@ _VERSIONS = ("1.1", "2.1", "3.0")
 def load(path: str | os.PathLike[str], *, allow_unknown_plugins: bool = False,
          environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
          check_pattern: Callable[[str], str | None] | None = None,
-         plugins: plugin_rows.Plugins | None = None, find_plugins: plugin_rows.FindPlugins | None = None) -> Model:
+         plugins: plugin_rows.Plugins | None = None, find_plugins: plugin_rows.FindPlugins | None = None,
+         find_application: applications.FindApplication | None = None) -> Model:
     """The Model of the file at `path` (JSON when it ends in .json, else YAML).
 
     `environ` (default: the process's): for substitutions and FASTGATE_*
@@ -35,20 +36,22 @@ def load(path: str | os.PathLike[str], *, allow_unknown_plugins: bool = False,
     expression compiler, giving what is wrong with a pattern or None. `plugins`:
     the native plugins (fastgate.plugins.registry's PLUGINS); without, none.
     `find_plugins`: the others, asked for when the file names one (its find_python).
+    `find_application`: imports an ASGI application (fastgate.asgi.find's problem_of).
 
     Raises ConfigErrors with everything that is wrong.
     """
     text = reader.read_text(path)
     name = os.fspath(path)
     return load_text(text, name, reader.form_of(name), allow_unknown_plugins=allow_unknown_plugins, environ=environ,
-                     flags=flags, check_pattern=check_pattern, plugins=plugins, find_plugins=find_plugins)
+                     flags=flags, check_pattern=check_pattern, plugins=plugins, find_plugins=find_plugins,
+                     find_application=find_application)
 
 
 def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugins: bool = False,
               environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
               check_pattern: Callable[[str], str | None] | None = None,
               plugins: plugin_rows.Plugins | None = None, find_plugins: plugin_rows.FindPlugins | None = None,
-              now: int | None = None) -> Model:
+              find_application: applications.FindApplication | None = None, now: int | None = None) -> Model:
     """As `load`, of text in `format` ("yaml" or "json") that messages call `name`.
     `now`: what entities without created_at get, in seconds."""
     if format not in ("yaml", "json"):
@@ -60,7 +63,7 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
     gc.disable()
     try:
         return _load(text, name, format, environ, flags or {}, allow_unknown_plugins, check_pattern,
-                     plugins or {}, find_plugins, int(time.time()) if now is None else now)
+                     plugins or {}, find_plugins, find_application, int(time.time()) if now is None else now)
     finally:
         if is_collecting:
             gc.enable()
@@ -68,7 +71,8 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
 
 def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: Mapping[str, object],
           allow_unknown_plugins: bool, check_pattern: Callable[[str], str | None] | None,
-          plugins: plugin_rows.Plugins, find_plugins: plugin_rows.FindPlugins | None, now: int) -> Model:
+          plugins: plugin_rows.Plugins, find_plugins: plugin_rows.FindPlugins | None,
+          find_application: applications.FindApplication | None, now: int) -> Model:
     tree, findings = reader.parse(text, name, format)
     problems: Problems = []
     if type(tree) is not dict:
@@ -89,7 +93,10 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
     if "plugin_trust" in text and (findings or any(path[:2] in (("gateway",), ("gateway", "plugin_trust")) for path, _ in problems)):
         gateway["plugin_trust"] = []        # whom to trust is not clear: no plugin's code is run
     plugins, warnings = plugin_rows.all_known(rows, plugins, find_plugins, gateway, allow_unknown_plugins, problems)
+    if find_application is not None:
+        applications.check_applications(rows["services"], find_application, gateway["asgi"], problems)
     left_out = plugin_rows.check(rows, plugins, allow_unknown_plugins, check_pattern, problems)
+    warnings = warnings + _ttl_warnings(rows)
     if not problems and not findings:
         references.give_ids(rows, now, problems)
     if problems or findings:
@@ -171,6 +178,7 @@ def _model(rows: references.Rows, gateway: dict[str, Any], left_out: list[str], 
         upstreams[target["upstream"]]["targets"].append(target)
     services = [service for service, _ in rows["services"] if service["id"] not in disabled]
     routes = [route for route, _ in rows["routes"] if not disabled or route["service"] not in disabled]
+    applications.keep_hosts(services, routes)
     warnings = warnings + _warnings(rows, gateway)
     return Model(
         gateway=gateway,
@@ -181,6 +189,7 @@ def _model(rows: references.Rows, gateway: dict[str, Any], left_out: list[str], 
         plugins=plugin_rows.finished(rows, routes, services, warnings),
         warnings=warnings,
         left_out=left_out,
+        places={entity["id"]: path for kind in ("plugins", *CREDENTIALS) for entity, path in rows[kind]},
         source=name,
         hash=md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest(),
     )
@@ -196,6 +205,12 @@ def _with_credentials(rows: references.Rows) -> list[dict[str, Any]]:
         for credential, _ in rows[name]:
             consumers[credential["consumer"]][name].append(credential)
     return list(consumers.values())
+
+
+def _ttl_warnings(rows: references.Rows) -> list[str]:
+    """Before there are times for those that have none."""
+    return [f"{path_text(path)}: ttl counts from created_at, which is not given: each load begins it anew"
+            for credential, path in rows["keyauth_credentials"] if credential["ttl"] and credential["created_at"] is None]
 
 
 def _warnings(rows: references.Rows, gateway: dict[str, Any]) -> list[str]:

@@ -17,11 +17,12 @@ class Model:
     to without a service): plain dicts with Kong's field names, every field
     present, references as ids, in the order of the file; what is disabled, and
     what stands in it, is not among them. `warnings`: for the operator's log. `left_out`:
-    unknown plugins that were skipped. `source`: the file's name. `hash`: MD5 of
+    unknown plugins that were skipped. `places`: where plugins and credentials stand in the tree, by id. `source`: the file's name. `hash`: MD5 of
     the raw text, in hex (Kong's configuration hash: a name, no protection).
     """
 
-    __slots__ = ("gateway", "services", "routes", "upstreams", "consumers", "plugins", "warnings", "left_out", "source", "hash")
+    __slots__ = ("gateway", "services", "routes", "upstreams", "consumers", "plugins", "warnings", "left_out",
+                 "places", "source", "hash")
 
     gateway: dict[str, Any]
     services: list[dict[str, Any]]
@@ -31,6 +32,7 @@ class Model:
     plugins: list[dict[str, Any]]
     warnings: list[str]
     left_out: list[str]
+    places: dict[str, tuple[str | int, ...]]
     source: str
     hash: str
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from . import fields
 from .addresses import UNIX, joined, split_port, unix_problem
+from .applications import ASGI, application_problem
 from .errors import shown
 from .schema import Problems, Record, Rule, boolean, field, integer, one_of, refused, text
 from .uri import service_path_problem
@@ -33,9 +34,11 @@ def parse_url(value: Any, problems: Problems) -> Any:
 def _split_url(value: str) -> tuple[tuple[str, str, int, str | None] | None, str | None]:
     if value.startswith(UNIX):
         return ("http", value, 0, None), unix_problem(value)
+    if value.startswith(ASGI):
+        return ("http", value, 0, None), application_problem(value)
     url = _URL.match(value)
     if url is None:
-        return None, f'{shown(value)} is not a URL; write "http://host:port/path" or "unix:/path"'
+        return None, f'{shown(value)} is not a URL; write "http://host:port/path", "unix:/path" or "asgi:module:app"'
     scheme, address, path, rest = url[1].lower(), url[2], url[3], url[4]
     if scheme in OTHER_PROTOCOLS:
         return None, f"the protocol {scheme} is not in this version; use http"
@@ -70,16 +73,24 @@ def _need_host(service: dict[str, Any], raw: dict[str, Any], problems: Problems)
     host = service["host"]
     if host is None:
         problems.append(((), 'a service needs host, or url: "http://host:port/path"'))
-    elif host.startswith(UNIX):
+    elif host.startswith((UNIX, ASGI)):
         service["port"] = 0
 
+
+def _host(value: Any, problems: Problems) -> Any:
+    if not isinstance(value, str) or not value.startswith(ASGI):
+        return fields.host(value, problems)
+    return _application(value, problems)
+
+
+_application = text(application_problem)
 
 SERVICE = Record("a service", {
     **fields.common(),
     "name": field(text(fields.name_problem)),
     "retries": field(integer(0, 32767), 5),
     "protocol": field(one_of("http", not_yet=OTHER_PROTOCOLS), "http"),
-    "host": field(fields.host),
+    "host": field(_host),
     "port": field(integer(0, 65535), 80),
     "path": field(text(service_path_problem)),
     "connect_timeout": fields.timeout(),
@@ -100,4 +111,4 @@ SERVICE = Record("a service", {
 def default_name(service: dict[str, Any]) -> str:
     """How messages call a service without name."""
     host, port = service["host"] or "?", service["port"] or 0
-    return service["name"] or (host if host.startswith(UNIX) else joined(host, port))
+    return service["name"] or (host if host.startswith((UNIX, ASGI)) else joined(host, port))

@@ -11,9 +11,10 @@ Name = tuple[str, int]      # host, port
 def names_of(model: "Model") -> set[Name]:
     """What a configuration needs resolved: services' and plugins' hosts which are no upstream, and targets."""
     from fastgate._core.bridge.upstreams import is_address
+    from fastgate.config.applications import is_application
 
     upstreams = {upstream["name"] for upstream in model.upstreams}
     found = {(service["host"], service["port"]) for service in model.services if service["host"] not in upstreams}
     found |= {tuple(target) for plugin in model.plugins for target in plugin["targets"] if target[0] not in upstreams}
     found |= {(target["host"], target["port"]) for upstream in model.upstreams for target in upstream["targets"]}
-    return {name for name in found if not is_address(name[0])}
+    return {name for name in found if not is_address(name[0]) and not is_application(name[0])}

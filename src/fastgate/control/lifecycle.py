@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from fastgate._version import __version__
 from fastgate.control import crash, drain, signals
+from fastgate.control.applications import ApplicationFailed, Applications
 from fastgate.control.background import Background
 from fastgate.control.bans import BanCommands
 from fastgate.control.control_socket import ControlSocket
 from fastgate.control.data_plane import JOIN_S, DataPlane, StartError, wall_clock_offset_ns
 from fastgate.control.instance_lock import InstanceLock
 from fastgate.control.names import Names
-from fastgate.control.published import Published
+from fastgate.control.published import Published, applications_of
 from fastgate.control.python_plugins import PluginFailed, PythonPlugins
 from fastgate.control.reload import Reloader
 from fastgate.control.resources import forget_garbage, give_memory_back
@@ -46,7 +47,7 @@ class Lifecycle:
     def __init__(self, source: Source, unpublished: "list[Model]", environ: MutableMapping[str, str],
                  plane: DataPlane, lock: InstanceLock) -> None:
         """plane: open, and serving already unless the loop comes first (names to resolve, plugins in Python,
-        a background part): then `unpublished` holds the model, and is emptied. lock: taken."""
+        ASGI applications, a background part): then `unpublished` holds the model, and is emptied. lock: taken."""
         self.state = "starting"
         self.plane = plane
         self.gateway = plane.gateway
@@ -62,6 +63,7 @@ class Lifecycle:
         self._bans = BanCommands(self.gateway.bans, self._on_lift)
         self._stop = asyncio.Event()
         self._quit = asyncio.Event()
+        self._lock_path = lock.path
         self._control = ControlSocket(lock.path, {
             "reload": self._command_reload, "stop": self._command_stop, "info": self._command_info,
             "bans list": self._bans.list, "bans add": self._bans.add, "bans lift": self._bans.lift}, lock)
@@ -84,23 +86,18 @@ class Lifecycle:
     async def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         signals.install(loop, self.stop, self._reload_soon, self._reopen_logs)
         self.python = PythonPlugins(self.gateway)
+        self.applications = Applications(self.gateway, self._lock_path)
         self.background = Background(self.gateway)
         self.names = Names(self.gateway, self.plane.settings["resolver"])
         if self._unpublished:
-            await self.names.prepare(self._unpublished[0])
             try:
-                configured = await self.python.prepare(self._unpublished[0])
-            except PluginFailed as error:
-                raise StartError(str(error)) from None
-            model = self._unpublished.pop()
-            self.plane.start(model, configured)
-            self.names.settle()
-            self.python.settle(self.plane.published.number)
-            self.background.follow(model)
-            del model
+                await self._publish_first()
+            except BaseException:
+                await self.applications.close()
+                raise
         published = self.plane.published
         self.reloader = Reloader(self.gateway, self.names, self._source.load, published, self._on_published,
-                                 self.python, self.background)
+                                 self.python, self.applications, self.background)
         await self._open_status()
         await self._control.open()
         self._supervise("tick", self._tick())
@@ -114,6 +111,22 @@ class Lifecycle:
                  counted(self.plane.workers, "reactors"), published.number,
                  counted(published.services, "services"), counted(published.routes, "routes"))
 
+    async def _publish_first(self) -> None:
+        await self.names.prepare(self._unpublished[0])
+        if applications_of(self._unpublished[0]):
+            self._notifier.extend_timeout(self.plane.settings["asgi"]["startup_timeout"] / 1000 + JOIN_S)
+        try:
+            configured = await self.python.prepare(self._unpublished[0])
+            await self.applications.prepare(self._unpublished[0])
+        except (PluginFailed, ApplicationFailed) as error:
+            raise StartError(str(error)) from None
+        model = self._unpublished.pop()
+        self.plane.start(model, configured)
+        self.names.settle()
+        self.python.settle(self.plane.published.number)
+        self.applications.settle(model.gateway["asgi"])
+        self.background.follow(model)
+
     async def _open_status(self) -> None:
         if self.plane.status_listener is None:
             return
@@ -126,7 +139,8 @@ class Lifecycle:
             limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures,
-            background=self.background.figures, plugins=self.python.describe, plugin_metrics=self.python.families))
+            applications=self.applications.figures, background=self.background.figures, plugins=self.python.describe,
+            plugin_metrics=self.python.families))
         await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
@@ -152,7 +166,7 @@ class Lifecycle:
         self.state = "draining"
         drain_s = self.reloader.published.gateway["timeouts"]["drain"] / 1000
         self._notifier.stopping("draining")
-        self._notifier.extend_timeout(drain_s + JOIN_S)
+        self._notifier.extend_timeout(drain_s + JOIN_S + self.applications.shutdown_s)
         for listener in self.plane.listeners:
             if listener.is_unix:
                 listener.shut()     # what is queued can still be taken; a TCP socket's reactor shuts it once it is empty
@@ -167,6 +181,7 @@ class Lifecycle:
         if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
             log.warning("the access log could not be written to its end within %g s", FLUSH_S)
         await self.python.close()
+        await self.applications.close()
         await self.background.close()
         self.state = "ended"
         await self.names.close()

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from fastgate.config.applications import is_application
 from fastgate.control.host_names import Name, names_of
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Names:
         """After a publish, or its refusal: follows exactly what the running snapshot uses."""
         if self._resolver is None:
             return
-        self._in_use = set(self._gateway.upstream_names())
+        self._in_use = {name for name in self._gateway.upstream_names() if not is_application(name[0])}
         self._resolver.watch(self._in_use)
         self._tell(self._in_use)
 

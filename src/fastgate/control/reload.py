@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fastgate.control.applications import ApplicationFailed, Applications
 from fastgate.control.background import Background
 from fastgate.control.names import Names
 from fastgate.control.python_plugins import PluginFailed, PythonPlugins
@@ -48,7 +49,7 @@ class Reloader:
 
     def __init__(self, gateway: "Gateway", names: Names, load: "Callable[[], Model]", published: Published,
                  on_published: Callable[[Published], None], python: PythonPlugins,
-                 background: Background) -> None:
+                 applications: Applications, background: Background) -> None:
         self.published = published
         self.succeeded = 0
         self.failed = 0
@@ -58,6 +59,7 @@ class Reloader:
         self._gateway = gateway
         self._names = names
         self._python = python
+        self._applications = applications
         self._background = background
         self._load = load
         self._on_published = on_published
@@ -72,10 +74,14 @@ class Reloader:
             return result
 
     async def forget(self) -> bool:
-        """Frees the snapshots that no request uses any more, and closes the plugins that only they needed. Whether it was all."""
+        """Frees the snapshots that no request uses any more, and closes what only they needed: plugins, and applications
+        once no old snapshot is left. Whether it was all.
+        """
         async with self._turn:          # a reload that is under way may have chosen one of them
             left = self._gateway.collect()
             closing = self._python.let_go(self._gateway.retired())
+            if not left:
+                await self._applications.forget()
         await closing
         return not left
 
@@ -93,16 +99,19 @@ class Reloader:
             # In a thread of its own: the control plane answers while a large file is parsed.
             model = await loop.run_in_executor(None, self._load)
             await self._names.prepare(model)
-            published = publish(self._gateway, model, await self._python.prepare(model))
+            configured = await self._python.prepare(model)
+            await self._applications.prepare(model)
+            published = publish(self._gateway, model, configured)
             self._python.settle(published.number)
+            self._applications.settle(published.gateway["asgi"])
         except ConfigErrors as errors:
             return self._refused(str(errors).splitlines())
-        except (SnapshotError, PluginFailed) as error:
-            await self._python.abandon()
-            return self._refused([str(error)])
+        except (SnapshotError, PluginFailed, ApplicationFailed) as error:
+            await self._abandon()
+            return self._refused(str(error).splitlines())
         except Exception as error:      # a defect of ours, or no memory: the old one goes on all the same
             log.exception("reload failed")
-            await self._python.abandon()
+            await self._abandon()
             return self._refused([f"internal error: {error!r}"])
         finally:
             self._names.settle()
@@ -111,6 +120,10 @@ class Reloader:
         self._background.follow(model)
         self._on_published(published)
         return self._result(True, warnings=model_warnings(model) + restart_warnings(self._started_with, model.gateway))
+
+    async def _abandon(self) -> None:
+        await self._python.abandon()
+        await self._applications.abandon()
 
     def _refused(self, errors: list[str]) -> ReloadResult:
         return self._result(False, errors=errors)

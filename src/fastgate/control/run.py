@@ -13,7 +13,7 @@ from fastgate.control.data_plane import DataPlane, StartError
 from fastgate.control.host_names import names_of
 from fastgate.control.instance_lock import ControlSocketError, InstanceLock
 from fastgate.control.listeners import ListenError
-from fastgate.control.published import has_python
+from fastgate.control.published import applications_of, has_python
 from fastgate.control.resources import raise_descriptor_limit
 from fastgate.control.source import Source, model_warnings
 from fastgate.telemetry import error_log
@@ -59,7 +59,7 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
     try:
         lock.take()
         plane.open(model.gateway, environ)
-        if not names_of(model) and not has_python(model) and not needs_background(model):
+        if not (names_of(model) or has_python(model) or applications_of(model) or needs_background(model)):
             plane.start(model)      # requests are served while the control plane is still being imported
             model = None            # large, and the core has its own form of it
         unpublished = [model] if model else []

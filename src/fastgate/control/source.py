@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastgate.control.published import publish
+
 if TYPE_CHECKING:
     from fastgate.config import Model
 
@@ -30,9 +32,16 @@ def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> 
         from fastgate.plugins.registry import PLUGINS, find_python
 
         return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags, check_pattern=check_pattern,
-                           plugins=PLUGINS, find_plugins=find_python)
+                           plugins=PLUGINS, find_plugins=find_python, find_application=find_application)
 
     return Source(path, load)
+
+
+def find_application(name: str, folder: str | None) -> str | None:
+    """Why the ASGI application can't be used, or None. What it takes to know is imported if there is one."""
+    from fastgate.asgi.find import problem_of
+
+    return problem_of(name, folder)
 
 
 def check(source: Source) -> CheckReport:
@@ -47,9 +56,9 @@ def check(source: Source) -> CheckReport:
         return CheckReport(str(error).splitlines(), [], {})
     warnings = model_warnings(model)
     try:
-        Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}).publish(model)
+        publish(Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}), model)
     except SnapshotError as error:
-        return CheckReport([f"{source.path}: {error}"], warnings, {})
+        return CheckReport([str(error) if error.place else f"{source.path}: {error}"], warnings, {})
     counts = {name: len(getattr(model, name)) for name in COUNTED + COUNTED_IF_ANY}
     return CheckReport([], warnings, {name: n for name, n in counts.items() if n or name in COUNTED})
 

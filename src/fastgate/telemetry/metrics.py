@@ -125,6 +125,12 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_plugin_logs_dropped_total", "counter",
            "Log calls dropped because the plugin had too many calls under way.", ("plugin",)),
 
+    Metric("fastgate_application_up", "gauge", "1 while the ASGI application serves, 0 once it has died.", ("application",)),
+    Metric("fastgate_application_requests_active", "gauge",
+           "Requests the application has under way, WebSocket connections included.", ("application",)),
+    Metric("fastgate_application_refused_total", "counter",
+           "Requests answered 503 because it had gateway.asgi.concurrency of them under way.", ("application",)),
+
     Metric("fastgate_resolver_names", "gauge", "Host names of upstreams and targets being resolved."),
     Metric("fastgate_resolver_names_stale", "gauge", "Names in use with their last good addresses after a failure."),
     Metric("fastgate_resolver_queries_total", "counter", "Questions sent to name servers."),

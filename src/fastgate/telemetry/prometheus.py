@@ -106,6 +106,11 @@ FROM_PLUGINS = {
     "fastgate_plugin_too_large_total": "too_large",
     "fastgate_plugin_logs_dropped_total": "logs_dropped",
 }
+FROM_APPLICATIONS = {
+    "fastgate_application_up": "up",
+    "fastgate_application_requests_active": "active",
+    "fastgate_application_refused_total": "refused",
+}
 HISTOGRAMS = {
     "fastgate_request_latency_seconds": "total",
     "fastgate_upstream_latency_seconds": "upstream",
@@ -218,7 +223,8 @@ def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, It
     for names, values in (
             (FROM_COUNTERS, counters), (FROM_SNAPSHOT, snapshot), (FROM_LIMITS, limits), (FROM_PROCESS, figures)):
         samples |= {name: [((), values[key])] for name, key in names.items() if key in values}
-    return samples | _log_samples(source, counters) | _resolver_samples(source) | _plugin_samples(source) | _background_samples(source)
+    samples |= _log_samples(source, counters) | _resolver_samples(source) | _background_samples(source)
+    return samples | _labelled(FROM_PLUGINS, source.python()) | _labelled(FROM_APPLICATIONS, source.applications())
 
 
 def _log_samples(source: StatusSource, counters: dict[str, int]) -> dict[str, Iterable[Sample]]:
@@ -234,12 +240,11 @@ def _log_samples(source: StatusSource, counters: dict[str, int]) -> dict[str, It
     }
 
 
-def _plugin_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:
-    plugins = source.python()
-    if not plugins:
+def _labelled(names: dict[str, str], figures: dict[str, dict[str, int]]) -> dict[str, Iterable[Sample]]:
+    """One sample of each metric for each plugin, or application."""
+    if not figures:
         return {}
-    return {name: [((plugin,), figures[key]) for plugin, figures in plugins.items()]
-            for name, key in FROM_PLUGINS.items()}
+    return {name: [((label,), one[key]) for label, one in figures.items()] for name, key in names.items()}
 
 
 def _background_samples(source: StatusSource) -> dict[str, Iterable[Sample]]:

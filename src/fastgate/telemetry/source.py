@@ -23,6 +23,8 @@ class StatusSource:
     python: Callable[[], dict[str, dict[str, int]]] = lambda: {}
     # By plugin in Python that is in use: "version", "origin", "signed_by", "leaving": older versions still in use
     plugins: Callable[[], dict[str, dict[str, Any]]] = lambda: {}
+    # By ASGI application: "up" (1 or 0), "active", "refused"
+    applications: Callable[[], dict[str, dict[str, int]]] = lambda: {}
     # What plugins in Python count themselves: (name, kind, help, [(suffix, ((label, value), …), number), …])
     plugin_metrics: Callable[[], Iterable[Any]] = lambda: ()
     # By part of control/background, while it is there

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from support.client import get
@@ -155,3 +157,25 @@ def test_underscores_disguise_nobody(open_site, open_origin, name):
     received = site.echo(get("/", *(f"{disguise}: spoofed" for disguise in disguises), "X_Harmless: 1"))
     told_upstream = {key for key, value in received["headers"]}
     assert not disguises & told_upstream and "X_Harmless" in told_upstream
+
+
+def test_a_key_that_ends(open_site, open_origin):
+    now = int(time.time())
+    keys = [{"key": "over", "created_at": now - 100, "ttl": 100}, {"key": "alive", "created_at": now - 100, "ttl": 100_000_000},
+            {"key": "from-now-on", "ttl": 3600}, {"key": "for-ever", "created_at": 1, "ttl": 0},
+            {"key": "far", "created_at": 2**53 - 1, "ttl": 1}]
+    config = config_of(service(open_origin(), plugins=[plugin("key-auth")]), consumers=[alice(keyauth_credentials=keys)])
+    site = open_site(config)
+    assert_refused(site.ask(get("/", "apikey: over")), "Unauthorized", "Key")
+    for key in ("alive", "from-now-on", "for-ever", "far"):
+        assert site.ask(get("/", f"apikey: {key}")).status == 200, key
+    log = site.process.wait_for_log("ttl counts from created_at")
+    assert "consumers[0].keyauth_credentials[2]: ttl counts" in log and "keyauth_credentials[3]: ttl" not in log
+    # One that ends while it is used: from a second on which is still to come.
+    keys[0] |= {"created_at": int(time.time()), "ttl": 2}
+    assert site.process.reload(config)["ok"]
+    client, end = site.connect(), time.monotonic() + 30
+    assert client.ask(get("/", "apikey: over")).status == 200
+    while client.ask(get("/", "apikey: over")).status == 200:
+        assert time.monotonic() < end
+    assert int(time.time()) >= keys[0]["created_at"] + 2

@@ -62,7 +62,7 @@ cdef struct token_cache_t:
     # read-only after build, any thread
     token_shard_t *shards
     uint32_t n_shards                   # a power of two
-    uint64_t seed
+    uint64_t seed[2]                    # secret
 
 
 cdef struct token_cache_counts_t:
@@ -73,8 +73,8 @@ cdef struct token_cache_counts_t:
     uint64_t entries
 
 
-# `capacity` accepted tokens and a quarter as many refused ones; `seed` is random. NULL: no memory.
-cdef token_cache_t *token_cache_new(uint32_t capacity, uint64_t seed) noexcept nogil
+# `capacity` accepted tokens and a quarter as many refused ones; `seed`: two random words. NULL: no memory.
+cdef token_cache_t *token_cache_new(uint32_t capacity, const uint64_t *seed) noexcept nogil
 cdef void token_cache_free(token_cache_t *cache) noexcept nogil
 
 # `scope` tells what a verdict rests on, the plugin's configuration and its keys: TOKEN_CACHE_SCOPE_BYTES of a

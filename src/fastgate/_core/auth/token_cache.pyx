@@ -6,7 +6,7 @@ from libc.string cimport memcpy
 
 from fastgate._core.auth.secret cimport secret_equal
 from fastgate._core.base.atomics cimport atomic_load_u64, own_add_u64
-from fastgate._core.base.hash cimport hash_bytes
+from fastgate._core.base.siphash cimport siphash
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.spinlock cimport spin_lock, spin_unlock
 
@@ -26,9 +26,10 @@ cdef inline token_list_t *_list(token_shard_t *shard, token_entry_t *entry) noex
 
 
 cdef inline uint64_t _hash(const token_cache_t *cache, span_t token, const uint8_t *scope) noexcept nogil:
-    cdef uint64_t part
-    memcpy(&part, scope, sizeof(part))
-    return hash_bytes(token.at, token.len, cache.seed ^ part)
+    """Keyed: clients choose the tokens, refused ones too, and could put all of them into one chain."""
+    cdef uint64_t parts[2]
+    memcpy(parts, scope, sizeof(parts))
+    return siphash(token.at, token.len, cache.seed[0] ^ parts[0], cache.seed[1] ^ parts[1])
 
 
 cdef inline token_shard_t *_shard(const token_cache_t *cache, uint64_t hash) noexcept nogil:
@@ -81,7 +82,7 @@ cdef void _remove_locked(token_shard_t *shard, token_entry_t *entry) noexcept no
 
 # ---- the cache
 
-cdef token_cache_t *token_cache_new(uint32_t capacity, uint64_t seed) noexcept nogil:
+cdef token_cache_t *token_cache_new(uint32_t capacity, const uint64_t *seed) noexcept nogil:
     cdef uint32_t n_shards = SHARDS if capacity >= ENTRIES_WORTH_SHARDS else 1
     cdef uint32_t most = (capacity + n_shards - 1) // n_shards
     cdef uint64_t n_buckets = 16
@@ -91,7 +92,8 @@ cdef token_cache_t *token_cache_new(uint32_t capacity, uint64_t seed) noexcept n
     if cache == NULL:
         return NULL
     cache.n_shards = n_shards
-    cache.seed = seed
+    cache.seed[0] = seed[0]
+    cache.seed[1] = seed[1]
     cache.shards = <token_shard_t *>calloc(n_shards, sizeof(token_shard_t))
     if cache.shards == NULL:
         free(cache)

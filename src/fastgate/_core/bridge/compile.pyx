@@ -5,7 +5,6 @@ from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
 from fastgate._core.base.arena cimport arena_open, arena_t
-from fastgate._core.base.span cimport span_t
 from fastgate._core.bridge.consumers cimport put_consumers
 from fastgate._core.bridge.plugins cimport Chains
 from fastgate._core.bridge.python_phase cimport PythonQueue
@@ -13,7 +12,7 @@ from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.bridge.splits cimport Splits
 from fastgate._core.bridge.upstreams cimport Upstream
 from fastgate._core.net.address cimport cidr_t
-from fastgate._core.snapshot.keep cimport keep_room, keep_text, ns_of_ms
+from fastgate._core.snapshot.keep cimport keep_room, keep_text, keep_texts, ns_of_ms
 from fastgate._core.snapshot.routes_builder cimport routes_build
 from fastgate._core.snapshot.snapshot cimport (
     HASH_CONSUMER,
@@ -99,10 +98,7 @@ cdef int _put_settings(arena_t *arena, settings_t *settings, dict gateway) excep
     keep_text(arena, gateway["real_ip_header"].lower(), &settings.real_ip_header)
     settings.real_ip_recursive = gateway["real_ip_recursive"]
     _put_trusted(arena, settings, list(gateway["trusted_ips"]))
-    settings.upgrades = <span_t *>keep_room(arena, len(gateway["allowed_upgrades"]) * sizeof(span_t))
-    for token in gateway["allowed_upgrades"]:
-        keep_text(arena, token.lower(), &settings.upgrades[settings.n_upgrades])
-        settings.n_upgrades += 1
+    settings.upgrades = keep_texts(arena, [token.lower() for token in gateway["allowed_upgrades"]], &settings.n_upgrades)
     return 0
 
 

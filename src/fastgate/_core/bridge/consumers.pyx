@@ -1,19 +1,12 @@
 """Consumers of the Model into a snapshot, with their groups."""
 
-from libc.stdint cimport uint32_t
-
 from fastgate._core.base.arena cimport arena_t
-from fastgate._core.base.span cimport span_t
-from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_room, keep_text, keep_texts
 from fastgate._core.snapshot.plugin cimport consumer_t
 
 
 cdef int _put_groups(arena_t *arena, consumer_t *consumer, list groups) except -1:
-    cdef uint32_t i
-    consumer.groups = <span_t *>keep_room(arena, len(groups) * sizeof(span_t))
-    for i, group in enumerate(groups):
-        keep_text(arena, group, &consumer.groups[i])
-    consumer.n_groups = <uint32_t>len(groups)
+    consumer.groups = keep_texts(arena, groups, &consumer.n_groups)
     keep_text(arena, ", ".join(groups), &consumer.groups_text)
     return 0
 

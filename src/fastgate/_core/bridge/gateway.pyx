@@ -98,6 +98,7 @@ cdef class Gateway:
 
     def __cinit__(self, uint32_t workers, dict settings):
         cdef uint64_t seed = int.from_bytes(os.urandom(8), "little")
+        cdef uint64_t[2] secret
         cdef uint32_t i
         cdef AccessLog log
         if not 1 <= workers <= BALANCER_MAX_REACTORS:
@@ -115,7 +116,9 @@ cdef class Gateway:
             self.access_log = log
             self.gate.access_log = log.pointer()
         if settings["limits"]["token_cache"]:
-            self.gate.tokens = token_cache_new(settings["limits"]["token_cache"], seed)
+            for i in range(2):
+                secret[i] = int.from_bytes(os.urandom(8), "little")
+            self.gate.tokens = token_cache_new(settings["limits"]["token_cache"], secret)
             if self.gate.tokens == NULL:
                 raise MemoryError("no memory for the cache of verified tokens")
         if limit_table_open(&self.gate.limits, settings["limits"]["rate_limit_keys"]) != OK:
@@ -263,12 +266,12 @@ cdef class Gateway:
         peer_unref(peer)
 
     def upstream_names(self) -> list[tuple[str, int]]:
-        """(host, port) of every target in use that must be resolved."""
+        """(host, port) of every target in use that is no address: host names, and ASGI applications."""
         cdef Upstream upstream
         return sorted({name for upstream in self.upstreams.values() for name in upstream.names()})
 
     def set_addresses(self, str host, int port, list addresses) -> None:
-        """The IPs now behind a name. An empty list keeps the last good ones."""
+        """The IPs now behind a name, or an ASGI application's socket. An empty list keeps the last good ones."""
         cdef Upstream upstream
         if not addresses or self.addresses.get((host, port)) == addresses:
             return

@@ -53,7 +53,11 @@ cdef class Chains:
             snapshot.n_plugins += 1             # from here on snapshot_free closes it
             keep_text(arena, entity["id"], &plugin.id)
             if entity["is_native"]:
-                plugin_build(plugin, snapshot, entity, self.model, self.places)
+                try:
+                    plugin_build(plugin, snapshot, entity, self.model, self.places)
+                except SnapshotError as error:
+                    error.id = error.id or entity["id"]
+                    raise
             else:
                 self.python.build(plugin, snapshot, entity, self.model)
             if plugin.wants_match:

@@ -35,7 +35,7 @@ def key_problem(algorithm: str, material: bytes) -> str:
     if crypto_open() != OK:
         return crypto_problem().decode()
     try:
-        verify_key_free(jwt_public_key(algorithm, material, "a published key"))
+        verify_key_free(jwt_public_key(algorithm, material, "a published key", None))
     except SnapshotError as error:
         return str(error)
     return ""
@@ -108,7 +108,7 @@ cdef int _put_key(key_table_t *table, set_key_t *key, str kid, list forms) excep
     for form, material in forms:
         name = form.encode()
         algorithm = algorithm_of(span_of(<const char *>name, <size_t>len(name)))
-        key.by_algorithm[algorithm] = jwt_public_key(form, material, "a published key")
+        key.by_algorithm[algorithm] = jwt_public_key(form, material, "a published key", None)
     return 0
 
 

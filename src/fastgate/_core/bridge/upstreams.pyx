@@ -87,7 +87,7 @@ def peer_text(address: str, port: int) -> str:
 
 def host_text(host: str, port: int) -> str:
     """What Host says to a target: its name, and its port unless that is the default."""
-    if host.startswith("unix:"):
+    if host.startswith(("unix:", "asgi:")):
         return "localhost"
     if ":" in host and not host.startswith("["):
         host = f"[{host}]"
@@ -157,7 +157,9 @@ cdef class Upstream:
                     continue
                 known = self.c_peers.get(key)
                 if known is None:
-                    known = <uintptr_t>_peer_of(address, port, key[0], key[1], self.n_reactors)
+                    # An ASGI application's socket says nothing to whoever reads a log.
+                    name = host if host.startswith("asgi:") else key[0]
+                    known = <uintptr_t>_peer_of(address, port, name, key[1], self.n_reactors)
                     plan.made.append(known)
                 plan.peers[key] = known
                 weights.append(weight)

@@ -7,7 +7,7 @@ from fastgate._core.base.span cimport span_t, span_text
 from fastgate._core.base.status cimport OK, status_t
 from fastgate._core.proxy.exchange cimport exchange_t
 from fastgate._core.proxy.policy cimport policy_refuse, policy_request_add, policy_request_drop
-from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_room, keep_texts
 from fastgate._core.snapshot.plugin cimport consumer_t
 
 
@@ -53,10 +53,7 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
 cdef int acl_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict context) except -1:
     cdef acl_t *kept = <acl_t *>keep_room(&snapshot.arena, sizeof(acl_t))
     groups = sorted(config["allow"] or config["deny"] or [], key=str.encode)
-    kept.groups = <span_t *>keep_room(&snapshot.arena, len(groups) * sizeof(span_t))
-    for group in groups:
-        keep_text(&snapshot.arena, group, &kept.groups[kept.n_groups])
-        kept.n_groups += 1
+    kept.groups = keep_texts(&snapshot.arena, groups, &kept.n_groups)
     kept.denies = config["allow"] is None
     kept.hides = config["hide_groups_header"]
     plugin.access = _access

@@ -14,7 +14,7 @@ An access hook of such a plugin:
 and its builder: authentication_build; `plugin.authenticates` is set there.
 """
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgate._core.auth.key_index cimport key_index_t
 from fastgate._core.base.span cimport span_t
@@ -37,6 +37,7 @@ cdef struct credential_t:
     const consumer_t *consumer
     span_t id
     void *secret                    # the plugin's own; NULL: knowing the key is enough
+    uint64_t ends_at_ns             # wall time; 0: never
 
 
 cdef struct credential_table_t:
@@ -66,6 +67,7 @@ cdef int secret_arg_keep(snapshot_t *snapshot, str name) except -1
 cdef bint scheme_credentials(const message_t *request, span_t field, span_t scheme, span_t *rest_out) noexcept nogil
 
 cdef const credential_t *credential_find(const credential_table_t *table, span_t key) noexcept nogil    # NULL: unknown
+cdef bint credential_has_ended(const credential_t *credential, const exchange_t *exchange) noexcept nogil
 
 cdef bint authentication_is_skipped(const authentication_t *authentication, exchange_t *exchange) noexcept nogil
 

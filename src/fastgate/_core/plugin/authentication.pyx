@@ -11,6 +11,7 @@ from fastgate._core.base.span cimport span_eq, span_ieq, span_none, span_of, spa
 from fastgate._core.base.status cimport MALFORMED, NO_MEMORY, OK
 from fastgate._core.http.message cimport header_t, header_value, message_find_name
 from fastgate._core.includes.llhttp cimport METHOD_OPTIONS
+from fastgate._core.proxy.exchange cimport gate_wall_ns
 from fastgate._core.proxy.policy cimport policy_answer_add, policy_authenticated, policy_refuse
 from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text
 from fastgate._core.snapshot.snapshot cimport secret_arg_t
@@ -20,6 +21,10 @@ from fastgate._core.bridge.errors import SnapshotError
 
 cdef enum:
     UNAUTHORIZED = 401
+    NS_PER_SECOND = 1000000000
+
+
+NEVER_S = 1 << 34       # in the year 2514: as nanoseconds it still fits
 
 
 # --- building
@@ -95,6 +100,8 @@ cdef credential_table_t *_table(snapshot_t *snapshot, credentials_t kind, list c
         at = context["consumers"][consumer["id"]]
         row.consumer = &snapshot.consumers[at]
         keep_text(&snapshot.arena, credential["id"], &row.id)
+        if credential.get("ttl"):
+            row.ends_at_ns = <uint64_t>min(credential["created_at"] + credential["ttl"], NEVER_S) * NS_PER_SECOND
         table.n_rows += 1
     _index(table, snapshot, credentials, key)
     snapshot.credentials[<unsigned>kind] = table
@@ -133,6 +140,10 @@ cdef bint scheme_credentials(const message_t *request, span_t field, span_t sche
 cdef const credential_t *credential_find(const credential_table_t *table, span_t key) noexcept nogil:
     cdef uint32_t at = key_index_find(&table.index, key)
     return NULL if at == KEY_NONE else &table.rows[at]
+
+
+cdef bint credential_has_ended(const credential_t *credential, const exchange_t *exchange) noexcept nogil:
+    return credential.ends_at_ns != 0 and gate_wall_ns(exchange.lane.gate, exchange.lane.reactor.now_ns) >= credential.ends_at_ns
 
 
 cdef bint authentication_is_skipped(const authentication_t *authentication, exchange_t *exchange) noexcept nogil:

@@ -31,7 +31,7 @@ from fastgate._core.plugin.authentication cimport (
 )
 from fastgate._core.proxy.exchange cimport exchange_t, exchange_target, gate_wall_ns
 from fastgate._core.proxy.policy cimport policy_request_drop
-from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_room, keep_text, keep_texts
 from fastgate._core.snapshot.snapshot cimport CREDENTIALS_HMAC
 
 from fastgate._core.bridge.errors import SnapshotError
@@ -322,10 +322,7 @@ cdef int hmac_auth_build(plugin_t *plugin, snapshot_t *snapshot, dict config, di
     authentication_build(&kept.authentication, plugin, snapshot, "hmac", config, context)
     kept.credentials = table
     kept.clock_skew = config["clock_skew"]
-    kept.enforced = <span_t *>keep_room(&snapshot.arena, len(config["enforce_headers"]) * sizeof(span_t))
-    for name in config["enforce_headers"]:
-        keep_text(&snapshot.arena, name, &kept.enforced[kept.n_enforced])
-        kept.n_enforced += 1
+    kept.enforced = keep_texts(&snapshot.arena, config["enforce_headers"], &kept.n_enforced)
     for kind in range(<unsigned>DIGEST_KINDS):
         if ALGORITHMS[kind].decode() in config["algorithms"]:
             kept.algorithms |= <uint8_t>(1 << kind)

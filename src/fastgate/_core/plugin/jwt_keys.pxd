@@ -25,7 +25,7 @@ cdef void jwt_keys_close(credential_table_t *table) noexcept nogil
 cdef void jwt_keys_scope(const credential_table_t *table, span_t settings, uint8_t *out) noexcept nogil
 
 # A reference to the key for this algorithm; known ones are not read again. SnapshotError, naming `owner`: it is none.
-cdef verify_key_t *jwt_public_key(str algorithm, bytes material, str owner) except NULL
+cdef verify_key_t *jwt_public_key(str algorithm, bytes material, str owner, str id) except NULL
 cdef int jwt_keys_forget() except -1        # keys that nobody uses any more
 
 cdef span_t jwt_key_name(const credential_t *credential) noexcept nogil

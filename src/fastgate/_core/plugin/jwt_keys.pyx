@@ -36,17 +36,17 @@ cdef int jwt_keys_forget() except -1:
     return 0
 
 
-cdef verify_key_t *jwt_public_key(str algorithm, bytes material, str owner) except NULL:
+cdef verify_key_t *jwt_public_key(str algorithm, bytes material, str owner, str id) except NULL:
     cdef tuple name = (algorithm, material)
     cdef KnownKey known = _known.get(name)
     if known is None:
         known = KnownKey()
-        known.key = _key(algorithm, material, owner)
+        known.key = _key(algorithm, material, owner, id)
         _known[name] = known
     return verify_key_ref(known.key)
 
 
-cdef verify_key_t *_key(str algorithm, bytes material, str owner) except NULL:
+cdef verify_key_t *_key(str algorithm, bytes material, str owner, str id) except NULL:
     cdef bytes name = algorithm.encode()
     cdef const char *problem = NULL
     cdef verify_key_t *key = verify_key_new(
@@ -54,7 +54,7 @@ cdef verify_key_t *_key(str algorithm, bytes material, str owner) except NULL:
         span_of(<const char *>material, <size_t>len(material)), &problem,
     )
     if key == NULL:
-        raise SnapshotError(owner, "secret" if algorithm.startswith("HS") else "rsa_public_key", problem.decode())
+        raise SnapshotError(owner, "secret" if algorithm.startswith("HS") else "rsa_public_key", problem.decode(), id)
     return key
 
 
@@ -70,9 +70,9 @@ cdef int jwt_keys_build(credential_table_t *table, arena_t *arena, dict context)
         keep_text(arena, credential["key"], &row.name)
         table.rows[i].secret = row
         if credential["algorithm"].startswith("HS"):
-            row.key = _key(credential["algorithm"], credential["secret"].encode(), _owner(credential))
+            row.key = _key(credential["algorithm"], credential["secret"].encode(), _owner(credential), credential["id"])
         else:
-            row.key = jwt_public_key(credential["algorithm"], credential["rsa_public_key"].encode(), _owner(credential))
+            row.key = jwt_public_key(credential["algorithm"], credential["rsa_public_key"].encode(), _owner(credential), credential["id"])
     jwt_keys_forget()
     return 0
 
@@ -94,7 +94,7 @@ cdef int jwt_keys_decode(credential_table_t *table, dict context) except -1:
         if credential["algorithm"].startswith("HS") and row.decoded == NULL:
             material = _decoded(credential["secret"])
             if material:
-                row.decoded = _key(credential["algorithm"], material, _owner(credential))
+                row.decoded = _key(credential["algorithm"], material, _owner(credential), credential["id"])
     return 0
 
 

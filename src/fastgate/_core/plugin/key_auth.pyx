@@ -15,13 +15,14 @@ from fastgate._core.plugin.authentication cimport (
     authentication_is_skipped,
     authentication_succeed,
     credential_find,
+    credential_has_ended,
     credential_t,
     credentials_build,
     secret_arg_keep,
 )
 from fastgate._core.proxy.exchange cimport exchange_query, exchange_t, exchange_take
 from fastgate._core.proxy.policy cimport policy_request_drop
-from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_room, keep_texts
 from fastgate._core.snapshot.snapshot cimport CREDENTIALS_KEY
 
 
@@ -95,7 +96,7 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     if key.len == 0:
         return authentication_fail(&config.authentication, exchange, span_text(MISSING))
     credential = credential_find(config.credentials, key)
-    if credential == NULL:
+    if credential == NULL or credential_has_ended(credential, exchange):
         return authentication_fail(&config.authentication, exchange, span_text(UNKNOWN))
     return authentication_succeed(exchange, credential, credential.id)
 
@@ -104,12 +105,9 @@ cdef int key_auth_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dic
     cdef key_auth_t *kept = <key_auth_t *>keep_room(&snapshot.arena, sizeof(key_auth_t))
     authentication_build(&kept.authentication, plugin, snapshot, "Key", config, context)
     kept.credentials = credentials_build(snapshot, CREDENTIALS_KEY, "keyauth_credentials", "key", context)
-    kept.names = <span_t *>keep_room(&snapshot.arena, len(config["key_names"]) * sizeof(span_t))
-    for name in config["key_names"]:
-        keep_text(&snapshot.arena, name, &kept.names[kept.n_names])
-        kept.n_names += 1
-        if config["key_in_query"]:
-            secret_arg_keep(snapshot, name)
+    kept.names = keep_texts(&snapshot.arena, config["key_names"], &kept.n_names)
+    for name in config["key_names"] if config["key_in_query"] else ():
+        secret_arg_keep(snapshot, name)
     kept.in_header = config["key_in_header"]
     kept.in_query = config["key_in_query"]
     kept.hides = config["hide_credentials"]

@@ -1,6 +1,6 @@
 """Copying Python's values into an arena."""
 
-from libc.stdint cimport uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.base.arena cimport arena_copy, arena_t, arena_take
 from fastgate._core.base.clock cimport NS_PER_MS
@@ -16,6 +16,15 @@ cdef int keep_bytes(arena_t *arena, bytes data, span_t *kept_out) except -1:
 
 cdef int keep_text(arena_t *arena, str text, span_t *kept_out) except -1:
     return keep_bytes(arena, (text or "").encode(), kept_out)
+
+
+cdef span_t *keep_texts(arena_t *arena, list texts, uint32_t *n_out) except NULL:
+    cdef span_t *kept = <span_t *>keep_room(arena, len(texts) * sizeof(span_t))
+    cdef uint32_t i
+    for i, text in enumerate(texts):
+        keep_text(arena, text, &kept[i])
+    n_out[0] = <uint32_t>len(texts)
+    return kept
 
 
 cdef void *keep_room(arena_t *arena, size_t size) except NULL:
