@@ -56,7 +56,7 @@ def runner_of(plugin_class: type[Plugin], clock: Callable[[], float] | None = No
 
 
 def configured(runner: Runner, timeout_ms: int = 60_000, on_error: str = "fail") -> Configured:
-    return Configured(1, runner, {"on_error": on_error, "phase_timeout": None}, timeout_ms)
+    return Configured(1, runner, {"on_error": on_error, "phase_timeout": None, "body_limit": None}, timeout_ms)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from fastgate.config import ConfigErrors, load
-from fastgate.plugins import discovery
+from fastgate.plugins import discovery, shipped
 from fastgate.plugins.registry import PLUGINS, find_python
 
 SOURCE = """
@@ -35,6 +35,7 @@ class One(Plugin):
 def fresh(monkeypatch):
     monkeypatch.setattr(discovery, "_loaded", {})
     monkeypatch.setattr(discovery, "_known", {})
+    monkeypatch.setattr(shipped, "SHIPPED", {})
 
 
 def write(path, name, priority=500):
@@ -112,7 +113,7 @@ def test_a_configuration_uses_them(tmp_path):
     model = loaded(tmp_path, {"name": "one", "config": {"count": "${COUNT}", "on_error": "continue", "anonymous": "me"}},
                    {"name": "cors"}, environ={"COUNT": "5"})
     one, cors = model.plugins
-    assert one["config"] == {"count": 5, "anonymous": "me", "on_error": "continue", "phase_timeout": None}
+    assert one["config"] == {"count": 5, "anonymous": "me", "on_error": "continue", "phase_timeout": None, "body_limit": None}
     assert one["priority"] == 77 and one["is_native"] is False and cors["is_native"] is True
     assert any("a plugin can't be used" in one and "nowhere_at_all" in one for one in model.warnings)
 

@@ -1,11 +1,12 @@
 """The facade: what a plugin reads and changes, and what it is not let do."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 from fastgate._core.bridge import python_phase as core
-from fastgate.sdk import Consumer, Context, Outcome, PhaseError, Request
+from fastgate.sdk import Consumer, Context, Outcome, PhaseError, PluginError, Request
 from fastgate.sdk.fields import NOT_A_PLUGINS, WRITTEN_HERE
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,10 +123,15 @@ def test_log_reads_and_changes_nothing():
         "request.add_header": lambda: one.request.add_header("X-A", "1"),
         "request.clear_header": lambda: one.request.clear_header("X-A"),
         "request.set_query": lambda: one.request.set_query("a"),
+        "request.set_method": lambda: one.request.set_method("GET"),
+        "request.set_path": lambda: one.request.set_path("/"),
+        "request.body": lambda: one.request.set_body(b""),
+        "context.authenticate": lambda: one.authenticate("me"),
+        "context.set_service": lambda: one.set_service("it"),
         "context.add_response_header": lambda: one.add_response_header("X-A", "1"),
     }
     for name, change in changes.items():
-        with pytest.raises(PhaseError, match=f"{name} is for the access phase; this is log"):
+        with pytest.raises(PhaseError, match=f"{name} is for the (phases rewrite and access|access phase); this is log"):
             change()
 
 
@@ -148,3 +154,85 @@ def test_afterwards_nothing_is_there():
 def test_consumer():
     call = Call({core.CONSUMER_ID: "1", core.CONSUMER_USERNAME: "ann", core.CONSUMER_CUSTOM_ID: "", core.CREDENTIAL: "c"})
     assert context(call).consumer == Consumer("1", "ann", None, "c")
+
+
+class BodyCall(Call):
+    def __init__(self, body: bytes | None) -> None:
+        super().__init__()
+        self._body = body
+
+    def body(self) -> bytes | None:
+        return self._body
+
+
+def test_bodies_are_read_and_replaced():
+    one = request(BodyCall(b'{"a": 1}'))
+    assert one.body == b'{"a": 1}' and one.json() == {"a": 1}
+    one.set_body("first")
+    one.set_header("X-A", "1")
+    one.set_body(json=["\xe9"])
+    assert one.body == '["\xe9"]'.encode() and one.json() == ["\xe9"]
+    assert [change for change in one._changes if change[0] == core.SET_BODY] == [(core.SET_BODY, b"", one.body)]
+    assert carried_out([], [change for change in one._changes if change[0] != core.SET_BODY])[-1][1] == "application/json"
+    assert request(BodyCall(b"a=1&b=%20x&a=2")).form() == {"a": "1", "b": " x"}
+    for wrong in ({}, {"body": b"", "json": 1}, {"body": 5}, {"body": b"x" * (16 * 2**20 + 1)}):
+        with pytest.raises(ValueError, match="bod"):
+            one.set_body(**wrong)
+    with pytest.raises(PluginError, match="reads_body = True"):
+        request(BodyCall(None)).set_body(b"")
+    with pytest.raises(PhaseError, match="request.body is for the access phase; this is rewrite"):
+        _ = request(BodyCall(b""), "rewrite").body
+
+
+def test_methods_and_paths():
+    one = request(phase="rewrite")
+    one.set_method("POST")
+    one.set_path("/a%20b")
+    assert one.method == "POST" and one.path == "/a%20b"
+    assert one._changes == [(core.SET_METHOD, b"", b"\x03"), (core.SET_PATH, b"", b"/a%20b")]
+    for method in ("post", "CONNECT", "TRACE", "", "G\r\n", None):
+        with pytest.raises(ValueError, match="no method"):
+            one.set_method(method)
+    for path in ("", "a", "/a b", "/a?b", "/a#b", "/\xe9", "/a\r\n", None):
+        with pytest.raises(ValueError, match="can't be a path"):
+            one.set_path(path)
+    with pytest.raises(ValueError, match="the most is"):
+        one.set_path("/" + "a" * 16384)
+    later = request()
+    later.set_path("/upstream")
+    assert later.path == "/"
+
+
+class NamesCall(Call):
+    def find(self, kind: int, name: str):
+        known = {core.CONSUMERS: {"ann": (7, "id-1", "ann", "")}, core.SERVICES: {"s": (2, "s", None, None)}}
+        return known[kind].get(name)
+
+    def kept(self) -> dict:
+        return self.__dict__.setdefault("state", {})
+
+
+def test_who_asks_and_which_service_answers():
+    call = NamesCall()
+    one = context(call)
+    one.authenticate("ann", "c1")
+    assert one.consumer == Consumer("id-1", "ann", None, "c1")
+    one.set_service("s")
+    assert one.request._changes == [(core.SET_CONSUMER, (7).to_bytes(4, sys.byteorder), b"c1"),
+                                    (core.SET_SERVICE, (2).to_bytes(4, sys.byteorder), None)]
+    for ask in (lambda: one.authenticate("bob"), lambda: one.set_service("t")):
+        with pytest.raises(LookupError, match="there is no"):
+            ask()
+    with pytest.raises(ValueError, match="control character"):
+        one.authenticate("ann", "a\r\nb")
+    one.state["a"] = 1
+    assert context(call, "log").state == {"a": 1}
+
+
+def test_rewrite_knows_no_route():
+    one = context(Call(), "rewrite")
+    assert one.service is None
+    with pytest.raises(PhaseError, match="not known yet"):
+        _ = one.route
+    with pytest.raises(PhaseError, match="context.authenticate is for the access phase; this is rewrite"):
+        one.authenticate("ann")

@@ -12,7 +12,7 @@ COUNTERS = {
     "connections_accepted": 12, "connections_closed": 7, "connections_refused": 1, "requests": 100,
     "requests_active": 3, "bytes_in": 1_000, "bytes_out": 2_000, "upstream_opened": 2, "upstream_reused": 95,
     "upstream_failed": 1, "upstream_closed": 1, "upstream_idle": 1, "retries": 4, "refused_malformed": 5,
-    "timeouts_client": 6, "timeouts_upstream": 8, "tunnels": 2, "loops": 1234, "log_dropped": 9,
+    "timeouts_client": 6, "timeouts_upstream": 8, "tunnels": 2, "loops": 1234, "bodies_collected": 12, "log_dropped": 9,
     "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "bots_refused": 4, "bots_suspected": 1, "bans_made": 2,
     "bans_active": 1, "rate_limited": 11,
 }

@@ -15,7 +15,7 @@ from fastgate.control.workers import Workers
 from fastgate.sdk import Context, Contract, PhaseError, Response, Store, Tools
 from fastgate.sdk.answer import FILTERS, let_go
 from fastgate.sdk.metrics import Registry
-from fastgate.sdk.plugin import PHASES
+from fastgate.sdk.plugin import PHASES, RESERVED
 from fastgate.sdk.response import checked
 
 if TYPE_CHECKING:
@@ -37,13 +37,20 @@ class Configured:
         self.handle = handle
         self.runner = runner
         self.plain = plain
-        own = {key: value for key, value in plain.items() if key not in ("on_error", "phase_timeout")}
+        own = {key: value for key, value in plain.items() if key not in RESERVED}
         self.config = runner.contract.schema.make(own)
+        self.phases, self._reads_body = runner.contract.plugin_class.uses(self.config)
         self.goes_on = plain["on_error"] == "continue"
         self.default_ms = timeout_ms
         self.timeout_s = (plain["phase_timeout"] or timeout_ms) / 1000
         self.runs: dict[Run, None] = {}         # in the order they began, so the first has the next deadline
         self._watch: asyncio.TimerHandle | None = None
+
+    def body_limit(self, default: int) -> int | None:
+        """None: it reads no bodies."""
+        if not self._reads_body:
+            return None
+        return self.plain["body_limit"] or self.runner.contract.plugin_class.body_limit or default
 
     def begin(self, run: Run) -> None:
         self.runs[run] = self.runner.runs[run] = None

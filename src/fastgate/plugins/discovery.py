@@ -1,4 +1,5 @@
-"""Plugins written in Python: found in a folder and among installed packages (entry points `fastgate.plugins`).
+"""Plugins written in Python: those that come with fastgate, those in a folder, and installed ones (entry points
+`fastgate.plugins`).
 
 Imported when a configuration names a plugin that is not native, not before. A plugin is loaded once a
 process; one that could not be is tried again when it is looked for again.
@@ -17,11 +18,13 @@ from typing import Any
 from fastgate.config.scalars import Substituted, resolve
 from fastgate.config.schema import Problems, integer, one_of
 from fastgate.sdk import Contract, Plugin, PluginError
+from fastgate.sdk.plugin import MOST_BODY_LIMIT
 
-from . import registry
+from . import registry, shipped
 
 GROUP = "fastgate.plugins"
 _ON_ERROR = one_of("fail", "continue")
+_BODY_LIMIT = integer(1, MOST_BODY_LIMIT)
 _TIMEOUT = integer(1, 2**31 - 2)
 
 
@@ -48,7 +51,7 @@ class PythonConfig:
     def read(self, raw: Any, problems: Problems) -> dict[str, Any]:
         own = dict(raw)
         found: dict[str, Any] = {}
-        for name, check in (("on_error", _ON_ERROR), ("phase_timeout", _TIMEOUT)):
+        for name, check in (("on_error", _ON_ERROR), ("phase_timeout", _TIMEOUT), ("body_limit", _BODY_LIMIT)):
             value = own.pop(name, None)
             below: Problems = []
             found[name] = None if value is None else check(value, below)
@@ -102,8 +105,8 @@ def find(folder: str | None) -> tuple[dict[str, PythonPlugin], list[str]]:
 
 
 def _sources(folder: str | None, wrong: list[str]) -> list[tuple[str, Any]]:
-    """(origin, function that returns the class), the folder's first."""
-    sources: list[tuple[str, Any]] = []
+    """(origin, function that returns the class): those that come with fastgate, the folder's, the installed ones."""
+    sources: list[tuple[str, Any]] = [(origin, lambda found=found: found) for origin, found in shipped.sources()]
     if folder is not None:
         try:
             paths = sorted(Path(folder).iterdir())

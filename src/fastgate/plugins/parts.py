@@ -7,21 +7,9 @@ from typing import Any
 
 from fastgate.config.errors import shown
 from fastgate.config.fields import token_problem
-from fastgate.config.schema import Check, Field, Problems, array, boolean, field, text
+from fastgate.config.schema import Check, Field, Problems, array, field, text
 
 _COLON = re.compile(r"[^:]+:.*\Z", re.DOTALL)
-
-
-def unless_false(message: str) -> Check:
-    """A switch of Kong's that this version can't turn on."""
-
-    def read(value: Any, problems: Problems) -> Any:
-        value = boolean(value, problems)
-        if value:
-            problems.append(((), message))
-        return value
-
-    return read
 
 
 def unless_empty(message: str) -> Check:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, TypeVar
+from struct import pack
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastgate._core.bridge import python_phase as core
 
@@ -31,15 +32,16 @@ _T = TypeVar("_T")
 class Context:
     """One phase of one request. Good until the hook returns."""
 
-    __slots__ = ("_answer", "_call", "_tools", "phase", "request")
+    __slots__ = ("_answer", "_call", "_consumer", "_tools", "phase", "request")
 
-    #: "access", "header_filter", "body_filter" or "log".
+    #: "rewrite", "access", "header_filter", "body_filter" or "log".
     phase: str
     request: Request
 
     def __init__(self, call: PythonCall, phase: str, tools: Tools) -> None:
         self._call = call
         self._tools = tools
+        self._consumer: Consumer | None = None
         self.phase = phase
         self.request = Request(call, phase)
         self._answer = Answer(call, phase) if phase in PHASES else None
@@ -77,6 +79,8 @@ class Context:
 
     @property
     def route(self) -> Route:
+        if self.phase == "rewrite":
+            raise PhaseError("context.route is not known yet in the rewrite phase")
         return Route(self.request._fact(core.ROUTE) or "")
 
     @property
@@ -88,6 +92,8 @@ class Context:
     @property
     def consumer(self) -> Consumer | None:
         """Who asks. None: nobody known."""
+        if self._consumer is not None:
+            return self._consumer
         fact = self.request._fact
         found = fact(core.CONSUMER_ID)
         if found is None:
@@ -95,9 +101,34 @@ class Context:
         return Consumer(found, fact(core.CONSUMER_USERNAME) or None, fact(core.CONSUMER_CUSTOM_ID) or None,
                         fact(core.CREDENTIAL) or None)
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """What plugins keep for this request, from its first phase to its last: shared by all, gone with the request."""
+        self.request._fact(core.METHOD)
+        return self._call.kept()
+
+    def authenticate(self, consumer: str, credential: str = "") -> None:
+        """In `access`: this is who asks, by id or username: for plugins behind this one, for the log, and for the upstream
+        (X-Consumer-*, X-Credential-Identifier). Raises LookupError when the configuration has no such consumer."""
+        found = self._find("context.authenticate", core.CONSUMERS, "consumer", consumer)
+        self.request._change(core.SET_CONSUMER, pack("=I", found[0]), field_value("X-Credential-Identifier", credential))
+        self._consumer = Consumer(found[1], found[2] or None, found[3] or None, credential or None)
+
+    def set_service(self, service: str) -> None:
+        """In `access`: another service of the configuration answers, by id or name. Raises LookupError when there is none."""
+        found = self._find("context.set_service", core.SERVICES, "service", service)
+        self.request._change(core.SET_SERVICE, pack("=I", found[0]), None)
+
+    def _find(self, what: str, kind: int, label: str, name: str) -> tuple[int, str, str | None, str | None]:
+        self.request._must_be_in("access", what)
+        found = self._call.find(kind, name)
+        if found is None:
+            raise LookupError(f"{what}: there is no {label} {name!r} in the configuration")
+        return found
+
     def add_response_header(self, name: str, value: str) -> None:
         """One more field for the answer, whoever gives it."""
-        self.request._must_be_access("context.add_response_header")
+        self.request._must_be_changeable("context.add_response_header")
         self.request._change(core.ANSWER_ADD, field_name(name), field_value(name, value))
 
     @property

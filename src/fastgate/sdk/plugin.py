@@ -11,12 +11,13 @@ from .errors import PluginError
 from .schema import Schema, schema_of
 from .tools import Tools
 
-HOOKS = ("init", "configure", "access", "header_filter", "body_filter", "log", "close")
-PHASES = ("access", "header_filter", "body_filter", "log")       # of a request
-RESERVED = ("on_error", "phase_timeout")     # in every plugin's config; see docs/plugins.md
-_NOT_YET = ("certificate", "rewrite", "balancer", "response", "preread", "init_worker")
+HOOKS = ("init", "configure", "rewrite", "access", "header_filter", "body_filter", "log", "close")
+PHASES = ("rewrite", "access", "header_filter", "body_filter", "log")       # of a request
+RESERVED = ("body_limit", "on_error", "phase_timeout")     # in every plugin's config; see docs/plugins.md
+_NOT_YET = ("certificate", "balancer", "response", "preread", "init_worker")
 _NAME = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*\Z")
 _VERSION = re.compile(r"\d+(?:\.\d+){1,2}(?:[-+.]?[0-9A-Za-z.]+)?\Z")
+MOST_BODY_LIMIT = 64 * 1024 * 1024
 _MOST_PRIORITY = 2**31 - 1
 
 
@@ -51,6 +52,11 @@ class Plugin:
     #: HTTP, Redis, metrics, store and log: set before `init`.
     tools: Tools
 
+    #: Collect the body before `access`, for context.request.body.
+    reads_body: ClassVar[bool] = False
+    #: The largest body it reads, in bytes; None: gateway.python.body says. A larger one is answered with 413.
+    body_limit: ClassVar[int | None] = None
+
     class Config:
         """What `config:` may hold: annotated names, with defaults unless a value must be given."""
 
@@ -59,6 +65,14 @@ class Plugin:
 
     def configure(self, configs: list[Any]) -> Any:
         """All its configurations, whenever they change. To raise refuses the change."""
+
+    @classmethod
+    def uses(cls, config: Any) -> tuple[set[str], bool]:
+        """Which of its phases a configuration needs, and whether it reads bodies: calls that would do nothing are not made."""
+        return {phase for phase in PHASES if getattr(cls, phase) is not getattr(Plugin, phase)}, cls.reads_body
+
+    def rewrite(self, context: Context, config: Any) -> Any:
+        """A request, before its route is found: only for what is configured for everybody. Returns what `access` does."""
 
     def access(self, context: Context, config: Any) -> Any:
         """A request, before the upstream is asked. None: it goes on. A Response: that is the answer."""
@@ -97,6 +111,7 @@ class Contract:
                       if getattr(plugin_class, hook) is not getattr(Plugin, hook)}
         for hook, function in self.hooks.items():
             _check_hook(plugin_class, hook, function)
+        _check_body(plugin_class, "access" in self.hooks)
         self.schema: Schema = schema_of(plugin_class.Config, f"{self.name}'s config")
         for name in RESERVED:
             if name in self.schema.fields:
@@ -112,6 +127,14 @@ def _checked(plugin_class: type, attribute: str, kind: type, pattern: re.Pattern
     if type(value) is not kind or not pattern.match(value):
         raise PluginError(f"{plugin_class.__name__}.{attribute} must be {form}; it is {value!r}")
     return value
+
+
+def _check_body(plugin_class: type[Plugin], has_access: bool) -> None:
+    limit, reads = plugin_class.body_limit, plugin_class.reads_body
+    if type(reads) is not bool or limit is not None and (type(limit) is not int or not 0 < limit <= MOST_BODY_LIMIT):
+        raise PluginError(f"{plugin_class.__name__}: reads_body is True or False, body_limit 1 to {MOST_BODY_LIMIT} bytes")
+    if reads and not has_access:
+        raise PluginError(f"{plugin_class.__name__}.reads_body: bodies are read in access, which it does not define")
 
 
 def _check_hook(plugin_class: type, hook: str, function: Any) -> None:

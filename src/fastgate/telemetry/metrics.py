@@ -43,6 +43,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_connections_refused_total", "counter",
            "Client connections refused for want of descriptors, memory or by the limit."),
     Metric("fastgate_connections_active", "gauge", "Client connections open."),
+    Metric("fastgate_request_bodies_collected_total", "counter", "Request bodies kept whole in memory, for a plugin."),
     Metric("fastgate_tunnels_active", "gauge", "WebSocket and other upgraded connections open."),
 
     Metric("fastgate_upstream_requests_total", "counter",

@@ -42,6 +42,7 @@ FROM_COUNTERS = {
     "fastgate_bot_bans_active": "bans_active",
     "fastgate_rate_limit_refusals_total": "rate_limited",
     "fastgate_reactor_loops_total": "loops",
+    "fastgate_request_bodies_collected_total": "bodies_collected",
 }
 FROM_SNAPSHOT = {
     "fastgate_snapshot_number": "number",

@@ -232,4 +232,4 @@ def test_log_tells_how_it_ended(open_site, origin, tmp_path):
     assert site.ask(get("/one")).status == 200
     assert site.process.stop() == 0         # the end waits for them
     assert lines.read_text().splitlines() == ["/one 200 200"] * 2
-    assert site.process.log().count("request.set_header is for the access phase; this is log") == 2
+    assert site.process.log().count("request.set_header is for the phases rewrite and access; this is log") == 2

@@ -21,11 +21,12 @@ from fastgate._core.base.atomics cimport (
     atomic_store_u32,
     atomic_store_u64,
 )
+from fastgate._core.base.span cimport span_of
 from fastgate._core.base.status cimport OK
 from fastgate._core.bridge.access_log cimport AccessLog
 from fastgate._core.bridge.bans cimport Bans
 from fastgate._core.bridge.compile cimport compile_snapshot
-from fastgate._core.bridge.python_phase cimport PythonQueue
+from fastgate._core.bridge.python_phase cimport PythonQueue, python_named
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.bridge.upstreams cimport PeerPlan, Upstream
 from fastgate._core.limit.table cimport (
@@ -154,8 +155,8 @@ cdef class Gateway:
     def publish(self, object model, dict python=None) -> int:
         """Compile `model` and make it the current snapshot at once, for all new requests.
 
-        python: for each plugin in Python, id -> (handle, hooks): what its calls are known by,
-        and which hooks it has. Without: it is only checked, and never called.
+        python: for each plugin in Python, id -> (handle, hooks, body_bytes): what its calls are known by,
+        which hooks it has, the largest body it reads (None: none). Without: it is only checked, and never called.
 
         Returns its number. Raises SnapshotError (what cannot be compiled, and where) or
         MemoryError; the snapshot before stays current then.
@@ -194,6 +195,15 @@ cdef class Gateway:
     def take_python_calls(self) -> list:
         """All calls that the reactors have queued, in order."""
         return self.python_queue.take(self)
+
+    def find_named(self, uint64_t number, int kind, str name):
+        """For PythonCall.find, from any thread: (place, id, username or name, custom_id) of that snapshot. None: none."""
+        cdef Snapshot snapshot
+        cdef bytes data = name.encode()
+        for snapshot in [self.current, *self.old]:
+            if snapshot.c_snapshot.number == number:
+                return python_named(snapshot.c_snapshot, kind, span_of(<const char *>data, <size_t>len(data)))
+        return None     # its exchange has ended, and no verdict is carried out any more
 
     def _wanted_upstreams(self, object model, dict by_service) -> dict:
         """Key -> Upstream for everything a service points at; those known are kept."""
@@ -407,6 +417,7 @@ cdef dict read_counters(counters_t *counters):
         "timeouts_client": atomic_load_u64(&counters.timeouts_client),
         "timeouts_upstream": atomic_load_u64(&counters.timeouts_upstream),
         "tunnels": atomic_load_u64(&counters.tunnels),
+        "bodies_collected": atomic_load_u64(&counters.bodies_collected),
         "loops": atomic_load_u64(&counters.loops),
         "log_dropped": atomic_load_u64(&counters.log_dropped),
     }

@@ -54,7 +54,7 @@ cdef class Chains:
             if entity["is_native"]:
                 plugin_build(plugin, snapshot, entity, self.model, self.consumers)
             else:
-                self.python.build(plugin, snapshot, entity)
+                self.python.build(plugin, snapshot, entity, self.model)
             if plugin.wants_match:
                 self.wanting.add(self.kinds[entity["name"]])
             if plugin.keeps_answer:
@@ -65,6 +65,20 @@ cdef class Chains:
                 if consumer.plugins == NULL:
                     consumer.plugins = <const plugin_t **>keep_room(arena, len(self.names) * sizeof(plugin_t *))
                 consumer.plugins[<uint32_t>self.kinds[entity["name"]]] = plugin
+        return self._put_rewriting(snapshot)
+
+    cdef int _put_rewriting(self, snapshot_t *snapshot) except -1:
+        """Of each name, what is configured for everybody: no route is known yet (as in Kong)."""
+        cdef const plugin_t *plugin
+        cdef uint32_t at
+        snapshot.rewriting = <const plugin_t **>keep_room(&snapshot.arena, len(self.names) * sizeof(plugin_t *))
+        for name in self.names:
+            if (name, None, None, None) in self.scopes:
+                at = self.scopes[name, None, None, None]
+                plugin = &snapshot.plugins[at]
+                if plugin.rewrite != NULL:
+                    snapshot.rewriting[snapshot.n_rewriting] = plugin
+                    snapshot.n_rewriting += 1
         return 0
 
     def parts(self, route: dict) -> tuple:

@@ -2,10 +2,12 @@
 
 cimport cython
 from cpython.bytes cimport PyBytes_AsString
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uint16_t, uint32_t, uintptr_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from fastgate._core.auth.key_index cimport KEY_NONE
 from fastgate._core.base.atomics cimport atomic_load_u32, atomic_load_u64, atomic_store_u32
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.plugin.python cimport (
@@ -25,10 +27,15 @@ from fastgate._core.plugin.python cimport (
     FACT_SERVICE,
     PYTHON_ADD,
     PYTHON_ANSWER_ADD,
+    PYTHON_BODY,
+    PYTHON_CONSUMER,
     PYTHON_DROP,
     PYTHON_ANSWER_DROP,
     PYTHON_LOG,
+    PYTHON_METHOD,
+    PYTHON_PATH,
     PYTHON_QUERY,
+    PYTHON_SERVICE,
     python_build,
     python_call_free,
     python_call_post,
@@ -38,6 +45,17 @@ from fastgate._core.plugin.python cimport (
     python_queue_open,
     python_queue_take,
 )
+from fastgate._core.plugin.python_names cimport (
+    NAME_CONSUMER,
+    NAME_COUNT,
+    NAME_SERVICE,
+    python_name_t,
+    python_names_build,
+    python_names_find,
+)
+from fastgate._core.plugin.python_state cimport python_state_take, python_state_t
+from fastgate._core.snapshot.plugin cimport consumer_t
+from fastgate._core.snapshot.routes_builder import METHODS as _METHODS
 
 from fastgate._core.plugin.python_answer cimport python_answer_build
 
@@ -63,9 +81,21 @@ ADD: int = PYTHON_ADD
 SET_QUERY: int = PYTHON_QUERY
 ANSWER_ADD: int = PYTHON_ANSWER_ADD
 ANSWER_DROP: int = PYTHON_ANSWER_DROP
+SET_METHOD: int = PYTHON_METHOD
+SET_PATH: int = PYTHON_PATH
+SET_BODY: int = PYTHON_BODY
+SET_SERVICE: int = PYTHON_SERVICE
+SET_CONSUMER: int = PYTHON_CONSUMER
+
+# For the value of SET_METHOD.
+METHODS: dict = {name: bytes([number]) for number, name in enumerate(_METHODS)}
+
+# For `PythonCall.find`.
+CONSUMERS: int = NAME_CONSUMER
+SERVICES: int = NAME_SERVICE
 
 # PythonCall.phase, by python_phase_t.
-PHASES: tuple = ("access", "log", "header_filter", "body_filter")
+PHASES: tuple = ("access", "log", "header_filter", "body_filter", "rewrite")
 
 
 cdef class PythonQueue:
@@ -78,9 +108,10 @@ cdef class PythonQueue:
 
     def __dealloc__(self):
         if self.c_queue.wake_fd >= 0:
+            self._forget_ended(python_state_take(&self.c_queue.ended))
             python_queue_close(&self.c_queue)
 
-    cdef int build(self, plugin_t *plugin, snapshot_t *snapshot, dict entity) except -1:
+    cdef int build(self, plugin_t *plugin, snapshot_t *snapshot, dict entity, object model) except -1:
         cdef python_lot_t *lot
         cdef uintptr_t address
         name = entity["name"]
@@ -92,13 +123,25 @@ cdef class PythonQueue:
         address = self.lots[name]
         lot = <python_lot_t *>address
         atomic_store_u32(&lot.most, self.most)
+        if snapshot.names == NULL:
+            python_names_build(snapshot, model)
         # Without an entry it is only checked: nothing will run.
-        handle, hooks = self.configured.get(entity["id"], (0, PHASES))
-        python_build(plugin, snapshot, &self.c_queue, lot, handle, hooks, entity["config"], self.timeout_ms)
+        handle, hooks, body_bytes = self.configured.get(entity["id"], (0, PHASES, None))
+        python_build(plugin, snapshot, &self.c_queue, lot, handle, hooks, body_bytes, entity["config"], self.timeout_ms)
         python_answer_build(plugin, "header_filter" in hooks, "body_filter" in hooks)
         return 0
 
+    cdef void _forget_ended(self, python_state_t *state) noexcept:
+        cdef python_state_t *next
+        while state != NULL:
+            next = state.next
+            Py_DECREF(<object>state.object)
+            free(state)
+            state = next
+
     cdef list take(self, object gateway):
+        # Taken first: what had ended by then was ended behind its last call, which is among those taken now.
+        cdef python_state_t *ended = python_state_take(&self.c_queue.ended)
         cdef python_call_t *c_call = python_queue_take(&self.c_queue)
         cdef python_call_t *next
         cdef PythonCall call
@@ -108,11 +151,15 @@ cdef class PythonQueue:
             call = PythonCall.__new__(PythonCall)
             call.c_call = c_call
             call.gateway = gateway
+            call.queue = self
             call.handle = c_call.handle
             call.is_log = c_call.phase == PYTHON_LOG
             call.phase = PHASES[<unsigned>c_call.phase]
+            if c_call.state != NULL:
+                call.state = <object>c_call.state.object
             calls.append(call)
             c_call = next
+        self._forget_ended(ended)
         return calls
 
     def fileno(self) -> int:
@@ -142,6 +189,20 @@ cdef str _text(span_t span):
         return None
     data = span.at[:span.len]
     return data.decode("utf-8", "surrogateescape")
+
+
+cdef tuple python_named(const snapshot_t *snapshot, int kind, span_t name):
+    cdef const consumer_t *consumer
+    cdef uint32_t place
+    if snapshot.names == NULL or not 0 <= kind < NAME_COUNT:
+        return None
+    place = python_names_find(snapshot, <python_name_t>kind, name)
+    if place == KEY_NONE:
+        return None
+    if kind == NAME_SERVICE:
+        return place, _text(snapshot.services[place].name), None, None
+    consumer = &snapshot.consumers[place]
+    return place, _text(consumer.id), _text(consumer.username), _text(consumer.custom_id)
 
 
 cdef int _put(python_change_t *change, char **at, action, bytes name, bytes value) except -1:
@@ -201,6 +262,24 @@ cdef class PythonCall:
         cdef python_call_t *call = self.call()
         return call.status, call.upstream_status, call.started_at_ms, call.total_ns, call.upstream_ns
 
+    def body(self):
+        """The request's body; None: it was not collected."""
+        cdef python_call_t *call = self.call()
+        if not call.parking.reads_body:
+            return None
+        return call.request_body.at[:call.request_body.len] if call.request_body.len else b""
+
+    def find(self, int kind, str name):
+        """Of CONSUMERS or SERVICES, by id or name: (its place, for SET_CONSUMER or SET_SERVICE; its id and names). None: there is none."""
+        return self.gateway.find_named(self.call().snapshot_number, kind, name)
+
+    def kept(self) -> dict:
+        """What plugins keep for this request from phase to phase."""
+        if self.state is None:
+            self.call()
+            self.state = {}
+        return self.state
+
     def go_on(self, list changes) -> None:
         """The request goes on, changed by `changes`: (action, name, value), both bytes; None: no query. None too: no changes."""
         self._give(0, False, b"", b"", changes)
@@ -227,6 +306,7 @@ cdef class PythonCall:
         # Counted and read from one copy: other threads of the plugin may still have the list, and add to it.
         cdef tuple taken = tuple(changes or ())
         cdef list fixed = []
+        cdef python_state_t *state
         cdef uint32_t n = <uint32_t>len(taken)
         cdef char *at
         if self.is_log:
@@ -253,6 +333,15 @@ cdef class PythonCall:
             at += len(type)
             call.body = span_of(at, <size_t>len(body))
             memcpy(at, PyBytes_AsString(body), <size_t>len(body))
+        if self.state is not None and call.state == NULL:
+            state = <python_state_t *>malloc(sizeof(python_state_t))
+            if state == NULL:
+                raise MemoryError("no memory for what a plugin keeps")
+            state.ended = &self.queue.c_queue.ended
+            state.wake_fd = self.queue.c_queue.wake_fd
+            Py_INCREF(self.state)
+            state.object = <void *>self.state
+            call.new_state = state
         call.refusal = status
         call.has_message = has_message
         self.c_call = NULL

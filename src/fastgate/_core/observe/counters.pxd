@@ -26,5 +26,6 @@ cdef struct counters_t:
     uint64_t timeouts_client        # 408 and slow readers cut
     uint64_t timeouts_upstream      # 504, and answers cut midway
     uint64_t tunnels                # WebSocket tunnels now open (a gauge)
+    uint64_t bodies_collected       # requests whose body waited in memory for a plugin
     uint64_t loops                  # epoll_wait returns
     uint64_t log_dropped            # access-log records that found the ring full

@@ -1,6 +1,6 @@
 """Plugins written in Python: a request's facts go to the control thread, its verdict comes back as mail.
 
-access: the exchange is parked and a call is queued; the control thread takes all that are queued at
+rewrite, access: the exchange is parked and a call is queued; the control thread takes all that are queued at
 once, runs the plugin and posts the call back to its reactor, which carries the verdict out and goes
 on. log: a call of no return. No reactor waits, and none takes the GIL.
 """
@@ -9,6 +9,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.status cimport status_t
+from fastgate._core.plugin.python_state cimport python_ended_t, python_state_t
 from fastgate._core.proxy.exchange cimport exchange_t, parking_t
 from fastgate._core.reactor.reactor cimport mail_t, on_mail_cb, reactor_t
 from fastgate._core.reactor.timer cimport on_timer_cb
@@ -21,6 +22,7 @@ cdef enum python_phase_t:
     PYTHON_LOG
     PYTHON_HEADER_FILTER
     PYTHON_BODY_FILTER
+    PYTHON_REWRITE
 
 
 cdef enum python_fact_t:
@@ -48,6 +50,11 @@ cdef enum python_action_t:
     PYTHON_QUERY                    # the value is the query to forward; .at NULL: none
     PYTHON_ANSWER_DROP              # the answer's fields of that name
     PYTHON_ANSWER_ADD               # a field of the answer
+    PYTHON_METHOD                   # the value is one byte, llhttp's number
+    PYTHON_PATH
+    PYTHON_BODY                     # the value is the whole body
+    PYTHON_SERVICE                  # the name is its place in snapshot.services, a uint32_t
+    PYTHON_CONSUMER                 # likewise in snapshot.consumers; the value is the credential's id
 
 
 cdef struct python_lot_t:
@@ -71,6 +78,7 @@ cdef struct python_queue_t:
     python_lot_t *lots
     # shared: atomic
     void *calls                     # stack of python_call_t
+    python_ended_t ended
 
 
 cdef struct python_change_t:
@@ -105,6 +113,9 @@ cdef struct python_call_t:
     span_t *fields                  # names and values by turns
     uint32_t n_fields               # pairs
     uint32_t fields_bytes           # from `fields` on: the array and what it points at
+    span_t request_body             # parking.reads_body: exchange.kept, which the reactor leaves alone
+    python_state_t *state           # what plugins keep for this request; NULL: nothing yet
+    uint64_t snapshot_number
     uint8_t phase                   # python_phase_t
     uint8_t goes_on                 # without a verdict; else 500
     # log
@@ -116,6 +127,7 @@ cdef struct python_call_t:
     # the verdict: control thread
     uint16_t refusal                # 0: go on
     uint8_t has_message             # `body` is the text of a message in Kong's form
+    python_state_t *new_state       # the first that is kept for this request; NULL: none
     python_change_t *changes        # a block of its own; freed with the call
     uint32_t n_changes
     span_t type                     # of the body; empty: plain text
@@ -129,12 +141,15 @@ cdef struct python_config_t:
     python_lot_t *lot
     uint64_t handle                 # what the control thread knows this configuration by
     uint64_t patience_ns            # for a verdict: the control thread's own deadline is well before
+    uint64_t body_bytes             # collect a body of so many bytes at most before access; not for that: reads_body
     uint8_t goes_on                 # on_error: continue
+    uint8_t reads_body
 
 
-# Builder. `hooks`: those that the plugin's class defines. `config`: on_error and phase_timeout of it.
+# Builder. `hooks`: which the plugin has for this configuration ("access", …). `body_bytes`: None: it reads no bodies.
+# `config`: on_error and phase_timeout of it.
 cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *queue, python_lot_t *lot,
-                      uint64_t handle, object hooks, dict config, uint64_t timeout_ms) except -1
+                      uint64_t handle, object hooks, object body_bytes, dict config, uint64_t timeout_ms) except -1
 
 # A call with a place among the plugin's, and all that Python may ask of the request. NULL: too many, or no memory.
 cdef python_call_t *python_call_new(exchange_t *exchange, const python_config_t *config) noexcept nogil

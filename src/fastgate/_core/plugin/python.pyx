@@ -12,6 +12,7 @@ from fastgate._core.base.atomics cimport (
     atomic_load_ptr,
     atomic_load_u32,
 )
+from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_t
 from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_none, span_of, span_text
 from fastgate._core.base.status cimport AGAIN, OK
@@ -19,10 +20,14 @@ from fastgate._core.http.llhttp cimport llhttp_method_name
 from fastgate._core.http.message cimport HEADER_DROPPED, header_name, header_t, header_value
 from fastgate._core.includes.epoll cimport EFD_CLOEXEC, EFD_NONBLOCK, eventfd
 from fastgate._core.includes.socket cimport close, read, write
+from fastgate._core.plugin.python_request cimport python_request_change
+from fastgate._core.plugin.python_state cimport python_state_give, python_state_of
+from fastgate._core.proxy.collect cimport collect_body, collect_text
 from fastgate._core.plugin.python_told cimport python_told
 from fastgate._core.proxy.exchange cimport (
     REQUEST_ID_BYTES,
     added_t,
+    exchange_lend_body,
     exchange_path,
     exchange_keep,
     exchange_query,
@@ -77,7 +82,7 @@ cdef span_t _copy(char **at, span_t source) noexcept nogil:
 
 cdef void _find_facts(exchange_t *exchange, span_t *facts) noexcept nogil:
     memset(facts, 0, FACT_COUNT * sizeof(span_t))
-    facts[<int>FACT_METHOD] = span_text(llhttp_method_name(exchange.request.method))
+    facts[<int>FACT_METHOD] = span_text(llhttp_method_name(exchange.upstream_method))
     facts[<int>FACT_SCHEME] = span_of(b"https", 5) if exchange.is_https else span_of(b"http", 4)
     facts[<int>FACT_HOST] = span_of(exchange.host, exchange.host_len)
     facts[<int>FACT_PATH] = exchange_path(exchange)
@@ -85,7 +90,8 @@ cdef void _find_facts(exchange_t *exchange, span_t *facts) noexcept nogil:
         facts[<int>FACT_QUERY] = exchange_query(exchange)
     facts[<int>FACT_CLIENT_IP] = span_of(exchange.client_ip, exchange.client_ip_len)
     facts[<int>FACT_REQUEST_ID] = span_of(exchange.request_id, REQUEST_ID_BYTES)
-    facts[<int>FACT_ROUTE] = exchange.route.name
+    if exchange.route != NULL:
+        facts[<int>FACT_ROUTE] = exchange.route.name
     if exchange.service != NULL:
         facts[<int>FACT_SERVICE] = exchange.service.name
     if exchange.consumer != NULL:
@@ -132,11 +138,14 @@ cdef python_call_t *_make(exchange_t *exchange, const python_config_t *config) n
     call.lot = config.lot
     call.handle = config.handle
     call.reactor = &exchange.lane.reactor
+    call.snapshot_number = exchange.snapshot_number
+    call.state = python_state_of(exchange)
     return call
 
 
 cdef void python_call_free(python_call_t *call) noexcept nogil:
     atomic_add_u32(&call.lot.n_calls, <uint32_t>-1)
+    buffer_clear(&call.parking.body)
     free(call.changes)
     free(call.answer)
     free(call)
@@ -167,6 +176,9 @@ cdef status_t python_call_park(python_call_t *call, exchange_t *exchange, const 
     call.goes_on = config.goes_on
     call.parking.mail.on_mail = on_verdict
     park(exchange, &call.parking, exchange.lane.reactor.now_ns + config.patience_ns, on_late)
+    if config.reads_body and call.phase == PYTHON_ACCESS:
+        call.request_body = collect_text(exchange)
+        call.parking.reads_body = True
     _push(config.queue, call)
     return AGAIN
 
@@ -183,15 +195,28 @@ cdef void _push(python_queue_t *queue, python_call_t *call) noexcept nogil:
         write(queue.wake_fd, &one, sizeof(one))
 
 
-cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
-    cdef const python_config_t *config = <const python_config_t *>plugin.config
-    cdef exchange_t *exchange = <exchange_t *>subject
+cdef status_t _ask(exchange_t *exchange, const python_config_t *config, python_phase_t phase) noexcept nogil:
     cdef python_call_t *call = python_call_new(exchange, config)
     if call == NULL:
         atomic_add_u64(&config.lot.refused, 1)
         return OK if config.goes_on else policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
-    call.phase = PYTHON_ACCESS
+    call.phase = <uint8_t>phase
     return python_call_park(call, exchange, config, _on_verdict, _on_late)
+
+
+cdef status_t _rewrite(const plugin_t *plugin, void *subject) noexcept nogil:
+    return _ask(<exchange_t *>subject, <const python_config_t *>plugin.config, PYTHON_REWRITE)
+
+
+cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
+    cdef const python_config_t *config = <const python_config_t *>plugin.config
+    cdef exchange_t *exchange = <exchange_t *>subject
+    cdef status_t status
+    if config.reads_body:
+        status = collect_body(plugin, exchange, config.body_bytes)
+        if status != OK:
+            return status
+    return _ask(exchange, config, PYTHON_ACCESS)
 
 
 cdef status_t _log(const plugin_t *plugin, void *subject) noexcept nogil:
@@ -224,6 +249,9 @@ cdef void _change(exchange_t *exchange, const python_change_t *change, bint *fai
         return
     if change.action == PYTHON_QUERY and change.value.at == NULL:
         exchange.has_query = False
+        return
+    if change.action > PYTHON_ANSWER_ADD:
+        python_request_change(exchange, change, failed_out)
         return
     value = exchange_keep(exchange, change.value, failed_out)
     if change.action == PYTHON_QUERY:
@@ -260,6 +288,8 @@ cdef void _carry_out(exchange_t *exchange, const python_call_t *call) noexcept n
 cdef void _on_verdict(reactor_t *reactor, mail_t *mail) noexcept nogil:
     cdef python_call_t *call = <python_call_t *>mail
     cdef exchange_t *exchange = unpark(&call.parking)
+    if call.new_state != NULL:
+        python_state_give(exchange, call.new_state)
     if exchange != NULL:
         _carry_out(exchange, call)
     python_call_free(call)
@@ -271,10 +301,17 @@ cdef void _on_late(timer_t *timer) noexcept nogil:
     """The control thread is stuck, in a plugin that blocks it perhaps."""
     cdef exchange_t *exchange = <exchange_t *>(<char *>timer - <size_t>&(<exchange_t *>NULL).wait)
     cdef python_call_t *call = <python_call_t *>exchange.parking
+    cdef buffer_t copy
     atomic_add_u64(&call.lot.stalled, 1)
-    unpark(&call.parking)
     if not call.goes_on:
         policy_refuse(exchange, 500, span_text(TEXT_UNEXPECTED))
+    if call.parking.reads_body:         # for who knows how long: the request goes on with a copy
+        memset(&copy, 0, sizeof(copy))
+        if call.goes_on and not buffer_put(&copy, call.request_body.at, call.request_body.len):
+            policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+        exchange_lend_body(exchange)
+        exchange.kept = copy
+    unpark(&call.parking)
     exchange.lane.on_resumed(exchange)
 
 
@@ -331,7 +368,7 @@ cdef void python_queue_close(python_queue_t *queue) noexcept nogil:
 # --- the builder
 
 cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *queue, python_lot_t *lot,
-                      uint64_t handle, object hooks, dict config, uint64_t timeout_ms) except -1:
+                      uint64_t handle, object hooks, object body_bytes, dict config, uint64_t timeout_ms) except -1:
     cdef python_config_t *kept = <python_config_t *>keep_room(&snapshot.arena, sizeof(python_config_t))
     kept.queue = queue
     kept.lot = lot
@@ -341,6 +378,11 @@ cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *qu
         timeout_ms = config["phase_timeout"]
     kept.patience_ns = 2 * timeout_ms * NS_PER_MS + GRACE_NS
     plugin.config = kept
+    if body_bytes is not None:
+        kept.reads_body = True
+        kept.body_bytes = body_bytes
+    if "rewrite" in hooks:
+        plugin.rewrite = _rewrite
     if "access" in hooks:
         plugin.access = _access
     if "log" in hooks:

@@ -19,6 +19,7 @@ from fastgate._core.plugin.python cimport (
     python_config_t,
     python_phase_t,
 )
+from fastgate._core.plugin.python_state cimport python_state_give
 from fastgate._core.plugin.python_told cimport python_told
 from fastgate._core.proxy.exchange cimport exchange_keep, exchange_t, withheld_t
 from fastgate._core.proxy.park cimport unpark
@@ -107,6 +108,8 @@ cdef bint _carry_out(exchange_t *exchange, const python_call_t *call) noexcept n
 cdef void _on_verdict(reactor_t *reactor, mail_t *mail) noexcept nogil:
     cdef python_call_t *call = <python_call_t *>mail
     cdef exchange_t *exchange = unpark(&call.parking)
+    if call.new_state != NULL:
+        python_state_give(exchange, call.new_state)
     if exchange != NULL and not _carry_out(exchange, call):
         withhold_fail(exchange, 503, span_text(TEXT_OVERLOADED))
     python_call_free(call)

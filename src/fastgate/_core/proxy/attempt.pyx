@@ -118,7 +118,7 @@ cdef void _send(exchange_t *exchange) noexcept nogil:
         exchange.is_write_dead = True
         attempt_failed(exchange, FAULT_NO_RESOURCES if gather.status == NO_MEMORY else FAULT_RESET)
         return
-    if kept > exchange.snapshot.settings.retry_buffer_bytes:
+    if kept > exchange.snapshot.settings.retry_buffer_bytes and not exchange.is_collected:
         exchange.keeps_body = False
         buffer_clear(&exchange.kept)
     if exchange.is_forwarding and exchange.client.stream.is_readable:

@@ -4,4 +4,4 @@ from fastgate._core.proxy.exchange cimport downstream_t, exchange_t
 
 
 cdef void deadline_arm(downstream_t *client) noexcept nogil     # whenever what is waited for may have changed
-cdef bint deadline_waits_for_body(const exchange_t *exchange) noexcept nogil    # the upstream takes more, the client has to send it
+cdef bint deadline_waits_for_body(const exchange_t *exchange) noexcept nogil    # its turn to send: the upstream takes more, or a plugin wants all

@@ -10,9 +10,10 @@ from fastgate._core.snapshot.snapshot cimport settings_t
 
 
 cdef bint deadline_waits_for_body(const exchange_t *exchange) noexcept nogil:
-    return (
-        exchange.is_forwarding and not exchange.parser.is_complete
-        and exchange.connection != NULL and stream_pending(&exchange.connection.stream) == 0
+    if exchange.parser.is_complete or exchange.is_answered:
+        return False
+    return exchange.collector != NULL or (
+        exchange.is_forwarding and exchange.connection != NULL and stream_pending(&exchange.connection.stream) == 0
     )
 
 

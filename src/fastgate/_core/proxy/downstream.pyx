@@ -49,7 +49,7 @@ from fastgate._core.proxy.exchange cimport (
 from fastgate._core.proxy.log cimport log_exchange
 from fastgate._core.proxy.pace cimport pace_reset
 from fastgate._core.proxy.receive cimport receive_go_on, receive_resume
-from fastgate._core.proxy.phases cimport phases_access
+from fastgate._core.proxy.phases cimport phases_access, phases_collected, phases_rewrite
 from fastgate._core.proxy.refusal cimport refusal_of_bytes, refusal_send
 from fastgate._core.proxy.reply cimport (
     TEXT_BODY_TOO_LARGE,
@@ -59,7 +59,7 @@ from fastgate._core.proxy.reply cimport (
     reply_go_on,
     reply_send,
 )
-from fastgate._core.proxy.request cimport request_on_head
+from fastgate._core.proxy.request cimport request_find_route, request_on_head
 from fastgate._core.proxy.tunnel cimport tunnel_pump
 from fastgate._core.reactor.reactor cimport grave_t, reactor_bury, reactor_defer, source_t
 from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_remove, timer_t
@@ -353,9 +353,22 @@ cdef bint _ask_upstream(exchange_t *exchange, status_t access) noexcept nogil:
     return client.exchange == exchange
 
 
+cdef status_t _run_phases(exchange_t *exchange) noexcept nogil:
+    """As far as they go now. Behind rewrite comes the route, which is found with the head unless somebody rewrites."""
+    cdef status_t status
+    if exchange.route == NULL:
+        status = phases_rewrite(exchange)
+        if status != OK:
+            return status
+        request_find_route(exchange)
+        if exchange.refusal:
+            return DONE
+    return phases_access(exchange)
+
+
 cdef void downstream_resumed(exchange_t *exchange) noexcept nogil:
     cdef downstream_t *client = exchange.client
-    if _ask_upstream(exchange, phases_access(exchange)):
+    if _ask_upstream(exchange, _run_phases(exchange)):
         deadline_arm(client)
 
 
@@ -412,7 +425,10 @@ cdef status_t _take(exchange_t *exchange, const char *data, size_t len) noexcept
     if exchange.is_answered or not parser.is_head_done:
         return OK
     if head_was_open:
-        if not _ask_upstream(exchange, phases_access(exchange)):
+        if not _ask_upstream(exchange, _run_phases(exchange)):
+            return DONE
+    elif exchange.collector != NULL:
+        if status == DONE and not _ask_upstream(exchange, phases_collected(exchange)):
             return DONE
     elif was_forwarding:
         if status == DONE:

@@ -162,6 +162,14 @@ cdef struct parking_t:
     # its reactor. Owner: whoever holds it, and must post it; `exchange` is the reactor's only.
     mail_t mail                     # first
     exchange_t *exchange            # NULL: it ended meanwhile
+    buffer_t body                   # exchange.kept, once the exchange has ended or gone on without it
+    uint8_t reads_body              # the other thread may be reading exchange.kept
+
+
+cdef struct keepsake_t:
+    # What another thread keeps for an exchange from phase to phase. Owner: the exchange, which gives it
+    # up in exchange_close; from then on whoever on_over tells.
+    void (*on_over)(keepsake_t *keepsake) noexcept nogil
 
 
 cdef struct exchange_t:
@@ -235,6 +243,8 @@ cdef struct exchange_t:
     uint8_t withholds               # WITHHOLDS_* of `filters`
     timer_t wait                    # armed while parked for a time
     parking_t *parking              # NULL: no other thread works for it
+    keepsake_t *keepsake            # NULL: no other thread keeps anything for it
+    const plugin_t *collector       # the body is being collected for it (collect.pyx); NULL: for nobody
     uint64_t body_bytes_over        # a body of so many bytes is refused; 0: the settings' limit alone
     uint64_t body_bytes_out
     uint64_t queued_before          # bytes ever given to client.stream when the current read began
@@ -254,6 +264,7 @@ cdef struct exchange_t:
     uint8_t is_websocket
     uint8_t is_tunnel               # 101 went through: bytes both ways
     uint8_t keeps_body              # `kept` still has all of it
+    uint8_t is_collected            # `kept` is the whole body: sent at once, and kept until an answer comes
     uint8_t is_head_sent            # towards the client
     uint8_t is_head_fresh           # the head was not sent before this read: it can still be taken back
     uint8_t is_answered             # the answer is complete (perhaps still queued)
@@ -282,6 +293,7 @@ cdef struct exchange_t:
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
+cdef void exchange_lend_body(exchange_t *exchange) noexcept nogil           # to exchange.parking, which is reading it
 cdef void exchange_mask(exchange_t *exchange) noexcept nogil                # credentials out of the target and Referer, once nobody but the log reads them
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory
 cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil    # admitted: one place, once, given back in exchange_close

@@ -6,7 +6,7 @@ from libc.string cimport memchr, memcpy, memset
 
 from fastgate._core.base.arena cimport arena_close, arena_take
 from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_release, own_add_u64
-from fastgate._core.base.buffer cimport buffer_clear
+from fastgate._core.base.buffer cimport buffer_clear, buffer_t
 from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.message cimport HEADER_REFERER, header_t, header_value, message_find
@@ -210,6 +210,11 @@ cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept n
     exchange.is_held = True
 
 
+cdef void exchange_lend_body(exchange_t *exchange) noexcept nogil:
+    exchange.parking.body = exchange.kept
+    memset(&exchange.kept, 0, sizeof(buffer_t))
+
+
 cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     cdef lane_t *lane = exchange.lane
     if exchange.is_held:
@@ -224,6 +229,10 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     timer_remove(&exchange.wait)
     if exchange.parking != NULL:
         exchange.parking.exchange = NULL    # the answer still to come finds nobody
+        if exchange.parking.reads_body:
+            exchange_lend_body(exchange)
+    if exchange.keepsake != NULL:
+        exchange.keepsake.on_over(exchange.keepsake)
     if exchange.withheld != NULL:
         buffer_clear(&exchange.withheld.body)
         buffer_clear(&exchange.withheld.fields)

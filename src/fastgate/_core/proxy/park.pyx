@@ -8,6 +8,7 @@ from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_remove
 
 cdef status_t park(exchange_t *exchange, parking_t *parking, uint64_t deadline_ns, on_timer_cb on_late) noexcept nogil:
     parking.exchange = exchange
+    parking.reads_body = False
     exchange.parking = parking
     timer_init(&exchange.wait, on_late)
     timer_arm(&exchange.lane.reactor.wheel, &exchange.wait, deadline_ns)

@@ -1,12 +1,19 @@
-"""The phases in which plugins take part: access, before the upstream is asked; header_filter, on every answer; log."""
+"""The phases in which plugins take part: rewrite, before the route is known; access, before the upstream is asked;
+header_filter, on every answer; log."""
 
 from fastgate._core.base.status cimport status_t
 from fastgate._core.proxy.exchange cimport exchange_t
 
 
+# Runs the global plugins that rewrite, from where they stand. OK: find the route. DONE, AGAIN: as phases_access.
+cdef status_t phases_rewrite(exchange_t *exchange) noexcept nogil
+
 # Runs the route's plugins from where they stand. OK: ask the upstream. DONE: exchange.refusal holds
 # the answer. AGAIN: parked, lane.on_resumed follows.
 cdef status_t phases_access(exchange_t *exchange) noexcept nogil
+
+# The body that the plugin before wanted is there: it gets its turn again, and then the others.
+cdef status_t phases_collected(exchange_t *exchange) noexcept nogil
 
 # Once an answer: what the plugins that ran have to say to its head, from where they stand. Of a withheld
 # answer also AGAIN, parked: lane.on_filtered follows; DONE: exchange.refusal takes its place.

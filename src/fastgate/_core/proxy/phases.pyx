@@ -9,6 +9,7 @@ from fastgate._core.proxy.policy cimport policy_refuse
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.proxy.request cimport request_hash_consumer
 from fastgate._core.snapshot.plugin cimport chain_t, plugin_t, step_pick
+from fastgate._core.snapshot.snapshot cimport snapshot_t
 
 
 cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept nogil:
@@ -48,6 +49,30 @@ cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
     if status == OK and exchange.service != NULL:
         request_hash_consumer(exchange)
     return status
+
+
+cdef status_t phases_rewrite(exchange_t *exchange) noexcept nogil:
+    cdef const snapshot_t *snapshot = exchange.snapshot
+    cdef const plugin_t *plugin
+    cdef status_t status
+    while not exchange.refusal:             # one behind a wait: who was waited for has decided
+        if exchange.step == snapshot.n_rewriting:
+            exchange.step = 0               # of the route's chain
+            return OK
+        plugin = snapshot.rewriting[exchange.step]
+        exchange.step += 1
+        status = plugin.rewrite(plugin, exchange)
+        if status == AGAIN:
+            return AGAIN
+    return DONE
+
+
+cdef status_t phases_collected(exchange_t *exchange) noexcept nogil:
+    cdef const plugin_t *plugin = exchange.collector
+    exchange.collector = NULL
+    if plugin.access(plugin, exchange) == AGAIN:
+        return AGAIN
+    return phases_access(exchange)          # which sees a refusal
 
 
 cdef void phases_filter_begin(exchange_t *exchange) noexcept nogil:

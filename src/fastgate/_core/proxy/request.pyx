@@ -1,7 +1,7 @@
 """From a parsed head to a route and a service, or a refusal."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport malloc
+from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcpy
 
 from fastgate._core.base.atomics cimport own_add_u64
@@ -73,13 +73,16 @@ from fastgate._core.proxy.reply cimport (
     TEXT_BAD_REQUEST,
     TEXT_BODY_TOO_LARGE,
     TEXT_EXPECT,
+    TEXT_HEAD_TOO_LARGE,
     TEXT_METHOD,
     TEXT_NO_ROUTE,
     TEXT_NO_SERVICE,
     TEXT_OVERLOADED,
+    TEXT_URI_TOO_LONG,
     TEXT_USE_HTTPS,
     TEXT_WEBSOCKET_VERSION,
 )
+from fastgate._core.proxy.rewritten cimport rewritten_message
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.route.router cimport route_match_group, route_match_t, route_query_t, router_match
 from fastgate._core.snapshot.plugin cimport chain_t
@@ -370,20 +373,19 @@ cdef bint _is_disguised(const exchange_t *exchange, span_t name) noexcept nogil:
     return (IDENTITY if exchange.is_trusted else IDENTITY | FORWARDING) >> field_id(folded, name.len) & 1
 
 
-cdef void _drop_unheard(exchange_t *exchange) noexcept nogil:
+cdef void _drop_unheard(exchange_t *exchange, const chain_t *chain, bint has_plugins) noexcept nogil:
     """What does not go on to the upstream is not there for plugins either, or it would go on by another name:
     who the consumer is, which only trusted peers may say, where the gateway does not find out itself;
     with plugins, what Connection names, and what others than trusted peers say of where they come from."""
     cdef message_t *request = &exchange.request
-    cdef const chain_t *chain = exchange.route.chain
-    cdef bint has_named = chain != NULL and connection_names_fields(request)
+    cdef bint has_named = has_plugins and connection_names_fields(request)
     cdef bint is_guarded = not exchange.is_trusted or chain != NULL and chain.authenticates
     cdef uint64_t dropped = 0
     cdef header_t *header
     cdef unsigned i
     if is_guarded:
         dropped = IDENTITY & request.known
-    if chain != NULL and not exchange.is_trusted:
+    if has_plugins and not exchange.is_trusted:
         dropped |= FORWARDING & request.known
     if not is_guarded and not has_named:
         return
@@ -413,25 +415,25 @@ cdef void _keep_match(exchange_t *exchange, const route_match_t *match) noexcept
     exchange.match = <const route_match_t *>kept
 
 
-cdef void _find_route(exchange_t *exchange) noexcept nogil:
+cdef void _find_route(exchange_t *exchange, const message_t *message) noexcept nogil:
     cdef route_query_t query
     cdef route_match_t match
     query.host = span_of(exchange.host, exchange.host_len)
     query.path = exchange_path(exchange) if exchange.path_len else span_of(b"/", 1)
-    query.message = &exchange.request
+    query.message = message
     query.scratch = exchange.lane.scratch
     query.is_https = exchange.is_https
     query.port = exchange.host_port
     if query.port == 0:
         query.port = HTTPS_PORT if exchange.is_https else HTTP_PORT
-    query.method = exchange.request.method
+    query.method = exchange.upstream_method     # its own, unless a plugin has rewritten it
     if router_match(exchange.snapshot.router, &query, &match) != OK:
         _refuse(exchange, 404, TEXT_NO_ROUTE)
         return
     exchange.route = &exchange.snapshot.routes[match.route]
     exchange.service = exchange.route.service
     exchange.prefix_len = match.prefix_len
-    _drop_unheard(exchange)
+    _drop_unheard(exchange, exchange.route.chain, exchange.route.chain != NULL)
     if exchange.route.chain != NULL and exchange.route.chain.wants_match:
         _keep_match(exchange, &match)
     if match.https_status:
@@ -462,7 +464,48 @@ cdef status_t request_on_head(parser_t *parser) noexcept nogil:
         return _refuse(exchange, 413, TEXT_BODY_TOO_LARGE)
     _read_expectation(exchange)
     _read_upgrade(exchange)
-    if exchange.refusal == 0:
-        _find_route(exchange)
+    if exchange.refusal == 0 and exchange.snapshot.n_rewriting == 0:
+        _find_route(exchange, &exchange.request)
+    elif exchange.refusal == 0:
+        _drop_unheard(exchange, NULL, True)     # the route is found when they are done: request_find_route
     exchange.keeps_body = True
     return OK
+
+
+# --- as plugins rewrite it
+
+cdef void request_find_route(exchange_t *exchange) noexcept nogil:
+    cdef message_t whole
+    if exchange.request_added.first == NULL:
+        _find_route(exchange, &exchange.request)
+    elif rewritten_message(exchange, &whole):
+        _find_route(exchange, &whole)
+    else:
+        _refuse(exchange, 431, TEXT_HEAD_TOO_LARGE)
+
+
+cdef void request_move(exchange_t *exchange, span_t path) noexcept nogil:
+    cdef span_t normal
+    cdef char *block
+    if uri_normalise(path, exchange.lane.output, LANE_OUTPUT_BYTES, &normal) != OK:
+        _refuse(exchange, 414, TEXT_URI_TOO_LONG)
+        return
+    block = <char *>malloc(normal.len)
+    if block == NULL:
+        _refuse(exchange, 503, TEXT_OVERLOADED)
+        return
+    memcpy(block, normal.at, normal.len)
+    free(exchange.path_block)
+    exchange.path_block = block
+    exchange.path_at = 0
+    exchange.path_len = <uint32_t>normal.len
+    exchange.has_asterisk_target = False
+
+
+cdef void request_take_service(exchange_t *exchange, const service_t *service) noexcept nogil:
+    cdef route_match_t none
+    none.pattern = NULL
+    exchange.service = service
+    exchange.pick.has_hash = False
+    exchange.cookie_value[0] = 0
+    _read_hash(exchange, exchange.match if exchange.match != NULL else &none)

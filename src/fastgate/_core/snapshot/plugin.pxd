@@ -17,7 +17,7 @@ cdef enum:
 
 
 # A plugin's part in a phase. `exchange` is the proxy's exchange_t, which this room does not know.
-# access: OK, go on; DONE, the answer is decided; AGAIN, parked: lane.on_resumed goes on behind it.
+# rewrite, access: OK, go on; DONE, the answer is decided; AGAIN, parked: lane.on_resumed goes on behind it.
 # header_filter, body_filter, log: OK; of a plugin that withholds answers also AGAIN, parked: lane.on_filtered
 # goes on behind it; and DONE: another answer takes its place (withhold_fail).
 ctypedef status_t (*plugin_hook_t)(const plugin_t *plugin, void *exchange) noexcept nogil
@@ -25,6 +25,7 @@ ctypedef status_t (*plugin_hook_t)(const plugin_t *plugin, void *exchange) noexc
 
 cdef struct plugin_t:
     # One configuration of one plugin. Owner: the snapshot's arena. Read-only after build.
+    plugin_hook_t rewrite           # before there is a route: of what is configured for everybody alone; NULL: none
     plugin_hook_t access            # NULL: has no part in it
     plugin_hook_t header_filter     # on every answer, proxied or the gateway's own; NULL: none
     plugin_hook_t body_filter       # on whole bodies of answers, behind all header_filters; NULL: none

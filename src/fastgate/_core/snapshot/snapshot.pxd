@@ -129,6 +129,9 @@ cdef struct snapshot_t:
     uint32_t n_consumers
     plugin_t *plugins
     uint32_t n_plugins
+    const plugin_t **rewriting  # those with a part in the rewrite phase, by priority
+    uint32_t n_rewriting
+    void *names                 # plugin/python_names; NULL: no plugin in Python asks for any
     void *credentials[CREDENTIALS_COUNT]    # by credentials_t: the table its plugins share; NULL: none of them is configured
     secret_arg_t *secret_args   # each name once
     # each written by its reactor only
