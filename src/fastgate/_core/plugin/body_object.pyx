@@ -4,7 +4,6 @@ from fastgate._core.auth.json cimport json_member_t, json_raw_eq, json_walk_next
 from fastgate._core.base.span cimport span_ieq, span_none, span_of, span_text, span_trim
 from fastgate._core.base.status cimport MALFORMED, NO_MEMORY, OK, TOO_LARGE
 from fastgate._core.base.writer cimport writer_open, writer_span, writer_t, writer_text
-from fastgate._core.proxy.collect cimport collect_text
 from fastgate._core.proxy.exchange cimport exchange_take
 from fastgate._core.proxy.policy cimport policy_request_value
 
@@ -15,9 +14,11 @@ cdef enum:
 
 cdef body_kind_t body_kind(exchange_t *exchange) noexcept nogil:
     cdef span_t type
+    return body_kind_of(type) if policy_request_value(exchange, span_text(b"Content-Type"), &type) else BODY_OTHER
+
+
+cdef body_kind_t body_kind_of(span_t type) noexcept nogil:
     cdef size_t i
-    if not policy_request_value(exchange, span_text(b"Content-Type"), &type):
-        return BODY_OTHER
     for i in range(type.len):
         if type.at[i] == c';':
             type.len = i
@@ -28,8 +29,7 @@ cdef body_kind_t body_kind(exchange_t *exchange) noexcept nogil:
     return BODY_FORM if span_ieq(type, span_text(b"application/x-www-form-urlencoded")) else BODY_OTHER
 
 
-cdef status_t members_read(members_t *members, exchange_t *exchange, uint32_t more) noexcept nogil:
-    cdef span_t text = collect_text(exchange)
+cdef status_t members_read(members_t *members, exchange_t *exchange, span_t text, uint32_t more) noexcept nogil:
     cdef json_walk_t walk
     cdef json_member_t member
     cdef uint32_t n = 0

@@ -96,7 +96,7 @@ cdef void key_hide_in_body(exchange_t *exchange, span_t name) noexcept nogil:
     cdef span_t text = span_text(b"")
     if kind == BODY_FORM and query_count(collect_text(exchange), name, &arg):
         collect_replace(exchange, _form_without(exchange, name))
-    elif kind == BODY_JSON and members_read(&members, exchange, 0) == OK and members_find(&members, name) != NULL:
+    elif kind == BODY_JSON and members_read(&members, exchange, collect_text(exchange), 0) == OK and members_find(&members, name) != NULL:
         members_remove(&members, name)
         members_write(&members, exchange, &text)
         collect_replace(exchange, text)
