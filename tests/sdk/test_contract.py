@@ -3,6 +3,7 @@
 import pytest
 from fastgate import Plugin
 from fastgate.sdk import Contract, PluginError
+from fastgate.sdk.plugin import PHASES
 
 
 def made(**members):
@@ -23,6 +24,12 @@ def test_a_good_one():
     assert (contract.name, contract.version, contract.priority) == ("made", "1.0.0", 5)
     assert set(contract.hooks) == {"access", "log"} and contract.is_async("access") and not contract.is_async("log")
     assert contract.schema.read({}, []) == {"n": 1}
+
+
+def test_all_phases_of_a_request():
+    hooks = {hook: access if hook.endswith("filter") else log for hook in PHASES}
+    contract = Contract(made(**hooks))
+    assert tuple(contract.hooks) == PHASES and contract.is_async("header_filter") and not contract.is_async("access")
 
 
 def test_no_hook_and_no_config_are_fine():

@@ -2,7 +2,7 @@
 
 from fastgate.config.schema import Record, array, boolean, field, integer, one_of
 
-from .parts import ANONYMOUS, REALM, texts, unless_false
+from .parts import ANONYMOUS, REALM, texts
 
 NAME = "hmac-auth"
 PRIORITY = 1030
@@ -15,8 +15,7 @@ CONFIG = Record("hmac-auth's config", {
     "hide_credentials": field(boolean, False),
     "clock_skew": field(integer(1, 2**31 - 1), 300),
     "anonymous": ANONYMOUS,
-    "validate_request_body": field(unless_false(
-        "the bodies of requests are not read in this version, so their digest can't be compared; set it to false"), False),
+    "validate_request_body": field(boolean, False),
     "enforce_headers": texts(),
     "algorithms": field(array(one_of(*ALGORITHMS), is_set=True, needs_one=True), ALGORITHMS),
     "realm": REALM,

@@ -1,8 +1,8 @@
-"""key-auth: a key in a header or the query tells who calls."""
+"""key-auth: a key in a header, the query or the body tells who calls."""
 
 from fastgate.config.schema import Record, array, boolean, field
 
-from .parts import ANONYMOUS, REALM, header_name, unless_false
+from .parts import ANONYMOUS, REALM, header_name
 
 NAME = "key-auth"
 PRIORITY = 1250
@@ -15,7 +15,7 @@ CONFIG = Record("key-auth's config", {
     "anonymous": ANONYMOUS,
     "key_in_header": field(boolean, True),
     "key_in_query": field(boolean, True),
-    "key_in_body": field(unless_false("keys in bodies are not in this version; use key_in_header or key_in_query"), False),
+    "key_in_body": field(boolean, False),
     "run_on_preflight": field(boolean, True),
     "realm": REALM,
 })

@@ -1,4 +1,4 @@
-"""request-transformer: changes headers, query, method and path on the way to the service."""
+"""request-transformer: changes headers, query, body, method and path on the way to the service."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Callable
 from fastgate.config.errors import shown
 from fastgate.config.schema import Check, Field, Record, array, field, text
 
-from .parts import header_name, header_pair_problem, header_rename_problem, pair_problem, plain, unless_empty
+from .parts import header_name, header_pair_problem, header_rename_problem, pair_problem, plain
 
 NAME = "request-transformer"
 PRIORITY = 801
 is_native = True
-
-_BODY = "the bodies of requests are not changed in this version; remove body"
 
 # $(headers.name), $(query_params["a name"]), $(uri_captures.name), $(uri_captures[1])
 TEMPLATE = re.compile(r"""\$\(\s*(headers|query_params|uri_captures)
@@ -59,9 +57,9 @@ def _plain_pairs(check: Callable[[str], str | None]) -> Check:
     return array(text(problem), keeps_empty=True)
 
 
-def _part(name: str, headers: Check, querystring: Check, **more: Field) -> Field:
+def _part(name: str, headers: Check, querystring: Check, body: Check, **more: Field) -> Field:
     record = Record(name, {
-        "body": field(unless_empty(_BODY), []),
+        "body": field(body, []),
         "headers": field(headers, []),
         "querystring": field(querystring, []),
         **more,
@@ -74,9 +72,9 @@ _header_pairs, _query_pairs = _pairs(header_pair_problem), _pairs(pair_problem)
 
 CONFIG = Record("request-transformer's config", {
     "http_method": field(text(_method_problem, longest=64)),
-    "remove": _part("remove", array(header_name, keeps_empty=True), _names),
-    "rename": _part("rename", _plain_pairs(header_rename_problem), _plain_pairs(pair_problem)),
-    "replace": _part("replace", _header_pairs, _query_pairs, uri=field(text(_uri_problem))),
-    "add": _part("add", _header_pairs, _query_pairs),
-    "append": _part("append", _header_pairs, _query_pairs),
+    "remove": _part("remove", array(header_name, keeps_empty=True), _names, _names),
+    "rename": _part("rename", _plain_pairs(header_rename_problem), _plain_pairs(pair_problem), _plain_pairs(pair_problem)),
+    "replace": _part("replace", _header_pairs, _query_pairs, _query_pairs, uri=field(text(_uri_problem))),
+    "add": _part("add", _header_pairs, _query_pairs, _query_pairs),
+    "append": _part("append", _header_pairs, _query_pairs, _query_pairs),
 })

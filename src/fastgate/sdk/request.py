@@ -99,6 +99,8 @@ class Request:
         if self._fields is None:
             self._fact(core.METHOD)
             self._fields = self._call.fields()
+            for change in self._changes or ():
+                self._note(*change)
         return self._fields
 
     def header(self, name: str, default: str | None = None) -> str | None:
@@ -189,24 +191,17 @@ class Request:
         key, data = request_name(name), field_value(name, value)
         self._change(core.DROP, key, b"")
         self._change(core.ADD, key, data)
-        if self._fields is not None:
-            self._forget(name)
-            self._fields.append((name, data.decode("latin-1")))
 
     def add_header(self, name: str, value: str) -> None:
         """One more field, beside those of that name."""
         self._must_be_changeable("request.add_header")
         key, data = request_name(name), field_value(name, value)
         self._change(core.ADD, key, data)
-        if self._fields is not None:
-            self._fields.append((name, data.decode("latin-1")))
 
     def clear_header(self, name: str) -> None:
         """The upstream gets no field of that name."""
         self._must_be_changeable("request.clear_header")
         self._change(core.DROP, field_name(name), b"")
-        if self._fields is not None:
-            self._forget(name)
 
     def set_query(self, query: str | dict[str, str]) -> None:
         """Another query for the upstream: text as it goes over the wire, or arguments. Empty: none."""
@@ -220,9 +215,15 @@ class Request:
         self._change(core.SET_QUERY, b"", text.encode("ascii") if text else None)
         self._query = text
 
-    def _forget(self, name: str) -> None:
-        wanted = name.lower()
-        self._fields = [pair for pair in self._fields or () if pair[0].lower() != wanted]
+    def _note(self, action: int, name: bytes, value: bytes | None) -> None:
+        """In what was read of the fields."""
+        if self._fields is None or action not in (core.DROP, core.ADD):
+            return
+        text = name.decode("ascii")
+        if action == core.ADD:
+            self._fields.append((text, (value or b"").decode("latin-1")))
+        else:
+            self._fields = [pair for pair in self._fields if pair[0].lower() != text.lower()]
 
     def _must_be_changeable(self, what: str) -> None:
         if self._phase not in _CHANGEABLE:
@@ -245,3 +246,4 @@ class Request:
         if self._changes is None:
             self._changes = []
         self._changes.append((action, name, value))
+        self._note(action, name, value)

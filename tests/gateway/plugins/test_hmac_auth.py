@@ -216,3 +216,34 @@ def test_the_request_line_is_signed_however_its_name_is_written(guarded):
 def test_a_long_list_of_names_is_not_looked_at(shared):
     names = " ".join(f"{'x' * 1000}{n}" for n in range(3))
     assert_refused(shared.ask(get("/", f"Authorization: {written({**PARTS, 'headers': names})}", *SIGNED.fields)), UNVERIFIABLE, "hmac")
+
+
+def digest_of(body: bytes) -> str:
+    return f"Digest: SHA-256={b64encode(hashlib.sha256(body).digest()).decode()}"
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_the_bodys_digest(guarded, hides):
+    site = guarded(validate_request_body=True, hide_credentials=hides)
+    for body in b"", b"hello", b"x" * 200_000:
+        signed = Signed(method="POST", names="date digest request-line", fields=[digest_of(body)])
+        client = site.connect()
+        client.send(signed.bytes(f"Content-Length: {len(body)}"))
+        client.send_pieces([body[:7], body[7:]] if body else [])
+        assert client.response().status == 200
+        seen = site.origin.requests[-1]
+        assert seen.body == body and (seen.get("Authorization") is None) == hides
+        assert seen.get("X-Consumer-Username") == "alice"
+    bare = Signed(method="POST", names="date request-line")
+    assert site.ask(bare.bytes()).status == 200
+    count = len(site.origin.requests)
+    wrong = Signed(method="POST", names="date digest request-line", fields=[digest_of(b"other")])
+    for data in (bare.bytes("Content-Length: 1") + b"x", wrong.bytes("Content-Length: 1") + b"x",
+                 Signed(method="POST", fields=["Digest: SHA-256=AAAA"]).bytes("Content-Length: 1") + b"x",
+                 Signed(method="POST", fields=["Digest: MD5=" + digest_of(b"x")[16:]]).bytes("Content-Length: 1") + b"x"):
+        assert_refused(site.ask(data), UNLIKE, "hmac")
+    too_large = Signed(method="POST", fields=[digest_of(b"x")]).bytes("Content-Length: 1048577")
+    assert site.ask(too_large).status == 413
+    unsigned = Signed(secret="wrong", method="POST", fields=[digest_of(b"x")]).bytes("Content-Length: 1048577")
+    assert_refused(site.ask(unsigned), UNLIKE, "hmac")
+    assert len(site.origin.requests) == count

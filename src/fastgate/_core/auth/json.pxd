@@ -39,10 +39,25 @@ cdef struct json_object_t:
     json_member_t members[JSON_MAX_MEMBERS]
 
 
+cdef struct json_walk_t:
+    # Owner: the caller, on the stack. Lives as long as the text.
+    const char *at
+    const char *end
+    status_t status
+    uint8_t is_begun
+
+
 # Reads one object. `text` is written to: escapes are resolved where they stand. TOO_LARGE: more members or depth
 # than the bounds; MALFORMED: anything else. Only after OK does `out` hold something.
 cdef status_t json_read(char *text, size_t len, json_object_t *out) noexcept nogil
 cdef const json_member_t *json_find(const json_object_t *json, span_t name) noexcept nogil        # NULL: none
+
+# One object member by member, as many as there are, duplicates too, and nothing written: names are as they stand between
+# their quotes, values as they stand, a string's with its quotes. False: none is left; walk.status says OK or MALFORMED.
+cdef void json_walk_open(json_walk_t *walk, span_t text) noexcept nogil
+cdef bint json_walk_next(json_walk_t *walk, json_member_t *member_out) noexcept nogil
+cdef bint json_raw_eq(span_t raw, span_t text) noexcept nogil       # whether a string that still has its escapes means this text
+cdef span_t json_unescape(span_t raw, char *out) noexcept nogil     # `out` holds raw.len bytes
 
 # A number as thousandths, what is smaller cut off. False: not a number, or further from 1970
 # than the year 9999, which as a date is absurd.

@@ -338,6 +338,67 @@ cdef const json_member_t *json_find(const json_object_t *json, span_t name) noex
     return NULL
 
 
+# ---- member by member
+
+cdef void json_walk_open(json_walk_t *walk, span_t text) noexcept nogil:
+    walk.at = text.at
+    walk.end = text.at + text.len
+    walk.status = OK
+    walk.is_begun = False
+
+
+cdef bint _end(scan_t *scan, json_walk_t *walk) noexcept nogil:
+    _skip_blanks(scan)
+    walk.status = OK if scan.at == scan.end else MALFORMED
+    return False
+
+
+cdef bint json_walk_next(json_walk_t *walk, json_member_t *member_out) noexcept nogil:
+    cdef scan_t scan
+    cdef const uint8_t *start
+    scan.at = <uint8_t *>walk.at
+    scan.end = <uint8_t *>walk.end
+    scan.status = MALFORMED
+    walk.status = MALFORMED
+    if not walk.is_begun:
+        if not _take(&scan, c'{'):
+            return False
+        if _take(&scan, c'}'):
+            return _end(&scan, walk)
+    elif _take(&scan, c'}'):
+        return _end(&scan, walk)
+    elif not _take(&scan, c','):
+        return False
+    walk.is_begun = True
+    _skip_blanks(&scan)
+    if scan.at == scan.end or scan.at[0] != c'"' or not _string(&scan, False, &member_out.name) or not _take(&scan, c':'):
+        return False
+    _skip_blanks(&scan)
+    start = scan.at
+    if not _value(&scan, False, member_out):
+        return False
+    member_out.value = span_of(<const char *>start, <size_t>(scan.at - start))
+    walk.at = <const char *>scan.at
+    walk.status = OK
+    return True
+
+
+cdef span_t json_unescape(span_t raw, char *out) noexcept nogil:
+    cdef const uint8_t *at = <const uint8_t *>raw.at
+    cdef const uint8_t *end = at + raw.len
+    cdef uint8_t *to = <uint8_t *>out
+    cdef unsigned n
+    while at < end:
+        if at[0] == c'\\':
+            at += _escape_read(at, end, to, &n)
+            to += n
+        else:
+            to[0] = at[0]
+            to += 1
+            at += 1
+    return span_of(out, <size_t>(to - <uint8_t *>out))
+
+
 # ---- reading values
 
 cdef bint json_number_ms(const json_member_t *member, int64_t *ms_out) noexcept nogil:
@@ -384,8 +445,7 @@ cdef bint json_number_ms(const json_member_t *member, int64_t *ms_out) noexcept 
     return True
 
 
-cdef bint _raw_eq(span_t raw, span_t text) noexcept nogil:
-    """Whether a string that still has its escapes means this text."""
+cdef bint json_raw_eq(span_t raw, span_t text) noexcept nogil:
     cdef const uint8_t *at = <const uint8_t *>raw.at
     cdef const uint8_t *end = at + raw.len
     cdef uint8_t meant[4]
@@ -409,7 +469,7 @@ cdef bint json_array_has(span_t array, span_t text) noexcept nogil:
     scan.end = <uint8_t *>array.at + array.len
     scan.status = OK
     while _value(&scan, False, &element):       # at the "]" of an empty array there is none
-        if element.type == JSON_STRING and _raw_eq(element.value, text):
+        if element.type == JSON_STRING and json_raw_eq(element.value, text):
             return True
         if not _take(&scan, c','):
             break

@@ -4,7 +4,7 @@ The field is `hmac username="…", algorithm="hmac-sha256", headers="date reques
 after draft-cavage-http-signatures.
 """
 
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.plugin.authentication cimport authentication_t, credential_table_t
@@ -20,6 +20,8 @@ cdef struct hmac_auth_t:
     span_t *enforced                        # what a signature must cover
     uint32_t n_enforced
     uint8_t algorithms                      # bit: DIGEST_SHA…
+    uint64_t body_bytes                     # of a body whose digest is compared
+    uint8_t checks_body
     uint8_t hides                           # the upstream does not see the signature
 
 

@@ -1,14 +1,20 @@
 """hmac-auth (priority 1030)."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
-from libc.string cimport memchr
+from libc.string cimport memchr, memcmp
 
 from fastgate._core.auth.base64 cimport base64_decode
 from fastgate._core.auth.crypto cimport (
     DIGEST_KINDS,
     DIGEST_MAX_BYTES,
+    DIGEST_SHA256,
     crypto_open,
     crypto_problem,
+    digest_add,
+    digest_end,
+    digest_size,
+    digest_start,
+    digest_t,
 )
 from fastgate._core.auth.hmac cimport hmac_add, hmac_is, hmac_key_set, hmac_key_t, hmac_start, hmac_t
 from fastgate._core.base.span cimport ascii_lower, span_eq, span_ieq, span_none, span_of, span_t, span_text, span_trim
@@ -29,6 +35,7 @@ from fastgate._core.plugin.authentication cimport (
     credentials_of,
     scheme_credentials,
 )
+from fastgate._core.proxy.collect cimport collect_body, collect_text
 from fastgate._core.proxy.exchange cimport exchange_t, exchange_target, gate_wall_ns
 from fastgate._core.proxy.policy cimport policy_request_drop
 from fastgate._core.snapshot.keep cimport keep_room, keep_text, keep_texts
@@ -250,9 +257,28 @@ cdef bint _read(const hmac_auth_t *config, exchange_t *exchange, signature_t *si
         return True
     if not scheme_credentials(request, span_text(b"Authorization"), scheme, &text):
         return False
-    if config.hides:
-        policy_request_drop(exchange, span_text(b"Authorization"))
     return _parse(text, signature)
+
+
+cdef bint _is_digested(exchange_t *exchange) noexcept nogil:
+    """Digest: SHA-256=…; without it there is no body (as in Kong)."""
+    cdef const header_t *header = message_find_name(&exchange.request, span_text(b"Digest"), 0)
+    cdef span_t body = collect_text(exchange), mark = span_text(b"SHA-256="), value
+    cdef char given[SIGNATURE_MAX_CHARS]
+    cdef uint8_t made[DIGEST_MAX_BYTES]
+    cdef digest_t digest
+    cdef unsigned size = digest_size(DIGEST_SHA256)
+    if header == NULL:
+        return body.len == 0
+    value = header_value(&exchange.request, header)
+    if value.len <= mark.len or value.len - mark.len > SIGNATURE_MAX_CHARS or not span_ieq(span_of(value.at, mark.len), mark):
+        return False
+    if base64_decode(span_of(value.at + mark.len, value.len - mark.len), given) != <ssize_t>size:
+        return False
+    digest_start(&digest, DIGEST_SHA256)
+    digest_add(&digest, body.at, body.len)
+    digest_end(&digest, made)
+    return memcmp(given, made, size) == 0       # both are the client's: nothing to learn from the time
 
 
 cdef bint _enforces(const hmac_auth_t *config, span_t name) noexcept nogil:
@@ -278,7 +304,10 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef exchange_t *exchange = <exchange_t *>subject
     cdef const authentication_t *authentication = &config.authentication
     cdef const credential_t *credential
+    cdef const char *fault = NULL
+    cdef span_t scheme_rest
     cdef signature_t signature
+    cdef status_t status
     if authentication_is_skipped(authentication, exchange):
         return OK
     if (
@@ -288,13 +317,24 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         return authentication_fail(authentication, exchange, span_text(MISSING))
     if not _is_fresh(config, exchange):
         return authentication_fail(authentication, exchange, span_text(NO_DATE))
-    if not _read(config, exchange, &signature) or not _is_fit(config, &signature):
-        return authentication_fail(authentication, exchange, span_text(UNVERIFIABLE))
-    credential = credential_find(config.credentials, signature.username)
+    credential = NULL
+    if _read(config, exchange, &signature) and _is_fit(config, &signature):
+        credential = credential_find(config.credentials, signature.username)
     if credential == NULL:
-        return authentication_fail(authentication, exchange, span_text(UNVERIFIABLE))
-    if not _is_signed(config, exchange, &signature, (<span_t *>credential.secret)[0]):
-        return authentication_fail(authentication, exchange, span_text(UNLIKE))
+        fault = UNVERIFIABLE
+    elif not _is_signed(config, exchange, &signature, (<span_t *>credential.secret)[0]):
+        fault = UNLIKE
+    elif config.checks_body:
+        # Behind the signature: nobody else makes the gateway keep a body.
+        status = collect_body(plugin, exchange, config.body_bytes)
+        if status != OK:
+            return status
+        if not _is_digested(exchange):
+            fault = UNLIKE
+    if config.hides and scheme_credentials(&exchange.request, span_text(b"Authorization"), span_text(b"hmac"), &scheme_rest):
+        policy_request_drop(exchange, span_text(b"Authorization"))
+    if fault != NULL:
+        return authentication_fail(authentication, exchange, span_text(fault))
     return authentication_succeed(exchange, credential, signature.username)
 
 
@@ -326,6 +366,8 @@ cdef int hmac_auth_build(plugin_t *plugin, snapshot_t *snapshot, dict config, di
     for kind in range(<unsigned>DIGEST_KINDS):
         if ALGORITHMS[kind].decode() in config["algorithms"]:
             kept.algorithms |= <uint8_t>(1 << kind)
+    kept.checks_body = config["validate_request_body"]
+    kept.body_bytes = snapshot.settings.python_body_bytes
     kept.hides = config["hide_credentials"]
     plugin.access = _access
     plugin.config = kept

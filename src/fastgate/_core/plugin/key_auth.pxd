@@ -1,6 +1,6 @@
-"""key-auth: a key in a header or the query tells who calls (Kong's plugin of that name)."""
+"""key-auth: a key in a header, the query or the body tells who calls (Kong's plugin of that name)."""
 
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.plugin.authentication cimport authentication_t, credential_table_t
@@ -16,6 +16,8 @@ cdef struct key_auth_t:
     uint32_t n_names
     uint8_t in_header
     uint8_t in_query
+    uint8_t in_body
+    uint64_t body_bytes         # of a body that is looked at
     uint8_t hides               # the upstream does not see the key
 
 

@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memchr
 
 from fastgate._core.base.span cimport span_none, span_of, span_t, span_text
-from fastgate._core.base.status cimport OK, status_t
+from fastgate._core.base.status cimport MALFORMED, OK, status_t
 from fastgate._core.base.writer cimport writer_open, writer_t
 from fastgate._core.http.message cimport header_t, header_value, message_find_name, message_t
 from fastgate._core.http.query cimport query_arg_t, query_count, query_decode
@@ -20,12 +20,16 @@ from fastgate._core.plugin.authentication cimport (
     credentials_build,
     secret_arg_keep,
 )
+from fastgate._core.plugin.key_in_body cimport key_hide_in_body, key_in_body
+from fastgate._core.proxy.collect cimport collect_body
 from fastgate._core.proxy.exchange cimport exchange_query, exchange_t, exchange_take
-from fastgate._core.proxy.policy cimport policy_request_drop
+from fastgate._core.proxy.policy cimport policy_refuse, policy_request_drop
+from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.snapshot.keep cimport keep_room, keep_texts
 from fastgate._core.snapshot.snapshot cimport CREDENTIALS_KEY
 
 
+cdef const char *BAD_BODY = b"Cannot process request body"
 cdef const char *DUPLICATE = b"Duplicate API key found"
 cdef const char *MISSING = b"No API key found in request"
 cdef const char *UNKNOWN = b"Unauthorized"
@@ -73,26 +77,49 @@ cdef void _hide(exchange_t *exchange, span_t name) noexcept nogil:
     exchange.has_query = exchange.query_edited.len != 0
 
 
+cdef status_t _look_in_body(const plugin_t *plugin, exchange_t *exchange, span_t name, span_t *key_out,
+                            unsigned *count_out) noexcept nogil:
+    """Unless it was found before; then the body is only collected, for it may have to be changed. OK, or what to return."""
+    cdef const key_auth_t *config = <const key_auth_t *>plugin.config
+    cdef status_t status = collect_body(plugin, exchange, config.body_bytes)
+    if status != OK or count_out[0]:
+        return status
+    status = key_in_body(exchange, name, key_out, count_out)
+    if status == MALFORMED:
+        return policy_refuse(exchange, 400, span_text(BAD_BODY))
+    if status != OK:
+        return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+    return OK
+
+
 cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const key_auth_t *config = <const key_auth_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
     cdef const credential_t *credential
-    cdef span_t key = span_none()
+    cdef span_t key = span_none(), name = span_none()
     cdef unsigned count = 0
+    cdef status_t status
     cdef uint32_t i
     if authentication_is_skipped(&config.authentication, exchange):
         return OK
     for i in range(config.n_names):
+        name = config.names[i]
         if config.in_header:
-            count = _in_header(&exchange.request, config.names[i], &key)
+            count = _in_header(&exchange.request, name, &key)
         if count == 0 and config.in_query and exchange.has_query:
-            count = _in_query(exchange, config.names[i], &key)
+            count = _in_query(exchange, name, &key)
+        if config.in_body and (count == 0 or config.hides):
+            status = _look_in_body(plugin, exchange, name, &key, &count)
+            if status != OK:
+                return status
         if count:
             break
     if count > 1:
         return authentication_fail(&config.authentication, exchange, span_text(DUPLICATE))
     if count and config.hides:
-        _hide(exchange, config.names[i])
+        _hide(exchange, name)
+        if config.in_body:
+            key_hide_in_body(exchange, name)
     if key.len == 0:
         return authentication_fail(&config.authentication, exchange, span_text(MISSING))
     credential = credential_find(config.credentials, key)
@@ -110,6 +137,8 @@ cdef int key_auth_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dic
         secret_arg_keep(snapshot, name)
     kept.in_header = config["key_in_header"]
     kept.in_query = config["key_in_query"]
+    kept.in_body = config["key_in_body"]
+    kept.body_bytes = snapshot.settings.python_body_bytes
     kept.hides = config["hide_credentials"]
     plugin.access = _access
     plugin.config = kept

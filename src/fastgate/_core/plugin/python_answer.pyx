@@ -25,10 +25,9 @@ from fastgate._core.proxy.exchange cimport exchange_keep, exchange_t, withheld_t
 from fastgate._core.proxy.park cimport unpark
 from fastgate._core.proxy.policy cimport policy_answer_add, policy_answer_drop
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED, TEXT_TOO_LARGE_FOR_PLUGIN, TEXT_UNEXPECTED
-from fastgate._core.proxy.withhold cimport withhold_fail, withhold_is_on
+from fastgate._core.proxy.withhold cimport withhold_body, withhold_fail, withhold_is_on
 from fastgate._core.reactor.reactor cimport mail_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
-from fastgate._core.snapshot.plugin cimport WITHHOLDS_BODY, WITHHOLDS_HEAD
 
 
 # --- there
@@ -50,11 +49,16 @@ cdef status_t _header_filter(const plugin_t *plugin, void *subject) noexcept nog
     cdef exchange_t *exchange = <exchange_t *>subject
     if not withhold_is_on(exchange):
         return OK               # in place of one that a filter failed on
+    if plugin.body_filter != NULL:
+        withhold_body(exchange)
     return _filter(plugin, exchange, PYTHON_HEADER_FILTER, span_none())
 
 
 cdef status_t _no_header_filter(const plugin_t *plugin, void *subject) noexcept nogil:
-    """Of a plugin that wants the body alone: the core notes who filters answers by their header_filter."""
+    """Of a plugin that has a body_filter alone."""
+    cdef exchange_t *exchange = <exchange_t *>subject
+    if withhold_is_on(exchange):
+        withhold_body(exchange)
     return OK
 
 
@@ -131,11 +135,9 @@ cdef void _on_late(timer_t *timer) noexcept nogil:
 # --- the builder
 
 cdef void python_answer_build(plugin_t *plugin, bint has_header_filter, bint has_body_filter) noexcept nogil:
-    if has_header_filter:
-        plugin.header_filter = _header_filter
-        plugin.withholds = WITHHOLDS_HEAD
     if has_body_filter:
         plugin.body_filter = _body_filter
-        plugin.withholds |= WITHHOLDS_BODY
-        if not has_header_filter:
-            plugin.header_filter = _no_header_filter
+        plugin.header_filter = _no_header_filter
+    if has_header_filter:
+        plugin.header_filter = _header_filter
+    plugin.withholds = has_header_filter or has_body_filter

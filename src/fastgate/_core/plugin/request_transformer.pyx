@@ -1,14 +1,10 @@
 """request-transformer, behind those who know who asks (priority 801)."""
 
-from libc.string cimport memcpy
-
 from fastgate._core.base.span cimport span_ieq, span_none, span_of, span_t, span_text
 from fastgate._core.base.status cimport DONE, NO_MEMORY, OK, TOO_LARGE, status_t
 from fastgate._core.base.writer cimport writer_open, writer_t, writer_text
-from fastgate._core.http.query_edit cimport query_append, query_has, query_remove, query_rename, query_replace
 from fastgate._core.http.uri cimport HOST_MAX_BYTES, host_parse, host_t, uri_normalise
 from fastgate._core.plugin.edit cimport (
-    VERB_ADD,
     VERB_APPEND,
     VERB_REMOVE,
     VERB_RENAME,
@@ -17,6 +13,8 @@ from fastgate._core.plugin.edit cimport (
     edits_build,
     edits_t,
 )
+from fastgate._core.plugin.edit_query cimport edit_query
+from fastgate._core.plugin.edit_render cimport RENDER_BYTES, edits_render, template_keep, text_keep
 from fastgate._core.plugin.template cimport (
     PLACE_FIELD,
     PLACE_PATH,
@@ -26,7 +24,9 @@ from fastgate._core.plugin.template cimport (
     template_t,
     template_text,
 )
-from fastgate._core.proxy.exchange cimport LANE_OUTPUT_BYTES, exchange_query, exchange_t, exchange_take
+from fastgate._core.plugin.transform_body cimport transform_body
+from fastgate._core.proxy.collect cimport collect_body
+from fastgate._core.proxy.exchange cimport exchange_query, exchange_t
 from fastgate._core.proxy.policy cimport (
     policy_refuse,
     policy_request_add,
@@ -37,6 +37,7 @@ from fastgate._core.proxy.policy cimport (
 )
 from fastgate._core.proxy.reply cimport (
     TEXT_BAD_REQUEST,
+    TEXT_BODY_TOO_LARGE,
     TEXT_HEAD_TOO_LARGE,
     TEXT_OVERLOADED,
     TEXT_URI_TOO_LONG,
@@ -48,49 +49,7 @@ from fastgate._core.bridge.errors import SnapshotError
 
 
 cdef enum:
-    ROOM_BYTES = LANE_OUTPUT_BYTES // 2     # lane.output, in two halves
-
-
-# --- values
-
-cdef status_t _keep(exchange_t *exchange, span_t text, span_t *kept_out) noexcept nogil:
-    cdef char *room = <char *>exchange_take(exchange, text.len)
-    if room == NULL:
-        return NO_MEMORY
-    if text.len:
-        memcpy(room, text.at, text.len)
-    kept_out[0] = span_of(room, text.len)
-    return OK
-
-
-cdef status_t _render(const template_t *template, exchange_t *exchange, span_t *text_out) noexcept nogil:
-    """OK, NO_MEMORY or TOO_LARGE."""
-    cdef writer_t writer
-    if not template.has_parts:
-        text_out[0] = template_text(template)
-        return OK
-    writer_open(&writer, exchange.lane.output, ROOM_BYTES)
-    template_render(template, exchange, &writer)
-    if writer.is_full:
-        return TOO_LARGE
-    return _keep(exchange, span_of(writer.start, <size_t>(writer.at - writer.start)), text_out)
-
-
-cdef status_t _render_all(const edits_t *edits, exchange_t *exchange, span_t **values_out) noexcept nogil:
-    """A value for each edit. Together they may be as large as a head."""
-    cdef span_t *values = <span_t *>exchange_take(exchange, edits.n_edits * sizeof(span_t))
-    cdef size_t total = 0
-    cdef status_t status
-    cdef unsigned i
-    if values == NULL:
-        return NO_MEMORY
-    values_out[0] = values
-    for i in range(edits.n_edits):
-        status = _render(&edits.edits[i].value, exchange, &values[i])
-        total += values[i].len
-        if status != OK or total > LANE_OUTPUT_BYTES:
-            return status if status != OK else TOO_LARGE
-    return OK
+    ROOM_BYTES = RENDER_BYTES               # lane.output, in two halves
 
 
 # --- changes
@@ -110,24 +69,6 @@ cdef void _change_fields(const edits_t *edits, const span_t *values, exchange_t 
             policy_request_add(exchange, edit.name, values[i])
 
 
-cdef bint _change_query(const edit_t *edit, span_t value, span_t query, writer_t *writer) noexcept nogil:
-    """False: there is nothing to change."""
-    cdef bint is_there = edit.verb != VERB_APPEND and query_has(query, edit.name)
-    if edit.verb == VERB_APPEND or edit.verb == VERB_ADD:
-        if is_there or value.len == 0:
-            return False
-        query_append(query, edit.name, value, writer)
-    elif not is_there:
-        return False
-    elif edit.verb == VERB_REMOVE:
-        query_remove(query, edit.name, writer)
-    elif edit.verb == VERB_RENAME:
-        query_rename(query, edit.name, edit.new, writer)
-    elif edit.verb == VERB_REPLACE:
-        query_replace(query, edit.name, value, writer)
-    return True
-
-
 cdef bint _is_asterisk(const exchange_t *exchange) noexcept nogil:
     """OPTIONS of no path: neither a query nor another method goes with it (RFC 9112 section 3.2.4)."""
     return exchange.has_asterisk_target and exchange.path_edited.at == NULL
@@ -141,7 +82,7 @@ cdef status_t _change_arguments(const edits_t *edits, const span_t *values, exch
     cdef unsigned i
     for i in range(edits.n_edits):
         writer_open(&writer, exchange.lane.output + (ROOM_BYTES if is_second else 0), ROOM_BYTES)
-        if not _change_query(&edits.edits[i], values[i], query, &writer):
+        if not edit_query(&edits.edits[i], values[i], query, &writer):
             continue
         if writer.is_full:
             return TOO_LARGE
@@ -151,7 +92,7 @@ cdef status_t _change_arguments(const edits_t *edits, const span_t *values, exch
     if not is_changed or _is_asterisk(exchange):
         return OK
     exchange.has_query = query.len > 0
-    return _keep(exchange, query, &exchange.query_edited)
+    return text_keep(exchange, query, &exchange.query_edited)
 
 
 cdef bint _has_dot_segment(span_t path) noexcept nogil:
@@ -190,7 +131,7 @@ cdef status_t _change_path(const request_transformer_t *config, exchange_t *exch
         return policy_refuse(exchange, 400, span_text(TEXT_BAD_REQUEST))
     if uri_normalise(path, room + ROOM_BYTES, ROOM_BYTES, &path) != OK:
         return TOO_LARGE
-    return _keep(exchange, path, &exchange.path_edited)
+    return text_keep(exchange, path, &exchange.path_edited)
 
 
 cdef status_t _change_host(const template_t *host, exchange_t *exchange) noexcept nogil:
@@ -198,7 +139,7 @@ cdef status_t _change_host(const template_t *host, exchange_t *exchange) noexcep
     cdef char room[HOST_MAX_BYTES]
     cdef host_t parsed
     cdef span_t text
-    cdef status_t status = _render(host, exchange, &text)
+    cdef status_t status = template_keep(host, exchange, &text)
     if status != OK or text.len == 0:
         return status
     if host_parse(text, room, HOST_MAX_BYTES, &parsed) != OK:
@@ -221,7 +162,7 @@ cdef status_t _change_target(const request_transformer_t *config, exchange_t *ex
     cdef status_t status = OK
     cdef span_t *values
     if config.arguments.n_edits:
-        status = _render_all(&config.arguments, exchange, &values)
+        status = edits_render(&config.arguments, exchange, &values)
         if status == OK and config.has_path:
             status = _change_path(config, exchange)     # its templates see the query as it came
         if status == OK:
@@ -236,12 +177,20 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef exchange_t *exchange = <exchange_t *>subject
     cdef span_t *values = NULL
     cdef status_t status = OK
+    if config.form.n_edits and not exchange.is_upgrade:             # first: what follows may not be done twice
+        status = collect_body(plugin, exchange, config.body_bytes)
+        if status != OK:
+            return status
     if config.host != NULL:
         status = _change_host(config.host, exchange)
     if status == OK and config.fields.n_edits:
-        status = _render_all(&config.fields, exchange, &values)
+        status = edits_render(&config.fields, exchange, &values)
     if status != OK:
         return _told(exchange, status, 431, TEXT_HEAD_TOO_LARGE)
+    if config.form.n_edits and not exchange.is_upgrade:
+        status = transform_body(&config.form, &config.members, exchange)
+        if status != OK:
+            return _told(exchange, status, 413, TEXT_BODY_TOO_LARGE)
     status = _change_target(config, exchange)
     if status != OK:
         return _told(exchange, status, 414, TEXT_URI_TOO_LONG)
@@ -289,6 +238,9 @@ cdef int request_transformer_build(plugin_t *plugin, snapshot_t *snapshot, dict 
     cdef object method = config["http_method"]
     edits_build(&kept.fields, &snapshot.arena, config, "headers", PLACE_FIELD)
     edits_build(&kept.arguments, &snapshot.arena, config, "querystring", PLACE_QUERY)
+    edits_build(&kept.form, &snapshot.arena, config, "body", PLACE_QUERY)
+    edits_build(&kept.members, &snapshot.arena, config, "body", PLACE_FIELD)
+    kept.body_bytes = snapshot.settings.python_body_bytes
     _build_host(kept)
     if config["replace"]["uri"] is not None:
         _build_path(kept, snapshot, config["replace"]["uri"])
@@ -299,5 +251,5 @@ cdef int request_transformer_build(plugin_t *plugin, snapshot_t *snapshot, dict 
         kept.has_method = True
     plugin.access = _access
     plugin.config = kept
-    plugin.wants_match = kept.fields.wants_match or kept.arguments.wants_match or kept.path.wants_match
+    plugin.wants_match = kept.fields.wants_match or kept.arguments.wants_match or kept.path.wants_match or kept.form.wants_match
     return 0

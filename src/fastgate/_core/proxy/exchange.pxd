@@ -155,6 +155,7 @@ cdef struct withheld_t:
     uint8_t stage                   # withheld_stage_t
     uint8_t source                  # access_source_t
     uint8_t is_own                  # the gateway's answer, not the upstream's
+    uint8_t wants_body              # some filter does
     uint8_t is_whole                # nothing more comes
     uint8_t has_length              # `body` is what the body filters left: all there is
     uint8_t drops_body              # the status that a filter set has none
@@ -246,7 +247,7 @@ cdef struct exchange_t:
     uint64_t answer_known           # answer.known before they ran
     withheld_t *withheld            # NULL: no answer was yet
     uint16_t filter_at              # of `filters`: the next
-    uint8_t withholds               # WITHHOLDS_* of `filters`
+    uint8_t withholds               # some of `filters` do
     timer_t wait                    # armed while parked for a time
     void *mirror                    # mirror_t: a copy of the request being gathered; NULL: none
     parking_t *parking              # NULL: no other thread works for it

@@ -19,6 +19,8 @@ cdef bint withhold_reply(exchange_t *exchange, unsigned status, span_t body, spa
 # Runs the filters from where they stand. OK: send it. AGAIN: parked (exchange.parking), lane.on_filtered
 # follows; or more of the body is wanted. DONE: exchange.refusal takes its place.
 cdef status_t withhold_filter(exchange_t *exchange) noexcept nogil
+# By a header filter: it has to see the body, if there is one.
+cdef void withhold_body(exchange_t *exchange) noexcept nogil
 # Another answer takes its place; what filters made of this one is taken back.
 cdef void withhold_drop(exchange_t *exchange) noexcept nogil
 # By a filter: this message takes its place, and only filters that do not withhold see it. DONE, to return.

@@ -22,7 +22,6 @@ from fastgate._core.proxy.exchange cimport (
 from fastgate._core.proxy.park cimport unpark
 from fastgate._core.proxy.phases cimport phases_body_filter, phases_header_filter, phases_unfilter
 from fastgate._core.proxy.policy cimport policy_refuse
-from fastgate._core.snapshot.plugin cimport WITHHOLDS_BODY
 
 
 cdef withheld_t *_begin(exchange_t *exchange, unsigned status) noexcept nogil:
@@ -87,7 +86,7 @@ cdef status_t withhold_filter(exchange_t *exchange) noexcept nogil:
         status = phases_header_filter(exchange)
         if status != OK:
             return status
-        withheld.stage = WITHHELD_BODY if exchange.withholds & WITHHOLDS_BODY and _has_body(exchange) else WITHHELD_NOT
+        withheld.stage = WITHHELD_BODY if withheld.wants_body and _has_body(exchange) else WITHHELD_NOT
     if withheld.stage == WITHHELD_BODY:
         if _is_too_large(exchange):
             withheld.is_too_large = True
@@ -106,6 +105,10 @@ cdef status_t withhold_filter(exchange_t *exchange) noexcept nogil:
     return OK
 
 
+cdef void withhold_body(exchange_t *exchange) noexcept nogil:
+    exchange.withheld.wants_body = True
+
+
 cdef void withhold_drop(exchange_t *exchange) noexcept nogil:
     cdef withheld_t *withheld = exchange.withheld
     if exchange.parking != NULL:
@@ -115,7 +118,7 @@ cdef void withhold_drop(exchange_t *exchange) noexcept nogil:
     buffer_clear(&withheld.fields)
     withheld.stage = WITHHELD_NOT
     withheld.body_at = 0
-    withheld.is_own = withheld.is_whole = withheld.has_length = withheld.drops_body = withheld.is_too_large = False
+    withheld.is_own = withheld.wants_body = withheld.is_whole = withheld.has_length = withheld.drops_body = withheld.is_too_large = False
 
 
 cdef status_t withhold_fail(exchange_t *exchange, unsigned status, span_t text) noexcept nogil:
@@ -129,7 +132,7 @@ cdef bint withhold_put_framing(exchange_t *exchange, writer_t *writer) noexcept 
     cdef withheld_t *withheld = exchange.withheld
     cdef bint has_none = _is_bodiless(withheld.status)
     cdef bint had_none = _is_bodiless(exchange.answer.status)
-    if exchange.request.method == METHOD_HEAD and exchange.withholds & WITHHOLDS_BODY:
+    if exchange.request.method == METHOD_HEAD and withheld.wants_body:
         exchange.answer_framing = FRAMING_NONE      # how long it would be only the filters know
         return True
     if not withheld.has_length and has_none == had_none:

@@ -10,12 +10,6 @@ cdef enum:
     CHAIN_MAX_STEPS = 64            # different plugins in one configuration
 
 
-cdef enum:
-    # plugin_t.withholds: what of an answer its filters see before the client gets any of it
-    WITHHOLDS_HEAD = 1
-    WITHHOLDS_BODY = 2
-
-
 # A plugin's part in a phase. `exchange` is the proxy's exchange_t, which this room does not know.
 # rewrite, access: OK, go on; DONE, the answer is decided; AGAIN, parked: lane.on_resumed goes on behind it.
 # header_filter, body_filter, log: OK; of a plugin that withholds answers also AGAIN, parked: lane.on_filtered
@@ -28,14 +22,14 @@ cdef struct plugin_t:
     plugin_hook_t rewrite           # before there is a route: of what is configured for everybody alone; NULL: none
     plugin_hook_t access            # NULL: has no part in it
     plugin_hook_t header_filter     # on every answer, proxied or the gateway's own; NULL: none
-    plugin_hook_t body_filter       # on whole bodies of answers, behind all header_filters; NULL: none
+    plugin_hook_t body_filter       # on whole bodies of answers, behind all header_filters, where some filter wants them (withhold_body)
     plugin_hook_t log               # once all is over, as the access log is written; NULL: none
     void *config                    # the plugin's own struct
     void (*close)(plugin_t *plugin) noexcept nogil  # frees what is not in the arena; NULL: nothing is
     span_t id
     uint8_t authenticates           # it may set the consumer
     uint8_t wants_match             # it reads exchange.match
-    uint8_t withholds               # WITHHOLDS_*; with a header_filter
+    uint8_t withholds               # answers, until its filters have seen them; with a header_filter
     uint8_t keeps_answer            # its log reads exchange.answer
 
 
