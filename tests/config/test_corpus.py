@@ -72,7 +72,10 @@ def test_full_example_has_every_gateway_key():
     tree, _ = reader.parse((EXAMPLES / "full.yaml").read_text(), "full.yaml", "yaml")
     assert set(tree["gateway"]) == set(GATEWAY.fields)
     for name, part in PARTS.items():
-        assert set(tree["gateway"][name]) == set(part.fields), name
+        below = tree["gateway"]
+        for key in name.split("."):
+            below = below[key]
+        assert set(below) == set(part.fields), name
 
 
 def test_full_example_has_the_defaults_but_where_it_says_otherwise():

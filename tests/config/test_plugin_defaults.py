@@ -37,6 +37,10 @@ DEFAULTS = {
         "status_code": 503, "message": None, "content_type": None, "body": None, "echo": False, "trigger": None},
     "redirect": {"status_code": 301, "location": None, "keep_incoming_path": False},
     "bot-detection": {"allow": [], "deny": []},
+    "anti-bot": {
+        "window": 10, "threshold": 100, "full": {"requests": 300, "paths": 60, "misses": 30, "sequence": 20, "agents": 10},
+        "weights": {"requests": 60, "paths": 30, "misses": 40, "sequence": 30, "agents": 40, "probe": 35},
+        "probes": [], "exempt": [], "ban_ttl": 3600, "status": 403, "message": "Forbidden", "dry_run": False},
     "request-transformer": {
         "http_method": None,
         "remove": {"body": [], "headers": [], "querystring": []},

@@ -13,7 +13,8 @@ COUNTERS = {
     "requests_active": 3, "bytes_in": 1_000, "bytes_out": 2_000, "upstream_opened": 2, "upstream_reused": 95,
     "upstream_failed": 1, "upstream_closed": 1, "upstream_idle": 1, "retries": 4, "refused_malformed": 5,
     "timeouts_client": 6, "timeouts_upstream": 8, "tunnels": 2, "loops": 1234, "bodies_collected": 12, "log_dropped": 9,
-    "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "rate_limited": 11,
+    "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "bots_refused": 4, "bots_suspected": 1, "bans_made": 2,
+    "bans_active": 1, "rate_limited": 11,
 }
 SNAPSHOT = {"number": 3, "routes": 2, "services": 1, "upstreams": 1, "retired": 0, "bytes": 65536}
 
@@ -33,6 +34,7 @@ def source(**changes) -> StatusSource:
         "resolver": lambda: {"names": 3, "stale": 1, "queries": 10, "failures": 2},
         "python": lambda: {"greeting": {"active": 1, "done": 70, "failures": 6, "timeouts": 2, "trips": 1, "skipped": 9,
                                         "refused": 4, "stalled": 8, "too_large": 9, "logs_dropped": 3}},
+        "background": lambda: {"bans": {"exchanges": 5, "failures": 1}},
         **changes,
     })
 

@@ -37,6 +37,8 @@ class {class_name}(Plugin):
             return Response(403, json={{"message": config.text}})
         context.request.set_header("X-{header}", config.text)
         return None
+
+    # Others: header_filter and body_filter (context.response), log, init, configure, close; see docs/plugins.md.
 '''
 
 

@@ -32,7 +32,13 @@ class Kind(NamedTuple):
     place: str          # "module:class"
 
 
-KINDS: dict[str, Kind] = {}
+def _shares_bans(model: "Model") -> bool:
+    return model.gateway["redis"] is not None and any(plugin["name"] == "anti-bot" for plugin in model.plugins)
+
+
+KINDS: dict[str, Kind] = {
+    "bans": Kind(_shares_bans, "fastgate.control.ban_exchange:BanExchange"),
+}
 
 
 def needs_background(model: "Model") -> bool:

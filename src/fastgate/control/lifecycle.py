@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fastgate._version import __version__
 from fastgate.control import crash, drain, signals
 from fastgate.control.background import Background
+from fastgate.control.bans import BanCommands
 from fastgate.control.control_socket import ControlSocket
 from fastgate.control.data_plane import JOIN_S, DataPlane, StartError, wall_clock_offset_ns
 from fastgate.control.instance_lock import InstanceLock
@@ -57,10 +58,12 @@ class Lifecycle:
         self._status: "StatusListener | None" = None
         self._tasks: set[asyncio.Task] = set()
         self._collector: asyncio.Task | None = None
+        self._bans = BanCommands(self.gateway.bans, self._on_lift)
         self._stop = asyncio.Event()
         self._quit = asyncio.Event()
         self._control = ControlSocket(lock.path, {
-            "reload": self._command_reload, "stop": self._command_stop, "info": self._command_info}, lock)
+            "reload": self._command_reload, "stop": self._command_stop, "info": self._command_info,
+            "bans list": self._bans.list, "bans add": self._bans.add, "bans lift": self._bans.lift}, lock)
 
     async def run(self, on_ready: "Callable[[Lifecycle], Awaitable[None] | None]" = lambda _: None) -> int:
         """Serves until a signal or a command ends it; the process's exit code."""
@@ -122,7 +125,7 @@ class Lifecycle:
             limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures,
-            background=self.background.figures))
+            background=self.background.figures, plugin_metrics=self.python.families))
         await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
@@ -217,6 +220,11 @@ class Lifecycle:
     def _announce(self) -> None:
         self._notifier.ready(f"{self.state}: snapshot {self.reloader.published.number}, "
                              f"{counted(self.reloader.published.routes, 'routes')}")
+
+    def _on_lift(self, address: str) -> None:
+        exchange = self.background.part("bans")
+        if exchange is not None:
+            exchange.forget(address)
 
     def _report_drain(self, left: int) -> None:
         text = f"draining: {counted(left, 'connections')} open"

@@ -8,6 +8,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from fastgate.control.published import has_python
+from fastgate.control.python_redis import PythonRedis
+from fastgate.telemetry.metrics import METRICS
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
@@ -31,6 +33,9 @@ class PythonPlugins:
         self._handles: dict[int, Configured] = {}       # of all snapshots that may be in use
         self._next_handle = 1
         self._store: Any = None
+        self._metrics: Any = None                       # sdk.metrics.Registry
+        self._redis = PythonRedis()
+        self._staged_settings: dict[str, Any] = {}
         self._reads_fd: int | None = None
         self._staged: dict[str, Configured] = {}
         self._new_runners: list[Runner] = []
@@ -40,12 +45,16 @@ class PythonPlugins:
     async def prepare(self, model: "Model") -> dict[str, tuple[int, set[str], int | None]] | None:
         """Makes what the model needs, for `Gateway.publish`. Raises PluginFailed; `abandon` is due then."""
         self._staged, self._new_runners, self._told = {}, [], []
+        self._staged_settings = model.gateway["python"]
         if not has_python(model):
             await self._tell(dict.fromkeys(self._runners))
             return None
         from fastgate.plugins import discovery
 
         settings = model.gateway["python"]
+        if self._store is None:
+            self._make_shared()
+        await self._redis.stage(model.gateway["redis"])
         changed: dict[str, None] = {}
         for entity in model.plugins:
             if entity["is_native"]:
@@ -53,7 +62,6 @@ class PythonPlugins:
             runner = self._runners.get(entity["name"])
             if runner is None:
                 runner = await self._new_runner(discovery.plugin(entity["name"]).contract, settings)
-            runner.apply(settings)
             before = self._current.get(entity["id"])
             if before is not None and before.runner is runner and before.plain == entity["config"] and (
                     before.default_ms == settings["timeout"]):
@@ -65,13 +73,17 @@ class PythonPlugins:
         await self._tell(changed | dict.fromkeys(gone))
         return {id: (one.handle, one.phases, one.body_limit(settings["body"])) for id, one in self._staged.items()}
 
+    def _make_shared(self) -> None:
+        from fastgate.sdk import Store
+        from fastgate.sdk.metrics import Registry
+
+        self._store = Store()
+        self._metrics = Registry({metric.name for metric in METRICS})
+
     async def _new_runner(self, contract: Any, settings: dict) -> "Runner":
         from fastgate.control.python_runner import Runner
-        from fastgate.sdk import Store
 
-        if self._store is None:
-            self._store = Store()
-        runner = Runner(contract, self._store, asyncio.get_running_loop(), settings)
+        runner = Runner(contract, self._store, asyncio.get_running_loop(), settings, self._metrics, self._redis.staged)
         await runner.init()
         self._runners[contract.name] = runner
         self._new_runners.append(runner)
@@ -100,6 +112,11 @@ class PythonPlugins:
     def settle(self) -> None:
         """The staged configurations are published."""
         self._current, self._staged = self._staged, {}
+        self._redis.settle()
+        for runner in self._runners.values():
+            runner.apply(self._staged_settings, self._redis.current)
+        if self._metrics is not None:
+            self._metrics.most_series = self._staged_settings["metric_series"]
         self._new_runners, self._told = [], []
         if self._reads_fd is None and self._gateway.python_queue is not None:
             self._reads_fd = self._gateway.python_queue.fileno()
@@ -117,6 +134,7 @@ class PythonPlugins:
         except PluginFailed as error:
             log.error("%s", error)
         self._handles = {one.handle: one for one in self._handles.values() if one.runner not in self._new_runners}
+        await self._redis.abandon()
         self._staged, self._new_runners, self._told = {}, [], []
 
     async def forget(self) -> None:
@@ -128,6 +146,7 @@ class PythonPlugins:
         gone = [runner for runner in self._runners.values() if runner not in used]
         self._runners = {name: runner for name, runner in self._runners.items() if runner in used}
         await self._end(gone)
+        await self._redis.release()
 
     async def close(self) -> None:
         """The reactors have ended."""
@@ -138,6 +157,7 @@ class PythonPlugins:
         runners = [*self._runners.values(), *self._ends]
         self._runners.clear()
         await self._end(runners)
+        await self._redis.close()
 
     async def _end(self, runners: "list[Runner]") -> None:
         """Closes all at once: the slowest says how long it takes. One that is being closed is waited for."""
@@ -167,3 +187,7 @@ class PythonPlugins:
             return {}
         queue = self._gateway.python_queue.figures()
         return {name: queue.get(name, {}) | runner.figures() for name, runner in self._runners.items()}
+
+    def families(self) -> list[Any]:
+        """What the plugins themselves count and measure: sdk.metrics.Family."""
+        return [] if self._metrics is None else self._metrics.families()

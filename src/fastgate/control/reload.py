@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Settings the running reactors, sockets and writers were built with; all others are the snapshot's.
 RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "limits.connections",
-                "limits.token_cache", "limits.rate_limit_keys", "resolver", "watch", "python.threads")
+                "limits.token_cache", "limits.rate_limit_keys", "limits.visitors", "resolver", "watch", "python.threads")
 
 log = logging.getLogger("fastgate.control")
 

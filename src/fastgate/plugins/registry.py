@@ -9,6 +9,7 @@ from typing import Any
 
 _MODULES = {
     "acl": "acl",
+    "anti-bot": "anti_bot",
     "basic-auth": "basic_auth",
     "bot-detection": "bot_detection",
     "correlation-id": "correlation_id",

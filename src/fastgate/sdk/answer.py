@@ -34,7 +34,7 @@ class Answer:
         self._phase = phase
         self._head: tuple[int, bool] | None = None
         self._fields: list[tuple[str, str]] | None = None
-        self._changes: list[tuple[int, bytes, bytes | None]] | None = None
+        self._changes: list[tuple[int, bytes, bytes]] | None = None
         self._size = 0
         self._status = 0                        # set here; 0: not
         self._body: bytes | None = None
@@ -61,6 +61,8 @@ class Answer:
         if self._fields is None:
             self._told()
             self._fields = answers.answer_fields(self._call)
+            for change in self._changes or ():
+                self._note(*change)
         return self._fields
 
     def header(self, name: str, default: str | None = None) -> str | None:
@@ -92,24 +94,17 @@ class Answer:
         key, data = field_name(name), field_value(name, value)
         self._change(core.ANSWER_DROP, key, b"")
         self._change(core.ANSWER_ADD, key, data)
-        if self._fields is not None:
-            self._forget(name)
-            self._fields.append((name, data.decode("latin-1")))
 
     def add_header(self, name: str, value: str) -> None:
         """One more field, beside those of that name."""
         self._must_be(FILTERS, "response.add_header")
         key, data = field_name(name), field_value(name, value)
         self._change(core.ANSWER_ADD, key, data)
-        if self._fields is not None:
-            self._fields.append((name, data.decode("latin-1")))
 
     def clear_header(self, name: str) -> None:
         """The client gets no field of that name."""
         self._must_be(FILTERS, "response.clear_header")
         self._change(core.ANSWER_DROP, field_name(name), b"")
-        if self._fields is not None:
-            self._forget(name)
 
     def set_body(self, body: str | bytes) -> None:
         """In `body_filter`: another body; text is sent as UTF-8. Its length is told; ETag and digests, which
@@ -137,9 +132,14 @@ class Answer:
         if not self._call.is_open():
             raise PhaseError(f"{what}: the {self._phase} phase of this request is over")
 
-    def _forget(self, name: str) -> None:
-        wanted = name.lower()
-        self._fields = [pair for pair in self._fields or () if pair[0].lower() != wanted]
+    def _note(self, action: int, name: bytes, value: bytes) -> None:
+        """In what was read of the fields."""
+        assert self._fields is not None
+        text = name.decode("ascii")
+        if action == core.ANSWER_ADD:
+            self._fields.append((text, value.decode("latin-1")))
+        else:
+            self._fields[:] = [pair for pair in self._fields if pair[0].lower() != text.lower()]
 
     def _change(self, action: int, name: bytes, value: bytes) -> None:
         self._size += len(name) + len(value)
@@ -148,6 +148,8 @@ class Answer:
         if self._changes is None:
             self._changes = []
         self._changes.append((action, name, value))
+        if self._fields is not None:
+            self._note(action, name, value)
 
 
 def let_go(answer: Answer) -> None:

@@ -65,6 +65,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_rate_limit_evictions_total", "counter",
            "Callers whose counters had to go for want of room: they start afresh."),
 
+    Metric("fastgate_bot_refusals_total", "counter", "Requests of banned addresses (anti-bot), refused."),
+    Metric("fastgate_bot_suspicions_total", "counter", "Requests over the threshold of an anti-bot with dry_run."),
+    Metric("fastgate_bot_bans_total", "counter", "Addresses that anti-bot banned."),
+    Metric("fastgate_bot_exchanges_total", "counter", "Exchanges of bans with Redis."),
+    Metric("fastgate_bot_exchange_failures_total", "counter", "Exchanges of bans with Redis that failed."),
+    Metric("fastgate_bot_bans_active", "gauge", "Addresses banned now, by anti-bot, by command or through Redis."),
+
     Metric("fastgate_reactor_loops_total", "counter", "Turns of the reactors' event loops."),
 
     Metric("fastgate_access_log_lines_total", "counter", "Access log lines written."),

@@ -16,6 +16,7 @@ Sample = tuple[tuple[str, ...], float]      # label values, in the order of Metr
 
 LE = [f'le="{bound:.10g}"' for bound in LATENCY_BOUNDS_S] + ['le="+Inf"']
 ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 FROM_COUNTERS = {
     "fastgate_requests_received_total": "requests",
@@ -35,6 +36,10 @@ FROM_COUNTERS = {
     "fastgate_token_cache_misses_total": "tokens_missed",
     "fastgate_token_cache_evictions_total": "tokens_evicted",
     "fastgate_token_cache_entries": "tokens_kept",
+    "fastgate_bot_refusals_total": "bots_refused",
+    "fastgate_bot_suspicions_total": "bots_suspected",
+    "fastgate_bot_bans_total": "bans_made",
+    "fastgate_bot_bans_active": "bans_active",
     "fastgate_rate_limit_refusals_total": "rate_limited",
     "fastgate_reactor_loops_total": "loops",
     "fastgate_request_bodies_collected_total": "bodies_collected",
@@ -67,7 +72,10 @@ FROM_RESOLVER = {
     "fastgate_resolver_failures_total": "failures",
 }
 # Metric → part of control/background, its figure
-FROM_BACKGROUND: dict[str, tuple[str, str]] = {}
+FROM_BACKGROUND: dict[str, tuple[str, str]] = {
+    "fastgate_bot_exchanges_total": ("bans", "exchanges"),
+    "fastgate_bot_exchange_failures_total": ("bans", "failures"),
+}
 FROM_PLUGINS = {
     "fastgate_plugin_calls_active": "active",
     "fastgate_plugin_calls_total": "done",
@@ -109,6 +117,7 @@ def exposition(source: StatusSource) -> Iterator[str]:
                 yield "".join(parts)
                 parts, size = [], 0
     yield "".join(parts)
+    yield from _plugin_families(source)
 
 
 def _family(metric: Metric, lines: Iterable[str]) -> Iterator[str]:
@@ -118,6 +127,17 @@ def _family(metric: Metric, lines: Iterable[str]) -> Iterator[str]:
             yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
             is_first = False
         yield line
+
+
+def _plugin_families(source: StatusSource) -> Iterator[str]:
+    """The metrics that plugins declare, a block each."""
+    for name, kind, text, samples in source.plugin_metrics():
+        if samples:
+            lines = [f"# HELP {name} {text.translate(HELP_ESCAPES)}\n# TYPE {name} {kind}\n"]
+            for suffix, pairs, value in samples:
+                labels = f"{{{_labels(*zip(*pairs))}}}" if pairs else ""
+                lines.append(f"{name}{suffix}{labels} {_number(value)}\n")
+            yield "".join(lines)
 
 
 def _labels(names: Iterable[str], values: Iterable[str]) -> str:

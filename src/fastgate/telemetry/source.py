@@ -1,6 +1,6 @@
 """What the status listener and the metrics are made from: a few functions, wired by the control plane."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ class StatusSource:
     access_log: Callable[[], dict[str, int] | None] = lambda: None      # AccessLog.stats; None: off
     # By plugin in Python: "active", "refused", "stalled", "too_large", "logs_dropped", "done", "failures", "timeouts", "trips", "skipped"
     python: Callable[[], dict[str, dict[str, int]]] = lambda: {}
+    # What plugins in Python count themselves: (name, kind, help, [(suffix, ((label, value), …), number), …])
+    plugin_metrics: Callable[[], Iterable[Any]] = lambda: ()
     # By part of control/background, while it is there
     background: Callable[[], dict[str, dict[str, float]]] = lambda: {}
     # "names" being resolved, "stale" of them in use with their last good addresses; "queries"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import json
 
 import pytest
@@ -129,8 +130,6 @@ def test_another_status(open_site, origin, tmp_path, raw, method, to, status, bo
     for _ in range(2):
         response = client.ask(get("/", method=method), to_head=method == "HEAD")
         assert (response.status, response.body) == (status, body)
-    log = [json.loads(line)["status"] for line in site.process.log().splitlines() if line.startswith('{"') and '"status"' in line]
-    assert not log or set(log) == {status}
 
 
 def test_a_body_without_end_that_a_status_drops(open_site, origin, tmp_path):
@@ -198,8 +197,6 @@ def test_early_answer_to_a_request_that_is_still_coming(open_site, origin, tmp_p
 
 
 def test_two_reactors_many_clients(open_site, origin, tmp_path):
-    import concurrent.futures
-
     write_plugin(tmp_path, "tells", """
         async def header_filter(self, context, config):
             await asyncio.sleep(0)

@@ -2,6 +2,7 @@ from collections.abc import Collection
 from typing import Any
 
 from fastgate._core.bridge.access_log import AccessLog
+from fastgate._core.bridge.bans import Bans
 from fastgate._core.bridge.python_phase import PythonCall, PythonQueue
 from fastgate.config.model import Model
 
@@ -10,6 +11,7 @@ class Snapshot: ...
 
 class Gateway:
     access_log: AccessLog | None
+    bans: Bans
     python_queue: PythonQueue | None
     def __init__(self, workers: int, settings: dict[str, Any]) -> None: ...
     def listen(self, fds: list[int], is_shared: bool, port: int, is_unix: bool) -> None: ...

@@ -24,6 +24,7 @@ from fastgate._core.base.atomics cimport (
 from fastgate._core.base.span cimport span_of
 from fastgate._core.base.status cimport OK
 from fastgate._core.bridge.access_log cimport AccessLog
+from fastgate._core.bridge.bans cimport Bans
 from fastgate._core.bridge.compile cimport compile_snapshot
 from fastgate._core.bridge.python_phase cimport PythonQueue, python_named
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
@@ -90,6 +91,7 @@ cdef class Gateway:
     cdef SeriesRegistry registry
     cdef uint64_t number
     cdef readonly object access_log
+    cdef readonly Bans bans
     cdef readonly PythonQueue python_queue      # None: no plugin in Python has been configured
 
     def __cinit__(self, uint32_t workers, dict settings):
@@ -116,6 +118,8 @@ cdef class Gateway:
                 raise MemoryError("no memory for the cache of verified tokens")
         if limit_table_open(&self.gate.limits, settings["limits"]["rate_limit_keys"]) != OK:
             raise MemoryError("no memory for limits.rate_limit_keys")
+        self.bans = Bans(settings["limits"]["visitors"])
+        self.gate.guard = &self.bans.table
         self.lanes = <lane_t **>calloc(workers, sizeof(lane_t *))
         if self.lanes == NULL:
             raise MemoryError("no memory for the reactors")
@@ -351,7 +355,7 @@ cdef class Gateway:
     # --- figures
 
     def counters(self) -> dict[str, int]:
-        """The fields of counters_t, summed over the reactors, and what the token cache has counted."""
+        """The fields of counters_t, summed over the reactors, and what the token cache and anti-bot have counted."""
         cdef dict sums = {}
         cdef counters_t *counters
         cdef token_cache_counts_t tokens
@@ -364,6 +368,7 @@ cdef class Gateway:
             token_cache_counts(self.gate.tokens, &tokens)
             sums.update(tokens_hit=tokens.hits, tokens_missed=tokens.misses, tokens_evicted=tokens.evictions,
                         tokens_kept=tokens.entries)
+        sums.update(bans_made=self.bans.made(), bans_active=len(self.bans.read()))
         return sums
 
     def limits(self) -> dict[str, int]:
@@ -407,6 +412,8 @@ cdef dict read_counters(counters_t *counters):
         "retries": atomic_load_u64(&counters.retries),
         "refused_malformed": atomic_load_u64(&counters.refused_malformed),
         "rate_limited": atomic_load_u64(&counters.rate_limited),
+        "bots_refused": atomic_load_u64(&counters.bots_refused),
+        "bots_suspected": atomic_load_u64(&counters.bots_suspected),
         "timeouts_client": atomic_load_u64(&counters.timeouts_client),
         "timeouts_upstream": atomic_load_u64(&counters.timeouts_upstream),
         "tunnels": atomic_load_u64(&counters.tunnels),

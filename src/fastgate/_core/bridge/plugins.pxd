@@ -16,6 +16,7 @@ cdef class Chains:
     cdef dict scopes            # (name, route id, service id, consumer id) -> place in snapshot.plugins
     cdef dict of_pairs          # (name, "route" or "service", its id) -> [(consumer, rank, place)]
     cdef set wanting            # kinds of which some configuration reads exchange.match
+    cdef set keeping            # kinds of which some configuration's log reads exchange.answer
     cdef set for_some           # names configured for a consumer alone
     cdef dict built             # what a chain is made of -> its address
 

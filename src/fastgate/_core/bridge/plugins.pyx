@@ -27,6 +27,7 @@ cdef class Chains:
         self.of_pairs = {}
         self.for_some = set()
         self.wanting = set()
+        self.keeping = set()
         self.built = {}
         for at, plugin in enumerate(model.plugins):
             name, route, service, consumer = plugin["name"], plugin["route"], plugin["service"], plugin["consumer"]
@@ -56,6 +57,8 @@ cdef class Chains:
                 self.python.build(plugin, snapshot, entity, self.model)
             if plugin.wants_match:
                 self.wanting.add(self.kinds[entity["name"]])
+            if plugin.keeps_answer:
+                self.keeping.add(self.kinds[entity["name"]])
             self.logs |= plugin.log != NULL
             if entity["consumer"] is not None and not entity["route"] and not entity["service"]:
                 consumer = &snapshot.consumers[<uint32_t>self.consumers[entity["consumer"]]]
@@ -110,12 +113,12 @@ cdef class Chains:
         if not parts:
             return NULL
         if parts not in self.built:
-            self.built[parts] = <uintptr_t>_chain(snapshot, parts, self.wanting, self.logs)
+            self.built[parts] = <uintptr_t>_chain(snapshot, parts, self.wanting, self.keeping, self.logs)
         address = self.built[parts]
         return <const chain_t *>address
 
 
-cdef chain_t *_chain(snapshot_t *snapshot, tuple parts, set wanting, bint logs) except NULL:
+cdef chain_t *_chain(snapshot_t *snapshot, tuple parts, set wanting, set keeping, bint logs) except NULL:
     cdef arena_t *arena = &snapshot.arena
     cdef chain_t *chain = <chain_t *>keep_room(arena, sizeof(chain_t))
     cdef consumer_plugin_t *pair
@@ -129,6 +132,7 @@ cdef chain_t *_chain(snapshot_t *snapshot, tuple parts, set wanting, bint logs) 
         step.kind = <uint16_t>kind
         step.is_of_both = of_both
         chain.wants_match |= kind in wanting
+        chain.keeps_answer |= kind in keeping
         if plain >= 0:
             at = plain
             step.plugin = &snapshot.plugins[at]

@@ -21,6 +21,8 @@ cdef struct counters_t:
     uint64_t retries                # requests sent once more
     uint64_t refused_malformed      # 400, 431, 414 …: the parser's refusals
     uint64_t rate_limited           # refused by rate-limiting
+    uint64_t bots_refused           # of banned addresses
+    uint64_t bots_suspected         # over the threshold of an anti-bot that only looks on
     uint64_t timeouts_client        # 408 and slow readers cut
     uint64_t timeouts_upstream      # 504, and answers cut midway
     uint64_t tunnels                # WebSocket tunnels now open (a gauge)

@@ -387,4 +387,5 @@ cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *qu
         plugin.access = _access
     if "log" in hooks:
         plugin.log = _log
+        plugin.keeps_answer = True
     return 0

@@ -1,6 +1,7 @@
 """From a plugin's name to its builder."""
 
 from fastgate._core.plugin.acl cimport acl_build
+from fastgate._core.plugin.anti_bot cimport anti_bot_build
 from fastgate._core.plugin.basic_auth cimport basic_auth_build
 from fastgate._core.plugin.bot_detection cimport bot_detection_build
 from fastgate._core.plugin.correlation_id cimport correlation_id_build
@@ -25,6 +26,8 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
     name = entity["name"]
     if name == "acl":
         return acl_build(plugin, snapshot, config, context)
+    if name == "anti-bot":
+        return anti_bot_build(plugin, snapshot, config, context)
     if name == "basic-auth":
         return basic_auth_build(plugin, snapshot, config, context)
     if name == "bot-detection":

@@ -8,6 +8,7 @@ from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.atomics cimport atomic_load_u32
 from fastgate._core.base.buffer cimport buffer_t
 from fastgate._core.base.span cimport span_t
+from fastgate._core.guard.table cimport guard_table_t
 from fastgate._core.http.message cimport header_t, message_t
 from fastgate._core.http.parser cimport parser_t
 from fastgate._core.http.uri cimport HOST_MAX_BYTES
@@ -52,6 +53,7 @@ cdef struct gate_t:
     access_log_t *access_log        # NULL: off
     token_cache_t *tokens           # verdicts on tokens; NULL: none are kept
     limit_table_t limits            # counters of all rate-limiting; locks of its own
+    guard_table_t *guard            # what anti-bot knows of addresses; locks of its own
     # shared: atomic
     void *snapshot                  # the current snapshot_t
     uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python

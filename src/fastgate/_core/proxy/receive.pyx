@@ -103,7 +103,7 @@ cdef status_t _on_head(parser_t *parser) noexcept nogil:
     exchange.source = SOURCE_UPSTREAM
     exchange.is_tunnel = status == 101
     exchange.is_head_sent = True
-    if exchange.route.chain != NULL and exchange.route.chain.logs and status != 101:
+    if exchange.route.chain != NULL and exchange.route.chain.keeps_answer and status != 101:
         exchange_keep_answer(exchange)      # without memory its fields are not logged
     return OK
 

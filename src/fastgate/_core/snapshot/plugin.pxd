@@ -36,6 +36,7 @@ cdef struct plugin_t:
     uint8_t authenticates           # it may set the consumer
     uint8_t wants_match             # it reads exchange.match
     uint8_t withholds               # WITHHOLDS_*; with a header_filter
+    uint8_t keeps_answer            # its log reads exchange.answer
 
 
 cdef struct consumer_t:
@@ -72,6 +73,7 @@ cdef struct chain_t:
     uint8_t authenticates           # some step does
     uint8_t wants_match             # some step may
     uint8_t logs                    # some step may
+    uint8_t keeps_answer            # of some step's plugins, a log reads exchange.answer
 
 
 cdef inline const plugin_t *step_pick(const step_t *step, const consumer_t *consumer) noexcept nogil:
