@@ -12,7 +12,8 @@ from fastgate._core.auth.crypto cimport (
 )
 from fastgate._core.auth.hmac cimport hmac_add, hmac_end, hmac_is, hmac_key_set, hmac_key_t, hmac_start, hmac_t
 from fastgate._core.auth.json cimport (
-    JSON_NUMBER, JSON_STRING, json_array_has, json_find, json_member_t, json_number_ms, json_object_t, json_read,
+    JSON_NUMBER, JSON_STRING, json_array_has, json_find, json_member_t, json_number_ms, json_object_t, json_raw_eq, json_read,
+    json_unescape, json_walk_next, json_walk_open, json_walk_t,
 )
 from fastgate._core.auth.jwt cimport (
     JWT_OK, jwt_check_aud, jwt_check_exp, jwt_check_lifetime, jwt_check_nbf, jwt_claim, jwt_date, jwt_key_claim,
@@ -144,6 +145,20 @@ def json(bytes text):
 
 def array_has(bytes array, bytes text):
     return json_array_has(_span(array), _span(text))
+
+
+def json_walk(bytes text):
+    """[(name without escapes, value as it stands), …]; None: it is no object."""
+    cdef json_walk_t walk
+    cdef json_member_t member
+    cdef bytearray room = bytearray(len(text) + 1)
+    cdef list found = []
+    json_walk_open(&walk, _span(text))
+    while json_walk_next(&walk, &member):
+        name = _bytes(json_unescape(member.name, room))
+        assert json_raw_eq(member.name, _span(name))
+        found.append((name, _bytes(member.value)))
+    return found if walk.status == OK else None
 
 
 # ---- keys and tokens

@@ -40,8 +40,8 @@ class Context:
 
     def __init__(self, call: PythonCall, phase: str, tools: Tools) -> None:
         self._call = call
-        self._tools = tools
         self._consumer: Consumer | None = None
+        self._tools = tools
         self.phase = phase
         self.request = Request(call, phase)
         self._answer = Answer(call, phase) if phase in PHASES else None
