@@ -32,7 +32,13 @@ class Kind(NamedTuple):
     place: str          # "module:class"
 
 
-KINDS: dict[str, Kind] = {}
+def _shares_limits(model: "Model") -> bool:
+    return any(entity["name"] == "rate-limiting" and entity["config"]["policy"] == "redis" for entity in model.plugins)
+
+
+KINDS: dict[str, Kind] = {
+    "limit_exchange": Kind(_shares_limits, "fastgate.control.limit_exchange:LimitExchange"),
+}
 
 
 def needs_background(model: "Model") -> bool:

@@ -66,7 +66,16 @@ FROM_RESOLVER = {
     "fastgate_resolver_failures_total": "failures",
 }
 # Metric → part of control/background, its figure
-FROM_BACKGROUND: dict[str, tuple[str, str]] = {}
+FROM_BACKGROUND: dict[str, tuple[str, str]] = {
+    "fastgate_limit_exchanges_total": ("limit_exchange", "rounds"),
+    "fastgate_limit_exchange_errors_total": ("limit_exchange", "errors"),
+    "fastgate_limit_exchanged_requests_total": ("limit_exchange", "told"),
+    "fastgate_limit_exchange_lag_seconds": ("limit_exchange", "lag_s"),
+    "fastgate_limit_exchange_away": ("limit_exchange", "away"),
+    "fastgate_limit_exchange_nodes": ("limit_exchange", "nodes"),
+    "fastgate_limit_exchange_keys_waiting": ("limit_exchange", "waiting"),
+    "fastgate_limit_exchange_lost_total": ("limit_exchange", "lost"),
+}
 FROM_PLUGINS = {
     "fastgate_plugin_calls_active": "active",
     "fastgate_plugin_calls_total": "done",

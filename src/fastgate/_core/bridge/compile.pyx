@@ -10,6 +10,7 @@ from fastgate._core.bridge.consumers cimport put_consumers
 from fastgate._core.bridge.plugins cimport Chains
 from fastgate._core.bridge.python_phase cimport PythonQueue
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
+from fastgate._core.bridge.shared_limits cimport SharedLimits
 from fastgate._core.bridge.upstreams cimport Upstream
 from fastgate._core.net.address cimport cidr_t
 from fastgate._core.snapshot.keep cimport keep_room, keep_text, ns_of_ms
@@ -130,7 +131,8 @@ cdef int _put_service(arena_t *arena, service_t *service, dict entity, dict upst
     return 0
 
 
-cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegistry series, PythonQueue python) except -1:
+cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegistry series, PythonQueue python,
+                  SharedLimits shared) except -1:
     cdef arena_t *arena = &snapshot.arena
     cdef dict by_name = {upstream["name"]: upstream for upstream in model.upstreams}
     cdef dict positions = {}
@@ -149,7 +151,7 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
         snapshot.n_services += 1
     names = {entity["id"]: entity["name"] or entity["id"] for entity in model.services}
     put_consumers(snapshot, model.consumers)
-    chains = Chains(model, python)
+    chains = Chains(model, python, shared)
     chains.build_plugins(snapshot)
     snapshot.routes = <route_t *>keep_room(arena, len(routes) * sizeof(route_t))
     for entity in routes:
@@ -169,7 +171,7 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
 
 
 cdef snapshot_t *compile_snapshot(object model, dict upstreams, SeriesRegistry series, uint32_t n_reactors,
-                                  uint64_t number, PythonQueue python) except NULL:
+                                  uint64_t number, PythonQueue python, SharedLimits shared) except NULL:
     cdef arena_t arena
     cdef snapshot_t *snapshot
     arena_open(&arena)
@@ -180,7 +182,7 @@ cdef snapshot_t *compile_snapshot(object model, dict upstreams, SeriesRegistry s
         snapshot.live = <live_t *>calloc(n_reactors, sizeof(live_t))
         if snapshot.live == NULL:
             raise MemoryError("no memory for the configuration")
-        _put_all(snapshot, model, upstreams, series, python)
+        _put_all(snapshot, model, upstreams, series, python, shared)
     except BaseException:
         snapshot_free(snapshot)
         raise

@@ -16,10 +16,11 @@ from fastgate._core.bridge.errors import SnapshotError
 
 
 cdef class Chains:
-    def __cinit__(self, object model, PythonQueue python):
+    def __cinit__(self, object model, PythonQueue python, SharedLimits shared):
         cdef dict priorities = {plugin["name"]: plugin["priority"] for plugin in model.plugins}
         self.model = model
         self.python = python
+        self.shared = shared
         self.names = sorted(priorities, key=lambda name: (-priorities[name], name))
         self.kinds = {name: kind for kind, name in enumerate(self.names)}
         self.consumers = {consumer["id"]: at for at, consumer in enumerate(model.consumers)}
@@ -51,7 +52,7 @@ cdef class Chains:
             snapshot.n_plugins += 1             # from here on snapshot_free closes it
             keep_text(arena, entity["id"], &plugin.id)
             if entity["is_native"]:
-                plugin_build(plugin, snapshot, entity, self.model, self.consumers)
+                plugin_build(plugin, snapshot, entity, self.model, self.consumers, self.shared)
             else:
                 self.python.build(plugin, snapshot, entity)
             if plugin.wants_match:

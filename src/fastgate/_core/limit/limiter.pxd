@@ -12,7 +12,8 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.base.status cimport status_t
 from fastgate._core.limit.rule cimport limit_rule_t
-from fastgate._core.limit.table cimport LIMIT_WINDOWS, limit_key_t, limit_table_t
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS
+from fastgate._core.limit.table cimport limit_key_t, limit_table_t
 
 
 cdef struct limit_window_result_t:

@@ -12,15 +12,18 @@ from fastgate._core.limit.rule cimport (
     LIMIT_CONCURRENCY, LIMIT_FAMILY_HOLDERS, LIMIT_FIXED_WINDOW, LIMIT_GCRA, LIMIT_LEAKY_BUCKET, LIMIT_SLIDING_WINDOW, limit_rule_adopt,
     limit_rule_t, limit_window_t,
 )
+from fastgate._core.limit.share cimport limit_share_count_locked, limit_share_reserve_locked
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS
 from fastgate._core.limit.sliding_window cimport sliding_window_level, sliding_window_wait_ns
 from fastgate._core.limit.table cimport (
-    LIMIT_WINDOWS, limit_cell_t, limit_entry_t, limit_find_locked, limit_hold_locked, limit_key_t, limit_shard_lock,
+    limit_cell_t, limit_entry_t, limit_find_locked, limit_hold_locked, limit_key_t, limit_shard_lock,
     limit_shard_t, limit_shard_unlock, limit_table_t, limit_take_locked,
 )
 
 
 cdef enum:
     NS_PER_S = 1000000000
+    SHARED_WAIT_NS = NS_PER_S       # until what the others leave is known
 
 
 cdef inline limit_key_t _key_of(uint64_t family, const limit_key_t *key) noexcept nogil:
@@ -109,6 +112,9 @@ cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const
     for i in range(rule.n_windows):
         levels[i] = _level(rule, &rule.windows[i], &entry.cells[i], now_wall_ns)
         each_ns = _wait_ns(rule, &rule.windows[i], &entry.cells[i], levels[i], cost)
+        if each_ns == 0 and rule.sharing != NULL and cost and levels[i].used + cost + limit_share_reserve_locked(
+                shard, entry, rule, i, now_wall_ns, cost) > rule.windows[i].limit:
+            each_ns = SHARED_WAIT_NS
         if each_ns > wait_ns:
             wait_ns = each_ns
         if rule.algorithm == LIMIT_LEAKY_BUCKET and levels[i].used > delay_ns:
@@ -118,6 +124,8 @@ cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const
             _take(rule, &rule.windows[i], &entry.cells[i], &levels[i], now_wall_ns + delay_ns, now_wall_ns, cost)
         if rule.algorithm == LIMIT_CONCURRENCY and cost:
             limit_hold_locked(shard, entry, True)
+        if rule.sharing != NULL and cost:
+            limit_share_count_locked(table, shard, entry, rule, cost)
     limit_shard_unlock(shard)
 
     if wait_ns == 0:

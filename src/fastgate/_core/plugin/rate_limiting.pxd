@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.limit.rule cimport limit_rule_t
-from fastgate._core.limit.table cimport LIMIT_WINDOWS
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS
 from fastgate._core.snapshot.plugin cimport plugin_t
 from fastgate._core.snapshot.snapshot cimport snapshot_t
 

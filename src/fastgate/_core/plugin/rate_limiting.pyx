@@ -1,8 +1,9 @@
 """rate-limiting, behind whatever says who calls (priority 910)."""
 
 import os
+from hashlib import blake2b
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 
 from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.arena cimport arena_t
@@ -21,6 +22,7 @@ from fastgate._core.limit.rule cimport (
     limit_rule_prepare,
     limit_window_t,
 )
+from fastgate._core.limit.sharing cimport limit_sharing_t
 from fastgate._core.limit.table cimport limit_key_t, limit_table_t
 from fastgate._core.proxy.exchange cimport (
     added_t,
@@ -215,6 +217,20 @@ cdef int _put_concurrency(arena_t *arena, rate_limiting_t *kept, uint32_t limit)
     return _put_fields(arena, &kept.concurrency_fields, "Concurrency", limit)
 
 
+cdef int _share(rate_limiting_t *kept, str id, dict config, object shared) except -1:
+    """Keys that mean the same in all gateways: hashed under what they all know, and others do not if Redis
+    has a password."""
+    cdef uintptr_t address = shared.address_of(id)
+    cdef uint32_t i
+    secret = blake2b((config["redis"]["password"] or "").encode(), digest_size=32, key=b"fastgate rate-limiting", salt=b"keys",
+                     person=b"1").digest()
+    seeds = blake2b(id.encode(), digest_size=32, key=secret).digest()
+    for i in range(4):
+        kept.seeds[i] = int.from_bytes(seeds[8 * i:8 * i + 8], "little")
+    kept.windows.sharing = <limit_sharing_t *>address
+    return 0
+
+
 cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict context) except -1:
     cdef arena_t *arena = &snapshot.arena
     cdef rate_limiting_t *kept = <rate_limiting_t *>keep_room(arena, sizeof(rate_limiting_t))
@@ -222,6 +238,8 @@ cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config
     cdef uint32_t i
     for i in range(4):
         kept.seeds[i] = siphash(plugin.id.at, plugin.id.len, secret_0 ^ i, secret_1)
+    if config["policy"] == "redis":
+        _share(kept, context["entity"]["id"], config, context["shared"])
     for name in sorted(identities):         # their order in the file means nothing
         kept.identities[kept.n_identities] = <identity_t><int>IDENTITIES[name]
         kept.n_identities += 1

@@ -5,5 +5,5 @@ from fastgate._core.snapshot.snapshot cimport snapshot_t
 
 
 # Fills `plugin` from its entity of the Model. `consumers`: consumer id -> place in snapshot.consumers.
-# Raises SnapshotError.
-cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, object model, dict consumers) except -1
+# `shared`: bridge.SharedLimits. Raises SnapshotError.
+cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, object model, dict consumers, object shared) except -1

@@ -19,8 +19,8 @@ from fastgate._core.plugin.response_transformer cimport response_transformer_bui
 from fastgate._core.bridge.errors import SnapshotError
 
 
-cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, object model, dict consumers) except -1:
-    cdef dict context = {"entity": entity, "model": model, "consumers": consumers}
+cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, object model, dict consumers, object shared) except -1:
+    cdef dict context = {"entity": entity, "model": model, "consumers": consumers, "shared": shared}
     cdef dict config = entity["config"]
     name = entity["name"]
     if name == "acl":

@@ -1,0 +1,213 @@
+"""rate-limiting with `policy: redis`: what the reactors counted goes to Redis, and what all counted comes back.
+
+One exchange for all plugins that name the same Redis and the same `sync_rate`. While Redis is away, each gateway
+admits its share of every limit (limit / gateways last known), and what it counted is told on return, as far as
+its windows still matter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastgate.clients.redis import SharedRedis, settings_of, shared_redis
+from fastgate.control.shared_counts import Delta, SharedCounts, window_key
+from fastgate.plugins.rate_limiting import SYNC_S
+
+if TYPE_CHECKING:
+    from fastgate._core.bridge.gateway import Gateway
+    from fastgate.config import Model
+
+log = logging.getLogger("fastgate.control")
+
+BATCH = 4000                # deltas under way at a time; the rest waits in the table
+BEAT_S = 1.0                # how often a gateway says that it is there
+RETRY_S = 0.25              # the least between two tries of a Redis that is away
+CLOSE_S = 2.0               # for the last counts
+LATE_INTERVALS = 2          # an exchange that takes longer counts as away
+
+
+def shared_plugins(model: Model) -> list[dict[str, Any]]:
+    return [entity for entity in model.plugins
+            if entity["name"] == "rate-limiting" and entity["config"]["policy"] == "redis"]
+
+
+def interval_of(config: dict[str, Any]) -> float:
+    """Asking at once too needs it: for what was decided while Redis was away."""
+    return config["sync_rate"] if config["sync_rate"] > 0 else SYNC_S
+
+
+class Exchange:
+    """With one Redis. `plugins`: id → whether it asks at once."""
+
+    def __init__(self, gateway: Gateway, record: dict[str, Any], interval_s: float, node: str) -> None:
+        self.plugins: dict[str, bool] = {}
+        self.rounds = self.errors = self.told = 0
+        self.nodes = 1
+        self.is_away = False
+        self._shared = gateway.shared_limits
+        self._interval_s = interval_s
+        self._late_s = max(LATE_INTERVALS * interval_s, RETRY_S)
+        self._where = _where(record)
+        self._redis: SharedRedis = shared_redis(record)
+        self.counts = SharedCounts(self._redis.client, node)
+        self._pending: list[Delta] = []
+        self._number = 0
+        self._next_beat = 0.0
+        self._last_good = time.monotonic()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    @property
+    def lag_s(self) -> float:
+        """How old what is known of the others may be."""
+        return time.monotonic() - self._last_good
+
+    def follow(self, plugins: dict[str, bool]) -> None:
+        self.plugins = plugins
+        self._pending = [delta for delta in self._pending if delta.plugin in plugins]
+        self._tell_reach()
+
+    async def _run(self) -> None:
+        while True:
+            began = time.monotonic()
+            await self.round()
+            rest_s = max(self._interval_s, RETRY_S) if self.is_away else self._interval_s
+            await asyncio.sleep(max(0.0, rest_s - (time.monotonic() - began)))
+
+    async def round(self) -> None:
+        """Never raises: an exchange that fails is tried again."""
+        self._collect()
+        beats = time.monotonic() >= self._next_beat
+        if not self._pending and not beats:
+            self._last_good = time.monotonic() if not self.is_away else self._last_good
+            return
+        late = asyncio.get_running_loop().call_later(self._late_s, self._set_away, f"no answer for {self._late_s:g} s")
+        self.rounds += 1
+        try:
+            await self._tell()
+            if beats:
+                self.nodes = await self.counts.nodes()
+                self._next_beat = time.monotonic() + BEAT_S
+        except Exception as error:      # whatever a client makes of a broken server
+            self.errors += 1
+            self._set_away(f"{type(error).__name__}: {error}")
+        else:
+            self._last_good = time.monotonic()
+            self._set_back()
+        finally:
+            late.cancel()
+
+    def _collect(self) -> None:
+        now_ns = time.time_ns()
+        for delta in self._pending:
+            if delta.is_over(now_ns):
+                self._shared.drop(delta.raw)
+        self._pending = [delta for delta in self._pending if not delta.is_over(now_ns)]
+        for plugin, is_asked in self.plugins.items():
+            room = BATCH - len(self._pending)
+            if room <= 0:
+                return
+            for raw in self._shared.fetch(plugin, room):
+                self._number += 1
+                key = window_key(plugin, *raw[:4], is_asked=is_asked)
+                self._pending.append(Delta(plugin, raw, key, self._number))
+
+    async def _tell(self) -> None:
+        if not self._pending:
+            return
+        told = self._pending
+        totals = await self.counts.count(told)
+        now_ns = time.time_ns()
+        missing = []
+        for delta, total in zip(told, totals):
+            if total is None:
+                missing.append(delta)
+            else:
+                self._shared.learn(delta.raw, total, now_ns)
+                self.told += delta.raw[4]
+        self._pending = [delta for delta in missing if delta.plugin in self.plugins]
+
+    def _set_away(self, why: str) -> None:
+        if not self.is_away:
+            self.is_away = True
+            log.warning("rate-limiting: Redis %s is away (%s): each of %d gateways holds to its share", self._where, why, self.nodes)
+            self._tell_reach()
+
+    def _set_back(self) -> None:
+        if self.is_away:
+            self.is_away = False
+            log.info("rate-limiting: Redis %s is back", self._where)
+        self._tell_reach()
+
+    def _tell_reach(self) -> None:
+        interval_ns = int(self._interval_s * 1e9)
+        for plugin in self.plugins:
+            self._shared.set_reach(plugin, self.nodes, self.is_away, interval_ns)
+
+    async def close(self) -> None:
+        """Tells what is left, if it can."""
+        self._task.cancel()
+        await asyncio.wait({self._task})
+        try:
+            await asyncio.wait_for(self._leave(), CLOSE_S)
+            await self._redis.release()
+        except Exception as error:
+            log.warning("rate-limiting: the last counts did not reach Redis %s: %s: %s", self._where, type(error).__name__, error)
+
+    async def _leave(self) -> None:
+        if self.is_away:
+            return
+        self._collect()
+        await self._tell()
+        await self.counts.leave()
+
+
+def _where(record: dict[str, Any]) -> str:
+    nodes = record["sentinel_nodes"] or record["cluster_nodes"]
+    if nodes:
+        return ", ".join(f"{node.get('host') or node.get('ip')}:{node['port']}" for node in nodes)
+    return f"{record['host']}:{record['port']}"
+
+
+class LimitExchange:
+    """The part of control/background. Owner: Background."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self._node = secrets.token_hex(8)
+        self._exchanges: dict[tuple[Any, ...], Exchange] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def follow(self, model: Model) -> None:
+        wanted: dict[tuple[Any, ...], dict[str, bool]] = {}
+        records = {}
+        for entity in shared_plugins(model):
+            config = entity["config"]
+            key = (settings_of(config["redis"]), interval_of(config))
+            wanted.setdefault(key, {})[entity["id"]] = config["sync_rate"] == 0
+            records[key] = config["redis"]
+        for key in [key for key in self._exchanges if key not in wanted]:
+            closing = asyncio.get_running_loop().create_task(self._exchanges.pop(key).close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+        for key, plugins in wanted.items():
+            if key not in self._exchanges:
+                self._exchanges[key] = Exchange(self._gateway, records[key], key[1], self._node)
+            self._exchanges[key].follow(plugins)
+
+    def figures(self) -> dict[str, float]:
+        exchanges = list(self._exchanges.values())
+        counted = self._gateway.shared_limits.figures()
+        return {
+            "rounds": sum(one.rounds for one in exchanges), "errors": sum(one.errors for one in exchanges),
+            "told": sum(one.told for one in exchanges), "away": sum(one.is_away for one in exchanges),
+            "lag_s": round(max((one.lag_s for one in exchanges), default=0.0), 3),
+            "nodes": max((one.nodes for one in exchanges), default=0), "waiting": counted["keys"], "lost": counted["lost"],
+        }
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._closing, *(one.close() for one in self._exchanges.values()))
+        self._exchanges.clear()
