@@ -14,11 +14,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from fastgate.clients.redis import SharedRedis, settings_of, shared_redis
+from fastgate.control.limit_asks import Asks, plan_of
 from fastgate.control.shared_counts import Delta, SharedCounts, window_key
 from fastgate.plugins.rate_limiting import SYNC_S
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
+    from fastgate._core.bridge.shared_limits import RateAsk
     from fastgate.config import Model
 
 log = logging.getLogger("fastgate.control")
@@ -35,25 +37,31 @@ def shared_plugins(model: Model) -> list[dict[str, Any]]:
             if entity["name"] == "rate-limiting" and entity["config"]["policy"] == "redis"]
 
 
+def asks_at_once(config: dict[str, Any]) -> bool:
+    return config["sync_rate"] == 0
+
+
 def interval_of(config: dict[str, Any]) -> float:
     """Asking at once too needs it: for what was decided while Redis was away."""
     return config["sync_rate"] if config["sync_rate"] > 0 else SYNC_S
 
 
 class Exchange:
-    """With one Redis. `plugins`: id → whether it asks at once."""
+    """With one Redis. `plugins`: id → its configuration."""
 
     def __init__(self, gateway: Gateway, record: dict[str, Any], interval_s: float, node: str) -> None:
-        self.plugins: dict[str, bool] = {}
+        self.plugins: dict[str, dict[str, Any]] = {}
         self.rounds = self.errors = self.told = 0
         self.nodes = 1
         self.is_away = False
         self._shared = gateway.shared_limits
         self._interval_s = interval_s
+        self._spacing_s = interval_s        # what it comes to, on a busy machine
         self._late_s = max(LATE_INTERVALS * interval_s, RETRY_S)
         self._where = _where(record)
         self._redis: SharedRedis = shared_redis(record)
         self.counts = SharedCounts(self._redis.client, node)
+        self.asks = Asks(self.counts)
         self._pending: list[Delta] = []
         self._number = 0
         self._next_beat = 0.0
@@ -65,14 +73,17 @@ class Exchange:
         """How old what is known of the others may be."""
         return time.monotonic() - self._last_good
 
-    def follow(self, plugins: dict[str, bool]) -> None:
+    def follow(self, plugins: dict[str, dict[str, Any]]) -> None:
         self.plugins = plugins
+        self.asks.plans = {id: plan_of(config) for id, config in plugins.items() if asks_at_once(config)}
         self._pending = [delta for delta in self._pending if delta.plugin in plugins]
         self._tell_reach()
 
     async def _run(self) -> None:
+        began = time.monotonic()
         while True:
-            began = time.monotonic()
+            before, began = began, time.monotonic()
+            self._spacing_s += ((began - before) - self._spacing_s) / 8
             await self.round()
             rest_s = max(self._interval_s, RETRY_S) if self.is_away else self._interval_s
             await asyncio.sleep(max(0.0, rest_s - (time.monotonic() - began)))
@@ -106,13 +117,13 @@ class Exchange:
             if delta.is_over(now_ns):
                 self._shared.drop(delta.raw)
         self._pending = [delta for delta in self._pending if not delta.is_over(now_ns)]
-        for plugin, is_asked in self.plugins.items():
+        for plugin, config in self.plugins.items():
             room = BATCH - len(self._pending)
             if room <= 0:
                 return
-            for raw in self._shared.fetch(plugin, room):
+            for raw in self._shared.fetch(plugin, room, now_ns):
                 self._number += 1
-                key = window_key(plugin, *raw[:4], is_asked=is_asked)
+                key = window_key(plugin, *raw[:4], is_asked=asks_at_once(config))
                 self._pending.append(Delta(plugin, raw, key, self._number))
 
     async def _tell(self) -> None:
@@ -143,7 +154,7 @@ class Exchange:
         self._tell_reach()
 
     def _tell_reach(self) -> None:
-        interval_ns = int(self._interval_s * 1e9)
+        interval_ns = int(max(self._interval_s, min(self._spacing_s, 2 * self._interval_s)) * 1e9)
         for plugin in self.plugins:
             self._shared.set_reach(plugin, self.nodes, self.is_away, interval_ns)
 
@@ -151,6 +162,7 @@ class Exchange:
         """Tells what is left, if it can."""
         self._task.cancel()
         await asyncio.wait({self._task})
+        await self.asks.close()
         try:
             await asyncio.wait_for(self._leave(), CLOSE_S)
             await self._redis.release()
@@ -180,14 +192,16 @@ class LimitExchange:
         self._node = secrets.token_hex(8)
         self._exchanges: dict[tuple[Any, ...], Exchange] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._by_plugin: dict[str, Exchange] = {}
+        self._reads_fd = -1
 
     def follow(self, model: Model) -> None:
-        wanted: dict[tuple[Any, ...], dict[str, bool]] = {}
+        wanted: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
         records = {}
         for entity in shared_plugins(model):
             config = entity["config"]
             key = (settings_of(config["redis"]), interval_of(config))
-            wanted.setdefault(key, {})[entity["id"]] = config["sync_rate"] == 0
+            wanted.setdefault(key, {})[entity["id"]] = config
             records[key] = config["redis"]
         for key in [key for key in self._exchanges if key not in wanted]:
             closing = asyncio.get_running_loop().create_task(self._exchanges.pop(key).close())
@@ -197,6 +211,22 @@ class LimitExchange:
             if key not in self._exchanges:
                 self._exchanges[key] = Exchange(self._gateway, records[key], key[1], self._node)
             self._exchanges[key].follow(plugins)
+        self._by_plugin = {id: self._exchanges[key] for key, plugins in wanted.items() for id in plugins}
+        fd = self._gateway.shared_limits.fileno()
+        if self._reads_fd < 0 <= fd:
+            self._reads_fd = fd
+            asyncio.get_running_loop().add_reader(fd, self._take)
+
+    def _take(self) -> None:
+        by_exchange: dict[Exchange, list[RateAsk]] = {}
+        for ask in self._gateway.shared_limits.take_asks(self._gateway):
+            exchange = self._by_plugin.get(ask.plugin)
+            if exchange is None:
+                ask.give_up()
+            else:
+                by_exchange.setdefault(exchange, []).append(ask)
+        for exchange, asks in by_exchange.items():
+            exchange.asks.put(asks)
 
     def figures(self) -> dict[str, float]:
         exchanges = list(self._exchanges.values())
@@ -205,9 +235,14 @@ class LimitExchange:
             "rounds": sum(one.rounds for one in exchanges), "errors": sum(one.errors for one in exchanges),
             "told": sum(one.told for one in exchanges), "away": sum(one.is_away for one in exchanges),
             "lag_s": round(max((one.lag_s for one in exchanges), default=0.0), 3),
+            "answered": sum(one.asks.answered for one in exchanges),
+            "unanswered": sum(one.asks.failed for one in exchanges) + counted["asks_late"] + counted["asks_refused"],
             "nodes": max((one.nodes for one in exchanges), default=0), "waiting": counted["keys"], "lost": counted["lost"],
         }
 
     async def close(self) -> None:
+        if self._reads_fd >= 0:
+            asyncio.get_running_loop().remove_reader(self._reads_fd)
+            self._reads_fd = -1
         await asyncio.gather(*self._closing, *(one.close() for one in self._exchanges.values()))
         self._exchanges.clear()

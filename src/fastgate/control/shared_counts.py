@@ -86,13 +86,6 @@ class Delta(NamedTuple):
         return self.raw[2] + 2 * self.raw[3] < now_ns
 
 
-class Window(NamedTuple):
-    """Of a plugin's configuration."""
-
-    limit: int
-    period_ns: int
-
-
 def window_key(plugin: str, low: int, high: int, at_ns: int, period_ns: int, *, is_asked: bool) -> str:
     key = f"{plugin}:{high:016x}{low:016x}"
     window = f"{at_ns // NS}:{period_ns // NS}"

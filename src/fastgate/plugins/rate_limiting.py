@@ -83,7 +83,7 @@ def _fold_flat(config: dict[str, Any], raw: dict[str, Any], problems: Problems) 
     """The older names count where the newer are not set."""
     given = raw.get("redis") or {}
     for key in _FLAT_KEYS:
-        value = config.pop(f"redis_{key}")
+        value = config.pop(f"redis_{key}", None)
         if value is not None and given.get(key) is None:
             config["redis"] = {**config["redis"], key: value}
 
@@ -139,6 +139,6 @@ CONFIG = Record("rate-limiting's config", {
     Rule(WINDOWS, _grow),
     Rule(("limit_by", "header_name", "path"), _need_what_it_is_limited_by),
     Rule(("algorithm", "burst", "max_delay"), _fit_algorithm),
-    Rule((), _fold_flat),
+    Rule(("redis", *_FLAT), _fold_flat),
     Rule(("policy", "algorithm", "concurrency", "redis", *_FLAT), _fit_policy),
 ))

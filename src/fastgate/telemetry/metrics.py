@@ -105,6 +105,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_limit_exchange_away", "gauge", "Redises that do not answer: limits are held by shares meanwhile."),
     Metric("fastgate_limit_exchange_nodes", "gauge", "Gateways that share limits through one Redis, this one included."),
     Metric("fastgate_limit_exchange_keys_waiting", "gauge", "Keys with counts that Redis does not know of yet."),
+    Metric("fastgate_limit_questions_total", "counter", "Requests that asked Redis (sync_rate 0) and had an answer."),
+    Metric("fastgate_limit_questions_unanswered_total", "counter", "Requests that asked, and were decided without an answer."),
     Metric("fastgate_limit_exchange_lost_total", "counter",
            "Requests counted here that Redis will never know of: their key had to go, or their window was over."),
 

@@ -74,6 +74,8 @@ FROM_BACKGROUND: dict[str, tuple[str, str]] = {
     "fastgate_limit_exchange_away": ("limit_exchange", "away"),
     "fastgate_limit_exchange_nodes": ("limit_exchange", "nodes"),
     "fastgate_limit_exchange_keys_waiting": ("limit_exchange", "waiting"),
+    "fastgate_limit_questions_total": ("limit_exchange", "answered"),
+    "fastgate_limit_questions_unanswered_total": ("limit_exchange", "unanswered"),
     "fastgate_limit_exchange_lost_total": ("limit_exchange", "lost"),
 }
 FROM_PLUGINS = {

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from support.answers import said
 from support.client import Client, get
 from support.redis_server import RedisServer, wait_until
 from support.site import Config, Site, config_of, plugin, service
@@ -79,3 +80,135 @@ def test_what_one_admits_the_others_know(redis, sites):
     assert third.ask(get()).status == 200       # it has not heard of the others: one more
     wait_told(third, 1)
     assert third.ask(get()).status == 429
+
+
+def next_window(period_s: int, before_s: float = 0.0) -> float:
+    """When the next window of that length begins, less `before_s`, on the monotonic clock."""
+    return time.monotonic() + period_s - time.time() % period_s - before_s
+
+
+def wait_for(moment: float, sites: list[Site]) -> None:
+    """Until then, by asking for metrics: a moment of the wall clock is the event."""
+    wait_until(lambda: sites[0].status("/status")[0] == 200 and time.monotonic() >= moment, 60)
+
+
+@pytest.mark.parametrize("algorithm, second", [("fixed-window", 300), ("sliding-window", 300), ("sliding-window", 60)])
+def test_in_steady_overload_all_together_stay_at_the_limit(redis, sites, algorithm, second):
+    found = sites(shared(redis, second=second, algorithm=algorithm))
+    flood(found, next_window(1, -2))                # they learn how busy the others are
+    windows = 5
+    start = next_window(1)
+    wait_for(start, found)
+    counts = flood(found, start + windows - 0.001)
+    total = sum(counts)
+    assert 0.95 * second * windows <= total <= 1.05 * second * windows
+
+
+def wait_away(found: list[Site], is_away: bool) -> None:
+    for site in found:
+        site.wait_metric(METRIC + "away", is_away)
+
+
+def test_away_each_holds_its_share_and_on_return_the_counts_are_one(redis, sites):
+    found = sites(shared(redis, day=30))
+    redis.pause()
+    wait_away(found, True)
+    assert [admitted(site, 40) for site in found] == [10, 10, 10]
+    redis.resume()
+    wait_away(found, False)
+    for site in found:
+        wait_told(site, 10)
+    assert [admitted(site, 5) for site in found] == [0, 0, 0]
+    assert totals(redis) == [30]
+
+
+def totals(redis) -> list[int]:
+    """Of all windows that count something."""
+    with redis.client() as client:
+        return [int(client.hget(key, "n")) for key in client.keys("ratelimit:{*") if client.hget(key, "n")]
+
+
+def test_a_window_in_which_redis_went_away_has_at_most_the_shares_of_what_each_knew_to_be_left(redis, sites):
+    found = sites(shared(redis, day=30))
+    assert admitted(found[0], 12) == 12
+    wait_told(found[0], 12)
+    redis.pause()
+    wait_away(found, True)
+    assert [admitted(site, 40) for site in found] == [6, 10, 10]       # the others had not heard of the twelve
+    redis.resume()
+    wait_away(found, False)
+    for site, told in zip(found, (18, 10, 10)):
+        wait_told(site, told)
+    assert [admitted(site, 5) for site in found] == [0, 0, 0] and totals(redis) == [38]
+
+
+def test_each_may_admit_one_where_there_are_more_gateways_than_requests(redis, sites):
+    found = sites(shared(redis, day=2))
+    redis.pause()
+    wait_away(found, True)
+    assert [admitted(site, 5) for site in found] == [1, 1, 1]
+
+
+def test_a_partition_costs_nobody_an_error(redis, sites):
+    """From before it to after it: each answer is 200 or 429."""
+    found = sites(shared(redis, second=50))
+    over = threading.Event()
+
+    def run(site: Site) -> None:
+        with Client(site.address) as client:
+            while not over.is_set():
+                statuses.add(client.ask(get()).status)
+
+    statuses: set[int] = set()
+    threads = [threading.Thread(target=run, args=(site,)) for site in found]
+    for thread in threads:
+        thread.start()
+    redis.stop()
+    wait_away(found, True)
+    redis.start()                   # empty, and without the scripts
+    wait_away(found, False)
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert statuses == {200, 429}
+
+
+def test_not_fault_tolerant_answers_500_while_redis_is_away(redis, sites):
+    site, = sites(shared(redis, day=30, fault_tolerant=False), n=1)
+    assert site.ask(get()).status == 200
+    redis.pause()
+    wait_away([site], True)
+    assert said(site.ask(get())) == (500, "An unexpected error occurred")
+    redis.resume()
+    wait_away([site], False)
+    assert site.ask(get()).status == 200
+
+
+def test_scripts_that_redis_forgot_are_loaded_again(redis, sites):
+    site, = sites(shared(redis, day=30), n=1)
+    assert site.ask(get()).status == 200
+    wait_told(site, 1)
+    with redis.client() as client:
+        client.script_flush()
+    assert site.ask(get()).status == 200
+    wait_told(site, 2)
+    assert site.metrics()[METRIC + "errors_total"] == 0 and totals(redis) == [2]
+
+
+def test_a_reload_to_another_redis_tells_the_old_one_what_is_left(redis, sites, open_origin):
+    with RedisServer() as second:
+        site, = sites(shared(redis, day=30), n=1)
+        assert admitted(site, 3) == 3
+        assert site.process.reload(config_of(service(site.origin, plugins=[shared(second, day=30)])))["ok"]
+        wait_until(lambda: totals(redis) == [3])
+        assert admitted(site, 2) == 2
+        wait_until(lambda: totals(second) == [2])
+
+
+def test_the_last_counts_are_told_at_the_end(redis, sites):
+    site, = sites(shared(redis, day=30, sync_rate=600), n=1)
+    assert admitted(site, 3) == 3 and totals(redis) == []
+    assert site.process.stop() == 0
+    assert totals(redis) == [3]
+    with redis.client() as client:
+        assert client.zcard("ratelimit:nodes") == 0

@@ -22,8 +22,8 @@ cdef void limit_share_count_locked(limit_table_t *table, limit_shard_t *shard, l
 
 # Control thread. Up to `most` deltas, each for the caller to bring back by limit_share_learn; how many.
 # `shard`: where to go on, from 0; LIMIT_SHARDS_MOST: all were seen.
-cdef uint32_t limit_share_fetch(limit_table_t *table, limit_sharing_t *sharing, uint32_t *shard, limit_delta_t *deltas_out,
-                                uint32_t most) noexcept nogil
+cdef uint32_t limit_share_fetch(limit_table_t *table, limit_sharing_t *sharing, uint32_t *shard, uint64_t now_wall_ns,
+                                limit_delta_t *deltas_out, uint32_t most) noexcept nogil
 # The total of a window, which has our delta in it.
 cdef void limit_share_learn(limit_table_t *table, const limit_delta_t *delta, uint64_t total, uint64_t now_wall_ns) noexcept nogil
 # The delta is too old to be told.

@@ -15,10 +15,12 @@ from fastgate._core.limit.table cimport (
 
 
 cdef enum:
-    # Of a window that is over, the others' last counts come with their next exchange, or the one after.
+    # Of a window that is over, the others' last counts come with their next exchange, or the one after. Where it
+    # does not weigh in, once is enough: it tells how busy they were.
     ASKS = 3
     # Of a window that began, it takes so long to hear of the others.
     YOUNG_INTERVALS = 3
+    BUSY = LIMIT_SPREAD_ONE // 4
     # A key's windows, and those before them.
     DELTAS_OF_KEY = 2 * LIMIT_WINDOWS
 
@@ -49,17 +51,19 @@ cdef inline bint _is_young(const limit_part_t *part, limit_sharing_t *sharing, u
 
 # --- beside the decision
 
-cdef void _roll(limit_part_t *part, uint64_t at_ns, uint64_t period_ns, bint asks) noexcept nogil:
+cdef void _roll(limit_part_t *part, uint64_t at_ns, uint64_t period_ns, uint8_t asks) noexcept nogil:
     """Makes the part that of the window which starts at `at_ns`."""
     cdef bint is_next = part.at_ns + period_ns == at_ns
     part.before = part.n if is_next else 0
     part.before_sent = part.sent if is_next else 0
+    part.told_before = part.told + part.n if is_next else 0
     part.n = 0
     part.sent = 0
     part.told = 0
+    part.heard = 0
     part.at_ns = at_ns
     part.period_ns = period_ns
-    part.asks = <uint8_t>ASKS if asks else <uint8_t>0
+    part.asks = asks
 
 
 cdef uint64_t limit_share_reserve_locked(limit_shard_t *shard, limit_entry_t *entry, const limit_rule_t *rule, uint32_t i,
@@ -67,18 +71,22 @@ cdef uint64_t limit_share_reserve_locked(limit_shard_t *shard, limit_entry_t *en
     cdef limit_share_t *share = _share(shard, entry)
     cdef limit_part_t *part = &share.parts[i]
     cdef limit_cell_t *cell = &entry.cells[i]
-    cdef uint64_t own, others, likely
-    if share.shape != rule.shape or part.at_ns != cell.at_ns or part.n == 0:
-        return 0                    # the first since we heard of the others: what we know decides
+    cdef uint64_t own, others, likely, ratio, told
+    if share.shape != rule.shape or part.at_ns != cell.at_ns or cell.count == 0:
+        return 0
     if atomic_load_u32(&rule.sharing.is_away):
-        return <uint64_t>(atomic_load_u32(&rule.sharing.nodes) - 1) * (part.n + cost)
-    if not _is_young(part, rule.sharing, now_ns):
-        return <uint64_t>part.recent * (part.n + cost) // LIMIT_SPREAD_ONE
-    # They do what they did in the window before.
-    own = <uint64_t>part.told + part.n
-    others = cell.count - own if cell.count > own else 0
-    likely = <uint64_t>part.spread * (own + cost) // LIMIT_SPREAD_ONE
-    return likely - others if likely > others else 0
+        # One at least, however many share the limit.
+        return <uint64_t>(atomic_load_u32(&rule.sharing.nodes) - 1) * (part.n + cost) if part.n else 0
+    if _is_young(part, rule.sharing, now_ns):
+        # They do what they did in the window before.
+        own = <uint64_t>part.told + part.n
+        others = cell.count - own if cell.count > own else 0
+        likely = <uint64_t>part.spread * (own + cost) // LIMIT_SPREAD_ONE
+        return likely - others if likely > others else 0
+    # They have counted since, as this gateway has, and before that what they had not yet told.
+    ratio = part.spread if part.recent >= BUSY and part.spread > part.recent else part.recent
+    told = part.heard if now_ns < part.heard_ns + atomic_load_u64(&rule.sharing.interval_ns) else 0
+    return ratio * (part.n + told) // LIMIT_SPREAD_ONE
 
 
 cdef void limit_share_count_locked(limit_table_t *table, limit_shard_t *shard, limit_entry_t *entry, const limit_rule_t *rule,
@@ -94,7 +102,8 @@ cdef void limit_share_count_locked(limit_table_t *table, limit_shard_t *shard, l
     for i in range(rule.n_windows):
         part = &share.parts[i]
         if part.at_ns != entry.cells[i].at_ns or part.period_ns != rule.windows[i].period_ns:
-            _roll(part, entry.cells[i].at_ns, rule.windows[i].period_ns, rule.algorithm == LIMIT_SLIDING_WINDOW)
+            _roll(part, entry.cells[i].at_ns, rule.windows[i].period_ns,
+                  <uint8_t>(ASKS if rule.algorithm == LIMIT_SLIDING_WINDOW else 1))
         part.n += cost
         has_news |= part.sent == 0
     if has_news:                    # else whoever brings back what was sent lists it
@@ -103,12 +112,17 @@ cdef void limit_share_count_locked(limit_table_t *table, limit_shard_t *shard, l
 
 # --- fetched
 
-cdef uint32_t _fetch_key(const limit_entry_t *entry, limit_share_t *share, limit_delta_t *deltas_out) noexcept nogil:
+cdef inline bint _wants_total(const limit_part_t *part, limit_sharing_t *sharing, uint64_t now_ns) noexcept nogil:
+    """It waits for what the others have to tell of a window that began: else it would not hear of them while it refuses."""
+    return part.told and part.n == 0 and now_ns < part.at_ns + (YOUNG_INTERVALS + 1) * atomic_load_u64(&sharing.interval_ns)
+
+
+cdef uint32_t _fetch_key(const limit_entry_t *entry, limit_share_t *share, uint64_t now_ns, limit_delta_t *deltas_out) noexcept nogil:
     cdef limit_part_t *part
     cdef uint32_t i, n = 0
     for i in range(<uint32_t>LIMIT_WINDOWS):
         part = &share.parts[i]
-        if part.n and not part.sent:
+        if (part.n and not part.sent) or _wants_total(part, share.sharing, now_ns):
             part.sent = part.n
             deltas_out[n].at_ns = part.at_ns
             deltas_out[n].period_ns = part.period_ns
@@ -129,8 +143,8 @@ cdef uint32_t _fetch_key(const limit_entry_t *entry, limit_share_t *share, limit
     return n
 
 
-cdef uint32_t limit_share_fetch(limit_table_t *table, limit_sharing_t *sharing, uint32_t *shard, limit_delta_t *deltas_out,
-                                uint32_t most) noexcept nogil:
+cdef uint32_t limit_share_fetch(limit_table_t *table, limit_sharing_t *sharing, uint32_t *shard, uint64_t now_wall_ns,
+                                limit_delta_t *deltas_out, uint32_t most) noexcept nogil:
     cdef limit_shard_t *here
     cdef limit_share_t *share
     cdef uint32_t n = 0
@@ -150,7 +164,7 @@ cdef uint32_t limit_share_fetch(limit_table_t *table, limit_sharing_t *sharing, 
                 _list(table, here, share)       # its room has become another key's meanwhile
                 limit_shard_unlock(here)
                 continue
-            n += _fetch_key(&here.entries[share - here.shares], share, &deltas_out[n])
+            n += _fetch_key(&here.entries[share - here.shares], share, now_wall_ns, &deltas_out[n])
             limit_shard_unlock(here)
         if n + DELTAS_OF_KEY > most:
             return n
@@ -214,8 +228,11 @@ cdef void _learn_others(limit_part_t *part, uint64_t total, uint64_t total_befor
         recent = _ratio(total - total_before - own, own, nodes)
         if now_ns > since_ns + interval_ns:
             recent = <uint16_t>(<double>recent * <double>interval_ns / <double>(now_ns - since_ns))
-    part.recent = recent if recent > part.recent // 2 else part.recent // <uint16_t>2
+    if own or total == total_before:    # else they go on, while this one only listens
+        part.recent = recent if recent > part.recent // 2 else part.recent // <uint16_t>2
     part.heard_ns = now_ns
+    if own:
+        part.heard = own
     if part.told and not _is_young(part, sharing, now_ns):     # else what it was in the window before goes on
         part.spread = _ratio(others, part.told, nodes)
 
@@ -235,6 +252,8 @@ cdef void limit_share_learn(limit_table_t *table, const limit_delta_t *delta, ui
         before = cell.count - part.n if cell.at_ns == part.at_ns and cell.count > part.n else 0
         _settle(&part.n, &part.sent, delta.n)
         part.told += delta.n
+        if total < part.told:       # Redis has lost its data: of ours we know
+            total = part.told
         if cell.at_ns == part.at_ns:
             cell.count = _sum(total, part.n)
         elif cell.at_ns == part.at_ns + part.period_ns:
@@ -244,7 +263,10 @@ cdef void limit_share_learn(limit_table_t *table, const limit_delta_t *delta, ui
         _settle(&part.before, &part.before_sent, delta.n)
         if cell.at_ns == part.at_ns:
             cell.previous = _sum(total, part.before)
-    if part != NULL and (part.n or part.before or part.asks):
+        if part.told_before:
+            part.spread = _ratio(total - part.told_before if total > part.told_before else 0, part.told_before,
+                                 atomic_load_u32(&share.sharing.nodes))
+    if part != NULL and (part.n or part.before or part.asks or _is_young(part, share.sharing, now_wall_ns)):
         _list(table, shard, share)
     limit_shard_unlock(shard)
 

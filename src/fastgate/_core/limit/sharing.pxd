@@ -35,7 +35,9 @@ cdef struct limit_part_t:
     uint32_t told                   # in this window, acknowledged
     uint32_t before                 # as n and sent, in the window before
     uint32_t before_sent
+    uint32_t told_before            # acknowledged or not: all of ours in the window before
     uint64_t heard_ns               # when the last totals came
+    uint32_t heard                  # how many of ours were in them: the others have as many to tell now
     # What the others count while this one counts one, in LIMIT_SPREAD_ONEs:
     uint16_t spread                 # in a whole window
     uint16_t recent                 # of late
