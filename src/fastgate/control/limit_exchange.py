@@ -29,6 +29,7 @@ BATCH = 4000                # deltas under way at a time; the rest waits in the 
 BEAT_S = 1.0                # how often a gateway says that it is there
 RETRY_S = 0.25              # the least between two tries of a Redis that is away
 CLOSE_S = 2.0               # for the last counts
+RETURN_S = 2.0              # beyond its own time-out: until all gateways have noticed that Redis is back
 LATE_INTERVALS = 2          # an exchange that takes longer counts as away
 
 
@@ -63,6 +64,9 @@ class Exchange:
         self.counts = SharedCounts(self._redis.client, node)
         self.asks = Asks(self.counts)
         self._pending: list[Delta] = []
+        self._again: dict[str, Delta] = {}
+        self._again_s = record["timeout"] / 1000 + RETURN_S
+        self._again_until = self._next_again = 0.0
         self._number = 0
         self._next_beat = 0.0
         self._last_good = time.monotonic()
@@ -72,6 +76,10 @@ class Exchange:
     def lag_s(self) -> float:
         """How old what is known of the others may be."""
         return time.monotonic() - self._last_good
+
+    def figures(self) -> dict[str, int]:
+        return {"rounds": self.rounds, "errors": self.errors, "told": self.told, "answered": self.asks.answered,
+                "unanswered": self.asks.failed}
 
     def follow(self, plugins: dict[str, dict[str, Any]]) -> None:
         self.plugins = plugins
@@ -91,6 +99,7 @@ class Exchange:
     async def round(self) -> None:
         """Never raises: an exchange that fails is tried again."""
         self._collect()
+        self._ask_again()
         beats = time.monotonic() >= self._next_beat
         if not self._pending and not beats:
             self._last_good = time.monotonic() if not self.is_away else self._last_good
@@ -107,6 +116,8 @@ class Exchange:
             self._set_away(f"{type(error).__name__}: {error}")
         else:
             self._last_good = time.monotonic()
+            if self.is_away:
+                self._again_until = self._last_good + self._again_s
             self._set_back()
         finally:
             late.cancel()
@@ -126,12 +137,23 @@ class Exchange:
                 key = window_key(plugin, *raw[:4], is_asked=asks_at_once(config))
                 self._pending.append(Delta(plugin, raw, key, self._number))
 
+    def _ask_again(self) -> None:
+        """What was told on return: others may have told theirs later."""
+        now = time.monotonic()
+        if self.is_away:
+            return
+        if now >= self._again_until:
+            self._again.clear()
+        elif now >= self._next_again:
+            self._next_again = now + RETRY_S
+            self._pending += [delta for delta in self._again.values() if delta.plugin in self.plugins]
+
     async def _tell(self) -> None:
         if not self._pending:
             return
         told = self._pending
         totals = await self.counts.count(told)
-        now_ns = time.time_ns()
+        now, now_ns = time.monotonic(), time.time_ns()
         missing = []
         for delta, total in zip(told, totals):
             if total is None:
@@ -139,6 +161,8 @@ class Exchange:
             else:
                 self._shared.learn(delta.raw, total, now_ns)
                 self.told += delta.raw[4]
+                if (self.is_away or now < self._again_until) and len(self._again) < BATCH:
+                    self._again[delta.key] = delta._replace(raw=(*delta.raw[:4], 0))
         self._pending = [delta for delta in missing if delta.plugin in self.plugins]
 
     def _set_away(self, why: str) -> None:
@@ -158,23 +182,28 @@ class Exchange:
         for plugin in self.plugins:
             self._shared.set_reach(plugin, self.nodes, self.is_away, interval_ns)
 
-    async def close(self) -> None:
-        """Tells what is left, if it can."""
+    async def close(self, *, is_end: bool) -> None:
+        """Tells what is left, if it can; what is not fetched yet only at the gateway's end: else its plugins go on."""
         self._task.cancel()
         await asyncio.wait({self._task})
         await self.asks.close()
         try:
-            await asyncio.wait_for(self._leave(), CLOSE_S)
+            await asyncio.wait_for(self._leave(is_end), CLOSE_S)
             await self._redis.release()
         except Exception as error:
             log.warning("rate-limiting: the last counts did not reach Redis %s: %s: %s", self._where, type(error).__name__, error)
 
-    async def _leave(self) -> None:
+    async def _leave(self, is_end: bool) -> None:
         if self.is_away:
             return
-        self._collect()
+        if is_end:
+            self._collect()
         await self._tell()
         await self.counts.leave()
+
+
+def _sum(some: dict[str, int], more: dict[str, int]) -> dict[str, int]:
+    return {name: some.get(name, 0) + value for name, value in more.items()}
 
 
 def _where(record: dict[str, Any]) -> str:
@@ -192,6 +221,7 @@ class LimitExchange:
         self._node = secrets.token_hex(8)
         self._exchanges: dict[tuple[Any, ...], Exchange] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        self._past: dict[str, int] = {}         # figures of exchanges that are over
         self._by_plugin: dict[str, Exchange] = {}
         self._reads_fd = -1
 
@@ -204,7 +234,9 @@ class LimitExchange:
             wanted.setdefault(key, {})[entity["id"]] = config
             records[key] = config["redis"]
         for key in [key for key in self._exchanges if key not in wanted]:
-            closing = asyncio.get_running_loop().create_task(self._exchanges.pop(key).close())
+            gone = self._exchanges.pop(key)
+            self._past = _sum(self._past, gone.figures())
+            closing = asyncio.get_running_loop().create_task(gone.close(is_end=False))
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
         for key, plugins in wanted.items():
@@ -231,12 +263,14 @@ class LimitExchange:
     def figures(self) -> dict[str, float]:
         exchanges = list(self._exchanges.values())
         counted = self._gateway.shared_limits.figures()
+        sums = self._past
+        for one in exchanges:
+            sums = _sum(sums, one.figures())
         return {
-            "rounds": sum(one.rounds for one in exchanges), "errors": sum(one.errors for one in exchanges),
-            "told": sum(one.told for one in exchanges), "away": sum(one.is_away for one in exchanges),
+            "rounds": 0, "errors": 0, "told": 0, "answered": 0, **sums,
+            "unanswered": sums.get("unanswered", 0) + counted["asks_late"] + counted["asks_refused"],
+            "away": sum(one.is_away for one in exchanges),
             "lag_s": round(max((one.lag_s for one in exchanges), default=0.0), 3),
-            "answered": sum(one.asks.answered for one in exchanges),
-            "unanswered": sum(one.asks.failed for one in exchanges) + counted["asks_late"] + counted["asks_refused"],
             "nodes": max((one.nodes for one in exchanges), default=0), "waiting": counted["keys"], "lost": counted["lost"],
         }
 
@@ -244,5 +278,5 @@ class LimitExchange:
         if self._reads_fd >= 0:
             asyncio.get_running_loop().remove_reader(self._reads_fd)
             self._reads_fd = -1
-        await asyncio.gather(*self._closing, *(one.close() for one in self._exchanges.values()))
+        await asyncio.gather(*self._closing, *(one.close(is_end=True) for one in self._exchanges.values()))
         self._exchanges.clear()

@@ -162,7 +162,7 @@ class SharedCounts:
                 return [error]
         pipeline = self._client.pipeline() if self._is_cluster else self._client.pipeline(transaction=False)
         for keys, arguments in calls:
-            pipeline.evalsha(name, len(keys), *keys, *arguments)
+            pipeline.execute_command("EVALSHA", name, len(keys), *keys, *arguments)
         return await pipeline.execute(raise_on_error=False)
 
     async def _load(self, script: str) -> None:

@@ -69,7 +69,7 @@ FROM_RESOLVER = {
 FROM_BACKGROUND: dict[str, tuple[str, str]] = {
     "fastgate_limit_exchanges_total": ("limit_exchange", "rounds"),
     "fastgate_limit_exchange_errors_total": ("limit_exchange", "errors"),
-    "fastgate_limit_exchanged_requests_total": ("limit_exchange", "told"),
+    "fastgate_limit_exchanged_total": ("limit_exchange", "told"),
     "fastgate_limit_exchange_lag_seconds": ("limit_exchange", "lag_s"),
     "fastgate_limit_exchange_away": ("limit_exchange", "away"),
     "fastgate_limit_exchange_nodes": ("limit_exchange", "nodes"),
