@@ -87,6 +87,8 @@ from .support import loaded, plugin_config, plugin_with, the_error
      "redis.sentinel_role", "one of master, slave, any"),
     ("rate-limiting", {"minute": 5, "redis": {"sentinel_master": "m", "sentinel_role": "any", "sentinel_nodes": [{}],
                                               "cluster_nodes": [{}]}}, "redis.cluster_nodes", "leave out cluster_nodes"),
+    ("rate-limiting", {"minute": 5, "policy": "redis", "redis": {"sentinel_master": "m", "sentinel_role": "slave",
+                                                                 "sentinel_nodes": [{}]}}, "redis.sentinel_role", "use master"),
     ("rate-limiting", {"minute": 5, "redis": {"cluster_nodes": [{"ip": "a b"}]}}, "redis.cluster_nodes[0].ip", "neither a host name"),
     ("rate-limiting", {"minute": 5, "redis": {"cluster_nodes": [{}], "database": 1}}, "redis.database", "database 0 only"),
     ("rate-limiting", {"minute": 5, "redis": {"cluster_nodes": [{}], "ssl": True, "server_name": "x"}}, "redis.server_name",

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from fastgate.telemetry.prometheus import FROM_BACKGROUND
 from fastgate.telemetry.source import StatusSource
 
 CACHE = Path(__file__).parents[2] / "build/promtool"
@@ -16,6 +17,12 @@ COUNTERS = {
     "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "rate_limited": 11,
 }
 SNAPSHOT = {"number": 3, "routes": 2, "services": 1, "upstreams": 1, "retired": 0, "bytes": 65536}
+
+
+# Every figure that a part has a metric for.
+BACKGROUND: dict[str, dict[str, float]] = {}
+for _part, _figure in FROM_BACKGROUND.values():
+    BACKGROUND.setdefault(_part, {})[_figure] = 7
 
 
 def source(**changes) -> StatusSource:
@@ -33,6 +40,7 @@ def source(**changes) -> StatusSource:
         "resolver": lambda: {"names": 3, "stale": 1, "queries": 10, "failures": 2},
         "python": lambda: {"greeting": {"active": 1, "done": 70, "failures": 6, "timeouts": 2, "trips": 1, "skipped": 9,
                                         "refused": 4, "stalled": 8, "logs_dropped": 3}},
+        "background": lambda: BACKGROUND,
         **changes,
     })
 

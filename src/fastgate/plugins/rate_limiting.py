@@ -96,6 +96,8 @@ def _fit_policy(config: dict[str, Any], raw: dict[str, Any], problems: Problems)
     if config["algorithm"] not in SHARED:
         problems.append((("algorithm",), f"{config['algorithm']} is kept by each gateway for itself: use policy local, or "
                                          f"{' or '.join(SHARED)}"))
+    if config["redis"]["sentinel_role"] == "slave":
+        problems.append((("redis", "sentinel_role"), "counts are written: use master"))
     if config["concurrency"] is not None:
         problems.append((("concurrency",), "places are counted by each gateway for itself: use policy local, and leave the "
                                            "windows to another rate-limiting plugin of another scope"))

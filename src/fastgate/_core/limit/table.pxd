@@ -3,7 +3,7 @@
 Sharded by key; each shard has a spin lock, a slab and a chained hash table. All memory is asked
 for once, in limit_table_open, and zero; the system backs it page by page as keys come. 132 to
 140 bytes a key: the entry, and its part of the chains' heads. Where counts are shared with other
-gateways, 272 more for a key that is.
+gateways, 408 more for a key that is.
 
 When a shard is full the clock algorithm (second chance) picks who goes: a hand walks round the
 slab, spares once whoever was asked for since it last came by, and takes the next. A new key
