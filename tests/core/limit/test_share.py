@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 pytestmark = pytest.mark.core
 
 S = 1_000_000_000
-START = 1_000_000 * S           # a multiple of the periods below
+START = 1_036_800 * S           # a multiple of the periods below
 INTERVAL = S // 10
 
 
@@ -32,13 +32,13 @@ class Node:
         return self.table.decide(self.rule, key, now, 0)["windows"][0][1]
 
     def tell(self, now):
-        """Redis has them; nobody knows whether the answer comes."""
+        """Redis has them; nobody knows whether the answer comes. Returned: those that count something."""
         fresh = self.table.fetch(self.sharing, now)
         for low, high, at, period, n in fresh:
             where = low, high, at, period
             self.redis[where] = self.redis.get(where, 0) + n
         self.pending += fresh
-        return fresh
+        return [delta for delta in fresh if delta[4]]
 
     def hear(self, now):
         for delta in self.pending:
@@ -62,7 +62,7 @@ def test_what_one_counts_the_other_hears_with_its_own_next_exchange():
     one.exchange(now)
     other.exchange(now)
     assert other.left(now) == 3 and one.left(now) == 4
-    assert other.admit(now, 10) == 3 and list(redis.values()) == [7]
+    assert other.admit(now, 10) == 3 and sum(redis.values()) == 7
 
 
 def test_a_refused_request_tells_nothing():
@@ -81,7 +81,7 @@ def test_what_is_on_its_way_is_not_told_twice_and_what_came_since_is_told_after(
     assert one.tell(now) == []
     one.hear(now)
     assert one.left(now) == 95
-    assert [delta[4] for delta in one.tell(now)] == [2] and list(redis.values()) == [5]
+    assert [delta[4] for delta in one.tell(now)] == [2] and sum(redis.values()) == 5
 
 
 def test_all_windows_are_told_each_for_itself():

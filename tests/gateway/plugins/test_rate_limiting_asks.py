@@ -12,6 +12,8 @@ from support.client import Client, get
 from support.redis_server import RedisServer, wait_until
 from support.site import Config, Site, config_of, service
 
+pytestmark = pytest.mark.core
+
 
 @pytest.fixture
 def redis():

@@ -66,18 +66,11 @@ cdef void _roll(limit_part_t *part, uint64_t at_ns, uint64_t period_ns, uint8_t 
     part.asks = asks
 
 
-cdef uint64_t limit_share_reserve_locked(limit_shard_t *shard, limit_entry_t *entry, const limit_rule_t *rule, uint32_t i,
-                                         uint64_t now_ns, uint32_t cost) noexcept nogil:
-    cdef limit_share_t *share = _share(shard, entry)
-    cdef limit_part_t *part = &share.parts[i]
-    cdef limit_cell_t *cell = &entry.cells[i]
+cdef uint64_t _likely_untold(const limit_part_t *part, const limit_cell_t *cell, limit_sharing_t *sharing, uint64_t now_ns,
+                             uint32_t cost) noexcept nogil:
+    """What the others have counted, and this gateway has not heard of."""
     cdef uint64_t own, others, likely, ratio, told
-    if share.shape != rule.shape or part.at_ns != cell.at_ns or cell.count == 0:
-        return 0
-    if atomic_load_u32(&rule.sharing.is_away):
-        # One at least, however many share the limit.
-        return <uint64_t>(atomic_load_u32(&rule.sharing.nodes) - 1) * (part.n + cost) if part.n else 0
-    if _is_young(part, rule.sharing, now_ns):
+    if _is_young(part, sharing, now_ns):
         # They do what they did in the window before.
         own = <uint64_t>part.told + part.n
         others = cell.count - own if cell.count > own else 0
@@ -85,8 +78,23 @@ cdef uint64_t limit_share_reserve_locked(limit_shard_t *shard, limit_entry_t *en
         return likely - others if likely > others else 0
     # They have counted since, as this gateway has, and before that what they had not yet told.
     ratio = part.spread if part.recent >= BUSY and part.spread > part.recent else part.recent
-    told = part.heard if now_ns < part.heard_ns + atomic_load_u64(&rule.sharing.interval_ns) else 0
+    told = part.heard if now_ns < part.heard_ns + atomic_load_u64(&sharing.interval_ns) else 0
     return ratio * (part.n + told) // LIMIT_SPREAD_ONE
+
+
+cdef uint64_t limit_share_reserve_locked(limit_shard_t *shard, limit_entry_t *entry, const limit_rule_t *rule, uint32_t i,
+                                         uint64_t now_ns, uint32_t cost) noexcept nogil:
+    cdef limit_share_t *share = _share(shard, entry)
+    cdef limit_part_t *part = &share.parts[i]
+    cdef limit_cell_t *cell = &entry.cells[i]
+    cdef uint64_t untold, theirs
+    if share.shape != rule.shape or part.at_ns != cell.at_ns or cell.count == 0:
+        return 0
+    untold = _likely_untold(part, cell, rule.sharing, now_ns, cost)
+    if part.n == 0 or not atomic_load_u32(&rule.sharing.is_away):
+        return untold
+    theirs = <uint64_t>(atomic_load_u32(&rule.sharing.nodes) - 1) * (part.n + cost)     # their shares of what was left
+    return theirs if theirs > untold else untold
 
 
 cdef void limit_share_count_locked(limit_table_t *table, limit_shard_t *shard, limit_entry_t *entry, const limit_rule_t *rule,
