@@ -21,8 +21,8 @@ import time
 from pathlib import Path
 
 import callgrind
-from peers import OURS, Peer, Setup, choose
-from process import Program, free_port, required
+from peers import OURS, Peer, Setup, choose, policy_headers
+from process import Program, required
 from sample import Load, Origin, gateway
 from scenarios import SCENARIOS, Scenario
 
@@ -106,10 +106,9 @@ def main() -> int:
         raise SystemExit(f"costs: {error}") from None
     scenario = next(scenario for scenario in SCENARIOS if scenario.name == given.scenario)
     with tempfile.TemporaryDirectory(prefix="fastgate-bench-") as folder, Origin(scenario.response_bytes) as origin:
-        setup = Setup(Path(folder), free_port(), origin.port, connections=scenario.connections, routes=scenario.routes,
-                      body_bytes=max(scenario.request_bytes, scenario.response_bytes))
+        setup = scenario.setup(Path(folder), origin.port)
         with gateway(peer, setup) as running:
-            running.wait_ready(setup.port, scenario.first_path())
+            running.wait_ready(setup.port, scenario.first_path(), policy_headers(scenario.policy))
             watch(peer, running, setup, origin, scenario)
     return 0
 

@@ -98,8 +98,7 @@ def run(scenario: Scenario, peers: list[Peer], rounds: int, seconds: float, log:
         for peer in peers:
             folder = top / peer.name.replace("/", "_")
             folder.mkdir()
-            setup = Setup(folder, free_port(), origin.port, connections=scenario.connections, routes=scenario.routes,
-                          body_bytes=max(scenario.request_bytes, scenario.response_bytes), policy=scenario.policy)
+            setup = scenario.setup(folder, origin.port)
             process = stack.enter_context(gateway(peer, setup))
             process.wait_ready(setup.port, scenario.first_path(), policy_headers(scenario.policy))
             running[peer.name] = process, setup.port

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from peers import TAKES_POLICY, Peer, policy_headers, route_path
+from peers import TAKES_POLICY, Peer, Setup, policy_headers, route_path
+from process import free_port
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Scenario:
 
     def fits(self, peer: Peer) -> bool:
         return not self.policy or not peer.is_proxy or peer.name.startswith(TAKES_POLICY)
+
+    def setup(self, folder: Path, origin_port: int) -> Setup:
+        return Setup(folder, free_port(), origin_port, connections=self.connections, routes=self.routes,
+                     body_bytes=max(self.request_bytes, self.response_bytes), policy=self.policy)
 
     def load_arguments(self) -> list[str]:
         arguments = ["-c", str(self.connections)]

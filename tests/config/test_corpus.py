@@ -64,7 +64,7 @@ def test_older_format():
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_examples_load_without_a_warning(path):
-    model = load(path, environ={})
+    model = load(path, environ={}, plugins=PLUGINS)
     assert model.routes and not model.warnings and not model.left_out
 
 
@@ -72,7 +72,10 @@ def test_full_example_has_every_gateway_key():
     tree, _ = reader.parse((EXAMPLES / "full.yaml").read_text(), "full.yaml", "yaml")
     assert set(tree["gateway"]) == set(GATEWAY.fields)
     for name, part in PARTS.items():
-        assert set(tree["gateway"][name]) == set(part.fields), name
+        below = tree["gateway"]
+        for key in name.split("."):
+            below = below[key]
+        assert set(below) == set(part.fields), name
 
 
 def test_full_example_has_the_defaults_but_where_it_says_otherwise():

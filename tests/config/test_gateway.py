@@ -5,17 +5,21 @@ from fastgate.config.gateway import defaults
 
 from .support import HEAD, errors_of, gateway_with, loaded, the_error
 
+KEY = "NhNaAzu8VoUHqlX3dkX0X3w8yJdBkmfFtHZFQmcMrWA="
 DEFAULTS = {
     "proxy_listen": ["0.0.0.0:8000"], "status_listen": "127.0.0.1:8007", "workers": "auto", "trusted_ips": [],
     "real_ip_header": "X-Real-IP", "real_ip_recursive": False, "access_log": {"path": "stdout", "format": "json"},
     "log_level": "info", "header_prefix": "X-Fastgate", "watch": False, "allowed_upgrades": [], "control_socket": "",
-    "plugin_path": None,
-    "python": {"timeout": 1000, "threads": 4, "calls": 1024, "failures": 20, "pause": 10000},
+    "plugin_path": None, "plugin_trust": None,
+    "python": {"timeout": 1000, "threads": 4, "calls": 1024, "failures": 20, "pause": 10000, "metric_series": 1000,
+               "http": {"connections": 100, "idle": 20, "keep_alive": 30000, "timeout": 10000, "connect_timeout": 5000,
+                        "answer_bytes": 1_048_576, "tls_verify": True, "ca_file": None}},
+    "redis": None, "bans": {"sync_rate": 5},
     "resolver": {"nameservers": [], "timeout": 2000, "min_ttl": 1, "max_ttl": 3600, "not_found_ttl": 30, "error_ttl": 1},
     "keepalive": {"pool_size": 512, "max_requests": 10000, "idle_timeout": 60000},
     "limits": {"connections": "auto", "header_bytes": 65536, "headers": 200, "uri_bytes": 16384, "body_bytes": 0,
                "chunk_extension_bytes": 1024, "retry_buffer_bytes": 65536, "regex_match_limit": 10000, "token_cache": 1000,
-               "rate_limit_keys": 100_000},
+               "rate_limit_keys": 100_000, "visitors": 16_384},
     "timeouts": {"client_header": 15000, "client_body": 60000, "client_write": 60000, "min_rate": 512,
                  "keep_alive": 75000, "tunnel": 3600000, "linger": 2000, "drain": 30000},
 }
@@ -50,6 +54,9 @@ def test_defaults_are_those_of_an_empty_file():
     ("allowed_upgrades", ["foo", "bar", "bar/1/2"], None),
     ("control_socket", "/run/c", "/run/c"),
     ("control_socket", "", ""),
+    ("plugin_trust", [KEY, "keys/a.pem", "/b.pub", KEY], [KEY, "keys/a.pem", "/b.pub"]),
+    ("plugin_trust", [KEY, "a.pem", KEY[:-1]], None),
+    ("plugin_trust", [KEY, "a.pem", "key.txt"], None),
 ])
 def test_value_is_read(key, written, read):
     if read is None:
@@ -112,3 +119,18 @@ def test_more_listeners_than_a_reactor_takes():
     addresses = [f"127.0.0.1:{port}" for port in range(9000, 9033)]
     assert loaded(gateway_with(proxy_listen=addresses[:32])).gateway["proxy_listen"] == addresses[:32]
     assert "the most allowed is 32" in the_error(gateway_with(proxy_listen=addresses)).message
+
+
+@pytest.mark.parametrize("redis", [{"host": "127.0.0.1"}, {"host": "unix:/run/redis.sock", "database": 3},
+                                   {"cluster_nodes": [{"ip": "10.0.0.1"}]}])
+def test_redis_has_kongs_fields(redis):
+    assert loaded(gateway_with(redis=redis)).gateway["redis"].items() >= {"port": 6379, "timeout": 2000}.items()
+
+
+@pytest.mark.parametrize("redis, path, said", [
+    ({}, "gateway.redis", "nowhere"), ({"port": 1}, "gateway.redis", "nowhere"),
+    ({"host": "a", "prot": 1}, "gateway.redis.prot", "port"), ({"host": "a", "port": 70000}, "gateway.redis.port", "65535"),
+    ("127.0.0.1", "gateway.redis", "mapping")])
+def test_redis_that_cannot_be(redis, path, said):
+    error = the_error(gateway_with(redis=redis))
+    assert error.path == path and said in str(error)

@@ -23,7 +23,9 @@ DEFAULTS = {
     "jwt": {
         "uri_param_names": ["jwt"], "cookie_names": [], "header_names": ["authorization"], "key_claim_name": "iss",
         "secret_is_base64": False, "claims_to_verify": None, "maximum_expiration": 0, "anonymous": None,
-        "run_on_preflight": True, "realm": None, "audience": None, "issuers": None, "leeway": 0, "jwks_uri": None},
+        "run_on_preflight": True, "realm": None, "audience": None, "issuers": None, "leeway": 0, "jwks_uri": None,
+        "jwks_refresh": 300, "jwks_min_refresh": 10, "jwks_timeout": 5, "jwks_max_bytes": 262144, "jwks_max_keys": 100,
+        "jwks_ca_file": None, "consumer_claim": "sub", "consumer_by": "custom_id", "consumer_optional": False},
     "acl": {"allow": None, "deny": None, "hide_groups_header": False, "always_use_authenticated_groups": False},
     "ip-restriction": {"allow": None, "deny": None, "status": 403, "message": None},
     "request-size-limiting": {
@@ -37,6 +39,10 @@ DEFAULTS = {
         "status_code": 503, "message": None, "content_type": None, "body": None, "echo": False, "trigger": None},
     "redirect": {"status_code": 301, "location": None, "keep_incoming_path": False},
     "bot-detection": {"allow": [], "deny": []},
+    "anti-bot": {
+        "window": 10, "threshold": 100, "full": {"requests": 300, "paths": 60, "misses": 30, "sequence": 20, "agents": 10},
+        "weights": {"requests": 60, "paths": 30, "misses": 40, "sequence": 30, "agents": 40, "probe": 35},
+        "probes": [], "exempt": [], "ban_ttl": 3600, "status": 403, "message": "Forbidden", "dry_run": False},
     "request-transformer": {
         "http_method": None,
         "remove": {"body": [], "headers": [], "querystring": []},
@@ -59,10 +65,18 @@ DEFAULTS = {
                   "sentinel_role": None, "sentinel_username": None, "sentinel_password": None, "cluster_nodes": None,
                   "cluster_max_redirections": 5},
         "hide_client_headers": False, "error_code": 429, "error_message": "API rate limit exceeded", "sync_rate": -1},
+    "request-mirror": {
+        "service": None, "upstream": None, "url": None, "percent": 100, "max_body": 65536, "max_answer": 1048576,
+        "max_pending": 100, "timeout": 10000},
+    "traffic-split": {
+        "rules": None, "hash_on": "none", "hash_on_header": None, "hash_on_cookie": "fastgate-split",
+        "hash_on_cookie_path": "/", "hash_on_cookie_ttl": None, "hash_on_cookie_issue": True},
 }
 NEEDED = {
     "acl": {"allow": ["staff"]}, "ip-restriction": {"deny": ["10.0.0.0/8"]}, "rate-limiting": {"minute": 5},
     "redirect": {"location": "https://example.com/x"},
+    "request-mirror": {"url": "http://shadow.example:81/a/b"},
+    "traffic-split": {"rules": [{"match": [], "splits": [{"service": None, "upstream": None, "weight": 1}]}]},
 }
 
 

@@ -20,7 +20,25 @@ from .support import loaded, plugin_config, plugin_with, the_error
     ("jwt", {"maximum_expiration": 5}, "maximum_expiration", "needs exp"),
     ("jwt", {"maximum_expiration": 5, "claims_to_verify": ["nbf"]}, "maximum_expiration", "needs exp"),
     ("jwt", {"header_names": ["a:"]}, "header_names[0]", "not a valid name"),
-    ("jwt", {"jwks_uri": "https://a/jwks"}, "jwks_uri", "not in this version"),
+    ("jwt", {"jwks_uri": "ftp://a/jwks"}, "jwks_uri", "whole URL"),
+    ("jwt", {"jwks_uri": "/jwks"}, "jwks_uri", "whole URL"),
+    ("jwt", {"jwks_uri": "https://a:0/jwks"}, "jwks_uri", "whole URL"),
+    ("jwt", {"jwks_uri": "https://a:x/jwks"}, "jwks_uri", "whole URL"),
+    ("jwt", {"jwks_uri": "https:///jwks"}, "jwks_uri", "whole URL"),
+    ("jwt", {"jwks_uri": "https://a/jw ks"}, "jwks_uri", "whole URL"),
+    ("jwt", {"jwks_uri": "https://a/jwks#x"}, "jwks_uri", "remove what follows the #"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "jwks_refresh": 0.5}, "jwks_refresh", "from 1 to 86400"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "jwks_min_refresh": 0}, "jwks_min_refresh", "from 0.1 to 3600"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "jwks_refresh": 5}, "jwks_min_refresh", "longer than jwks_refresh"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "jwks_timeout": 61}, "jwks_timeout", "from 0.1 to 60"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "jwks_max_bytes": 5_000_000}, "jwks_max_bytes", "4194304"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "jwks_max_keys": 0}, "jwks_max_keys", "from 1 to 1000"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "consumer_by": "email"}, "consumer_by", "custom_id, username, id"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "key_claim_name": "kid"}, "key_claim_name", "remove it"),
+    ("jwt", {"jwks_uri": "https://a/jwks", "secret_is_base64": True}, "secret_is_base64", "remove it"),
+    ("jwt", {"jwks_refresh": 60}, "jwks_refresh", "needs jwks_uri"),
+    ("jwt", {"consumer_claim": "azp"}, "consumer_claim", "needs jwks_uri"),
+    ("jwt", {"consumer_optional": True}, "consumer_optional", "needs jwks_uri"),
     ("jwt", {"leeway": -1}, "leeway", "from 0 to 3600"),
     ("jwt", {"audience": 5}, "audience", "a list"),
     ("acl", {}, "", "needs allow or deny"),
@@ -45,6 +63,14 @@ from .support import loaded, plugin_config, plugin_with, the_error
     ("redirect", {}, "", "needs location"),
     ("redirect", {"location": "/x"}, "location", "whole URL"),
     ("redirect", {"location": "https://a/b c"}, "location", "whole URL"),
+    ("anti-bot", {"threshold": 0}, "threshold", "from 1"),
+    ("anti-bot", {"full": {"paths": 201}}, "full.paths", "200"),
+    ("anti-bot", {"full": {"requests": 0}}, "full.requests", "from 1"),
+    ("anti-bot", {"weights": {"probes": 1}}, "weights.probes", "probe"),
+    ("anti-bot", {"probes": "/x"}, "probes", 'write it as ["/x"]'),
+    ("anti-bot", {"exempt": ["10.0.0.0/33"]}, "exempt[0]", "neither an IP address nor a range"),
+    ("anti-bot", {"window": 0.5}, "window", "from 1"),
+    ("anti-bot", {"ban_ttl": 0}, "ban_ttl", "from 1"),
     ("bot-detection", {"deny": "curl"}, "deny", 'write it as ["curl"]'),
     ("request-transformer", {"http_method": "get"}, "http_method", "upper case"),
     ("request-transformer", {"http_method": "CONNECT"}, "http_method", "tunnel"),
@@ -105,6 +131,43 @@ from .support import loaded, plugin_config, plugin_with, the_error
     ("rate-limiting", {"concurrency": 0}, "concurrency", "from 1"),
     ("rate-limiting", {"minute": 5, "redis": {"port": 70000}}, "redis.port", "65535"),
     ("rate-limiting", {"minute": 5, "redis_port": 70000}, "redis_port", "65535"),
+    ("request-mirror", {}, "", "needs a target"),
+    ("request-mirror", {"service": "a", "url": "http://a"}, "url", "one target"),
+    ("request-mirror", {"service": "a", "upstream": "u"}, "upstream", "one target"),
+    ("request-mirror", {"service": "guest"}, "service", "no service in this file"),
+    ("request-mirror", {"upstream": "a"}, "upstream", "no upstream in this file"),
+    ("request-mirror", {"url": "https://a"}, "url", "https is not in this version"),
+    ("request-mirror", {"url": "a:80"}, "url", "not a URL"),
+    ("request-mirror", {"url": "http://a/b?c"}, "url", "query"),
+    ("request-mirror", {"url": "http://a", "percent": 101}, "percent", "from 0 to 100"),
+    ("request-mirror", {"url": "http://a", "max_body": 67_108_865}, "max_body", "67108864"),
+    ("request-mirror", {"url": "http://a", "max_pending": 0}, "max_pending", "from 1 to 65535"),
+    ("request-mirror", {"url": "http://a", "timeout": 0}, "timeout", "from 1"),
+    ("traffic-split", {}, "", "needs rules"),
+    ("traffic-split", {"rules": []}, "rules", "at least one"),
+    ("traffic-split", {"rules": [{"splits": []}]}, "rules[0].splits", "at least one"),
+    ("traffic-split", {"rules": [{"splits": [{"weight": 0}, {"service": "a", "weight": 0}]}]}, "rules[0].splits", "all weights are 0"),
+    ("traffic-split", {"rules": [{"splits": [{"weight": 65536}]}]}, "rules[0].splits[0].weight", "from 0 to 65535"),
+    ("traffic-split", {"rules": [{"splits": [{}, {"weight": 5}]}]}, "rules[0].splits[1]", "add their weights up"),
+    ("traffic-split", {"rules": [{"splits": [{"service": "a", "upstream": "b"}]}]}, "rules[0].splits[0].upstream", "remove one"),
+    ("traffic-split", {"rules": [{"splits": [{}] * 65}]}, "rules[0].splits", "the most allowed is 64"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{}]}]}, "rules[0].match[0]", "name one"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"header": "a", "path": "/b"}]}]}, "rules[0].match[0]", "conditions of their own"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"header": "a", "is": "b", "prefix": "b"}]}]},
+     "rules[0].match[0].prefix", "has one test"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"group": "a", "is": "b"}]}]}, "rules[0].match[0].is", "remove is"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"path": "v2"}]}]}, "rules[0].match[0].path[0]", "must begin with"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"header": "a:"}]}]}, "rules[0].match[0].header", "not a valid name"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"consumer": ["guest", "gest"]}]}]}, "rules[0].match[0].consumer[1]",
+     'no consumer in this file has the id or username "gest"'),
+    ("traffic-split", {"rules": [{"splits": [{}, {"service": "canary"}]}]}, "rules[0].splits[1].service",
+     'no service in this file has the id or name "canary"'),
+    ("traffic-split", {"rules": [{"splits": [{"upstream": "blue"}]}]}, "rules[0].splits[0].upstream", "no upstream in this file"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on": "header"}, "hash_on", "needs hash_on_header"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on": "path"}, "hash_on", "consumer, header, cookie, ip"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on_cookie": "a b"}, "hash_on_cookie", "not a valid name"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on_cookie_path": "a;b"}, "hash_on_cookie_path", "/"),
+    ("traffic-split", {"rules": [{"splits": [{}]}], "hash_on_cookie_ttl": 0}, "hash_on_cookie_ttl", "from 1"),
 ])
 def test_config_is_refused(name, config, path, part):
     error = the_error(plugin_with(name, config), plugins=PLUGINS)
@@ -115,6 +178,7 @@ def test_config_is_refused(name, config, path, part):
     ("key-auth", {"key_names": ["x-key", "apikey"], "realm": "shop"}),
     ("hmac-auth", {"enforce_headers": ["date", "@request-target"], "algorithms": ["hmac-sha256"]}),
     ("jwt", {"uri_param_names": [], "cookie_names": ["jwt"], "claims_to_verify": ["exp"], "maximum_expiration": 3600}),
+    ("jwt", {"jwks_uri": "https://login.example.com:8443/keys?x=y", "claims_to_verify": ["nbf"], "jwks_refresh": 20.5}),
     ("cors", {"origins": ["*"], "max_age": 3600, "methods": ["GET"], "headers": ["x-a"]}),
     ("request-termination", {"body": "<html>\n</html>\n", "content_type": "text/html", "status_code": 404}),
     ("request-termination", {"echo": True, "trigger": "x-echo"}),
@@ -142,6 +206,41 @@ def test_config_is_taken_as_it_is(name, config):
 ])
 def test_values_have_one_form(name, field, given, taken):
     assert plugin_config(name, {"allow": ["g"], field: given} if name == "acl" else {field: given})[field] == taken
+
+
+SERVICES = [{"name": "a", "host": "a.example"}, {"name": "off", "host": "b.example", "enabled": False}]
+
+
+def test_what_a_plugin_names_becomes_what_the_model_knows_it_by():
+    rules = [{"match": [{"consumer": "guest"}], "splits": [{"service": "a"}, {"upstream": "u"}, {}]}]
+    model = loaded(plugin_with("traffic-split", {"rules": rules}) | {"services": SERVICES, "upstreams": [{"name": "u"}]},
+                   plugins=PLUGINS)
+    plugin = model.plugins[0]
+    made = plugin["config"]["rules"][0]
+    assert made["match"][0]["consumer"] == [model.consumers[0]["id"]]
+    assert [split["service"] for split in made["splits"]] == [model.services[0]["id"], None, None]
+    assert [split["upstream"] for split in made["splits"]] == [None, "u", None]
+    assert plugin["targets"] == [("u", 0)] and "references" not in plugin
+
+
+@pytest.mark.parametrize("config, targets", [
+    ({"service": "a"}, []), ({"upstream": "u"}, [("u", 0)]), ({"url": "http://b.example:81/x"}, [("b.example", 81)]),
+    ({"url": "unix:/run/x.sock"}, [("unix:/run/x.sock", 0)]),
+])
+def test_what_a_mirror_sends_to(config, targets):
+    model = loaded(plugin_with("request-mirror", config) | {"services": SERVICES, "upstreams": [{"name": "u"}]}, plugins=PLUGINS)
+    assert model.plugins[0]["targets"] == targets
+
+
+def test_what_a_plugin_names_may_be_named_by_id_and_must_be_enabled():
+    upstream = {"name": "u", "id": "2a8f1b52-6f0c-4e0a-93a5-6a2d0a1f7c11"}
+    config = {"rules": [{"splits": [{"upstream": upstream["id"].upper()}]}]}
+    model = loaded(plugin_with("traffic-split", config) | {"upstreams": [upstream]}, plugins=PLUGINS)
+    assert model.plugins[0]["targets"] == [("u", 0)]
+    config = {"rules": [{"splits": [{"service": "off"}]}]}
+    error = the_error(plugin_with("traffic-split", config) | {"services": SERVICES}, plugins=PLUGINS)
+    assert error.path == "plugins[0].config.rules[0].splits[0].service" and "is disabled" in error.message
+    assert error.line > 0
 
 
 def test_one_identity_in_a_list_is_that_identity():

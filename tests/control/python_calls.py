@@ -7,10 +7,12 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from fastgate.config.gateway import defaults
 from fastgate.control.python_runner import Configured, Runner
 from fastgate.sdk import Contract, Plugin, Store
+from fastgate.sdk.metrics import Registry
 
-SETTINGS = {"threads": 2, "failures": 3, "pause": 1000, "calls": 4, "timeout": 60_000}
+SETTINGS = {"threads": 2, "failures": 3, "pause": 1000, "calls": 4, "timeout": 60_000, "http": defaults()["python"]["http"]}
 
 
 class Call:
@@ -49,7 +51,7 @@ class Clock:
 
 def runner_of(plugin_class: type[Plugin], clock: Callable[[], float] | None = None, **settings: int) -> Runner:
     """On the running loop."""
-    return Runner(Contract(plugin_class), Store(), asyncio.get_running_loop(), SETTINGS | settings, clock or Clock())
+    return Runner(Contract(plugin_class), Store(), asyncio.get_running_loop(), SETTINGS | settings, Registry(), None, clock or Clock())
 
 
 def configured(runner: Runner, timeout_ms: int = 60_000, on_error: str = "fail") -> Configured:

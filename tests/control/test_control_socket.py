@@ -17,9 +17,9 @@ from fastgate.control.control_socket import ControlSocket, ControlSocketError
 asked = threading.Event()
 
 
-async def hello() -> dict:
+async def hello(who: str = "") -> dict:
     asked.set()
-    return {"ok": True, "errors": [], "warnings": [], "said": "hello"}
+    return {"ok": True, "errors": [], "warnings": [], "said": f"hello {who}".rstrip()}
 
 
 async def broken() -> dict:
@@ -170,3 +170,9 @@ def test_somebody_elses_directory_is_refused(tmp_path):
     os.chown(tmp_path, 12345, 12345)
     with pytest.raises(ControlSocketError, match="belongs to another user"):
         ControlSocket(str(tmp_path / "c.sock"), {}).take()
+
+
+def test_arguments_are_given_and_wrong_ones_are_said(serving):
+    assert send_command(serving.path, "hello", 5, arguments={"who": "you"})["said"] == "hello you"
+    answer = send_command(serving.path, "hello", 5, arguments={"whom": "you"})
+    assert not answer["ok"] and '"arguments" it takes' in answer["errors"][0]

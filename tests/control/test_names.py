@@ -26,6 +26,15 @@ def test_names_of_a_configuration():
     assert names_of(model) == {("one.example", 81), ("two.example", 8000), ("three.example", 84)}
 
 
+def test_names_that_plugins_send_to():
+    from fastgate.plugins.registry import PLUGINS
+
+    config = "plugins:\n- {name: request-mirror, config: {url: 'http://%s'}}\n"
+    for url, more in ("four.example:86/x", {("four.example", 86)}), ("pool", set()), ("10.0.0.9", set()):
+        model = load_text(CONFIG + config % url, "fastgate.yaml", plugins=PLUGINS)
+        assert names_of(model) - names_of(load_text(CONFIG, "fastgate.yaml")) == more
+
+
 @pytest.mark.parametrize("host, is_one", [("10.0.0.1", True), ("::1", True), ("[::1]", True), ("unix:/run/x", True),
                                           ("h", False), ("10.0.0.1.example", False), ("1234", False), ("a\0b", False)])
 def test_is_address(host, is_one):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from control.python_calls import run_with, runner_of
+from control.python_calls import configured, run_with, runner_of
 from fastgate.control.background import Background
 from fastgate.control.python_plugins import PythonPlugins
 from fastgate.control.reload import Reloader
@@ -20,6 +20,9 @@ class Gateway:
 
     def collect(self) -> int:
         return self.in_use
+
+    def retired(self) -> list[int]:
+        return list(range(1, self.in_use + 1))
 
 
 def test_all_are_closed_together():
@@ -39,7 +42,7 @@ def test_all_are_closed_together():
             runner = runner_of(type("Waits", (Plugin,), {"name": name, "version": "1.0", "close": close}))
             await runner.init()
             plugins._runners[name] = runner
-        forgets = asyncio.ensure_future(plugins.forget())
+        forgets = asyncio.ensure_future(plugins.let_go([]))
         await asyncio.sleep(0)
         await plugins.close()           # waits for what is being closed already
         assert sorted(closing) == ["one", "three", "two"] and not plugins._runners and not plugins._ends
@@ -66,6 +69,7 @@ def test_nothing_is_forgotten_while_a_reload_is_under_way_or_an_old_snapshot_in_
         gateway = Gateway()
         plugins = PythonPlugins(gateway)
         runner = plugins._runners["old"] = runner_of(Old)
+        plugins._published[1] = [configured(runner)]
         await runner.init()
         one = reloader(gateway, plugins)
         async with one._turn:                           # a reload

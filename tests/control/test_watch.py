@@ -9,9 +9,9 @@ from fastgate.control.watch import Watch
 
 
 class Watched:
-    def __init__(self, path):
+    def __init__(self, path, folder=None):
         self.calls = 0
-        self.watch = Watch(str(path), self.changed, interval_s=0.001)
+        self.watch = Watch(str(path), self.changed, interval_s=0.001, folder=lambda: folder and str(folder))
 
     async def changed(self):
         self.calls += 1
@@ -81,6 +81,33 @@ def test_configmap(tmp_path):
     (tmp_path / "..tmp").symlink_to("..2")
     os.replace(tmp_path / "..tmp", tmp_path / "..data")
     assert watched.look() and not watched.look()
+
+
+@pytest.mark.parametrize("name, is_seen", [
+    ("one.py", True), ("one.py.sig", True), ("pack/__init__.py", True), ("pack/deep/part.py", True), ("pack/fastgate-plugin.sig", True),
+    ("_one.py", False), (".one.py", False), ("notes.txt", False), ("pack/__pycache__/part.py", False), ("pack/.git/part.py", False),
+    ("no_pack/part.py", False), ("__pycache__/one.py", False),
+])
+def test_a_folder_of_plugins(file, tmp_path, name, is_seen):
+    folder = tmp_path / "plugins"
+    path = folder / name
+    path.parent.mkdir(parents=True)
+    (folder / "pack").mkdir(exist_ok=True)
+    (folder / "pack" / "__init__.py").write_text("")
+    watched = Watched(file, folder)
+    for text in ("new", "changed, and longer"):
+        path.write_text(text)
+        assert watched.look() is is_seen and watched.look() is False
+    os.utime(path, ns=(1, 1))
+    assert not watched.look()
+    path.unlink()
+    assert watched.look() is is_seen
+    assert watched.calls == 3 * is_seen
+
+
+def test_a_folder_that_is_not_there(file, tmp_path):
+    watched = Watched(file, tmp_path / "none")
+    assert not watched.look()
 
 
 def test_run_goes_on_looking(file):

@@ -33,8 +33,9 @@ class One(Plugin):
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    monkeypatch.setattr(discovery, "_loaded", {})
-    monkeypatch.setattr(discovery, "_known", {})
+    for name in ("_latest", "_running", "_known"):
+        monkeypatch.setattr(discovery, name, {})
+    monkeypatch.setattr(discovery, "_alive", [])
 
 
 def write(path, name, priority=500):

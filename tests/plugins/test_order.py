@@ -3,10 +3,11 @@
 import pytest
 from fastgate.plugins.registry import PLUGINS
 
-# Kong's numbers.
+# Kong's numbers; anti-bot is ours, traffic-split is where Kong's canary is, request-mirror right behind it.
 ORDER = [
     ("correlation-id", 100_001),
     ("bot-detection", 2500),
+    ("anti-bot", 2400),
     ("cors", 2000),
     ("jwt", 1450),
     ("key-auth", 1250),
@@ -19,6 +20,8 @@ ORDER = [
     ("request-transformer", 801),
     ("response-transformer", 800),
     ("redirect", 779),
+    ("traffic-split", 13),
+    ("request-mirror", 12),
     ("request-termination", 2),
 ]
 
@@ -38,4 +41,4 @@ def test_a_module_is_what_the_registry_says(name):
 def test_who_the_authenticating_plugins_are_for_is_told_before_they_run():
     """What authenticates, and what runs before it or is about its outcome alone, can't be a consumer's."""
     assert {name for name in PLUGINS if not getattr(PLUGINS[name], "TAKES_CONSUMER", True)} == {
-        "bot-detection", "cors", "jwt", "key-auth", "basic-auth", "hmac-auth", "acl"}
+        "anti-bot", "bot-detection", "cors", "jwt", "key-auth", "basic-auth", "hmac-auth", "acl"}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any, cast
+
 from fastgate._core.bridge import python_phase as core
+from fastgate.sdk import Store, Tools
+from fastgate.sdk.metrics import Registry
 
 
 class Call:
@@ -26,3 +31,10 @@ class Call:
 
     def outcome(self) -> tuple[int, int, int, int, int]:
         return 200, 201, 1500, 2_000_000_000, 1_000_000_000
+
+
+def tools_of(plugin: str = "test", *, loop: asyncio.AbstractEventLoop | None = None, **http: object) -> Tools:
+    """What a plugin has in hand; without a loop, what needs none."""
+    settings = {"connections": 10, "idle": 2, "keep_alive": 30_000, "timeout": 10_000, "connect_timeout": 5_000,
+                "answer_bytes": 1000, "tls_verify": True, "ca_file": None}
+    return Tools(plugin, Store(), loop or cast(Any, object()), {"http": settings | http}, Registry())

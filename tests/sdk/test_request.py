@@ -1,16 +1,15 @@
 """The facade: what a plugin reads and changes, and what it is not let do."""
 
-import logging
 import re
 from pathlib import Path
 
 import pytest
 from fastgate._core.bridge import python_phase as core
-from fastgate.sdk import Consumer, Context, Outcome, PhaseError, Request, Store
+from fastgate.sdk import Consumer, Context, Outcome, PhaseError, Request
 from fastgate.sdk.fields import NOT_A_PLUGINS, WRITTEN_HERE
 from hypothesis import given
 from hypothesis import strategies as st
-from sdk.calls import Call
+from sdk.calls import Call, tools_of
 
 NAMES = ["X-A", "x-a", "X-B", "x-c"]
 
@@ -20,7 +19,7 @@ def request(call: Call | None = None, phase: str = "access") -> Request:
 
 
 def context(call: Call, phase: str = "access") -> Context:
-    return Context(call, phase, Store(), logging.getLogger("test"))
+    return Context(call, phase, tools_of())
 
 
 def carried_out(fields: list[tuple[str, str]], changes: list) -> list[tuple[str, str]]:

@@ -15,15 +15,16 @@ ROOMS = {
     "observe": "base",
     "http": "base",
     "limit": "base",
+    "guard": "base",
     "reactor": "base observe",
     "route": "base http",
     "auth": "base http",
     "net": "reactor base observe",
     "upstream": "net reactor http base observe",
     "snapshot": "route upstream net http base observe",
-    "proxy": "route snapshot auth limit upstream net http reactor base observe",
-    "plugin": "proxy snapshot auth limit route upstream net http reactor base observe",
-    "bridge": "plugin proxy snapshot auth limit route upstream net http reactor base observe",
+    "proxy": "route snapshot auth limit guard upstream net http reactor base observe",
+    "plugin": "proxy snapshot auth limit guard route upstream net http reactor base observe",
+    "bridge": "plugin proxy snapshot auth limit guard route upstream net http reactor base observe",
 }
 
 # Packages of the Python layer: who may import whom. Only the core's `bridge` is open to any.
@@ -34,7 +35,7 @@ PACKAGES = {
     "plugins": "config sdk clients",
     "telemetry": "_core.bridge",
     "control": "config plugins sdk telemetry clients _core.bridge",
-    "cli": "control config plugins sdk telemetry",
+    "cli": "control config plugins sdk telemetry clients",
     "_core": "",
 }
 

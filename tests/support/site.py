@@ -20,7 +20,7 @@ SETTLE_S = 45.0
 Config = dict[str, Any]
 
 # The gauges that must be zero when no client is there, as /metrics names them.
-GAUGES = ("fastgate_connections_active", "fastgate_requests_active", "fastgate_tunnels_active")
+GAUGES = ("fastgate_connections_active", "fastgate_requests_active", "fastgate_tunnels_active", "fastgate_mirrors_active")
 
 
 def service(target: Origin | str, *routes: Config, name: str = "service", **fields: Any) -> Config:

@@ -14,7 +14,11 @@ COUNTERS = {
     "requests_active": 3, "bytes_in": 1_000, "bytes_out": 2_000, "upstream_opened": 2, "upstream_reused": 95,
     "upstream_failed": 1, "upstream_closed": 1, "upstream_idle": 1, "retries": 4, "refused_malformed": 5,
     "timeouts_client": 6, "timeouts_upstream": 8, "tunnels": 2, "loops": 1234, "log_dropped": 9,
-    "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "rate_limited": 11,
+    "keys_unknown": 12,
+    "tokens_hit": 40, "tokens_missed": 10, "tokens_evicted": 3, "tokens_kept": 7, "bots_refused": 4, "bots_suspected": 1, "bans_made": 2,
+    "bans_active": 1, "rate_limited": 11,
+    "mirrors_sent": 21, "mirrors_active": 2, "mirrors_failed": 3, "mirrors_over_pending": 4, "mirrors_over_body": 5,
+    "mirrors_cut": 6, "mirrors_no_memory": 7,
 }
 SNAPSHOT = {"number": 3, "routes": 2, "services": 1, "upstreams": 1, "retired": 0, "bytes": 65536}
 
@@ -38,9 +42,9 @@ def source(**changes) -> StatusSource:
         "reloads": lambda: {"succeeded": 2, "failed": 1, "last_success_s": 1_700_000_000.25},
         "access_log": lambda: {"written": 90, "dropped": 1, "errors": 1, "bytes": 45_000},
         "resolver": lambda: {"names": 3, "stale": 1, "queries": 10, "failures": 2},
+        "background": lambda: BACKGROUND,
         "python": lambda: {"greeting": {"active": 1, "done": 70, "failures": 6, "timeouts": 2, "trips": 1, "skipped": 9,
                                         "refused": 4, "stalled": 8, "logs_dropped": 3}},
-        "background": lambda: BACKGROUND,
         **changes,
     })
 

@@ -136,6 +136,22 @@ def test_series_of_the_core_fit():
     held.drop()
 
 
+def test_what_plugins_declare_is_there_and_told_as_the_format_asks():
+    families = [
+        ("fastgate_plugin_p_orders_total", "counter", 'Orders\\and\nmore.', [("", (("kind", 'a"\\\nb'),), 3.5)]),
+        ("fastgate_plugin_p_size", "gauge", "Size.", [("", (), -2)]),
+        ("fastgate_plugin_p_none", "gauge", "None.", []),
+        ("fastgate_plugin_p_seconds", "histogram", "Time.", [
+            ("_bucket", (("le", "1"),), 2), ("_bucket", (("le", "+Inf"),), 3), ("_sum", (), 4.5), ("_count", (), 3)])]
+    text = "".join(exposition(source(plugin_metrics=lambda: families)))
+    assert '# HELP fastgate_plugin_p_orders_total Orders\\\\and\\nmore.\n' in text
+    samples = read(text)
+    assert samples["fastgate_plugin_p_orders_total", ("kind", 'a"\\\nb')] == 3.5
+    assert samples["fastgate_plugin_p_size",] == -2
+    assert samples["fastgate_plugin_p_seconds_bucket", ("le", "+Inf")] == samples["fastgate_plugin_p_seconds_count",] == 3
+    assert "p_none" not in text
+
+
 def test_page_lists_every_metric():
     rows = re.findall(r"^\| `(fastgate_\w+)` \| (\w+) \| ([^|]*) \| ([^|]*) \|$", DOCS.read_text(), re.MULTILINE)
     assert rows == [

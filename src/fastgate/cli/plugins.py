@@ -3,8 +3,9 @@
 import argparse
 import os
 import sys
+from typing import Any
 
-from fastgate.cli import options
+from fastgate.cli import options, plugin_signing
 
 NAME = "plugins"
 HELP = "list, check or begin plugins"
@@ -12,11 +13,15 @@ DESCRIPTION = """\
 list: the plugins there are, native ones and those in Python, in the order in which they run.
 check: imports a plugin's file (or the package in a folder) and says what breaks the contract; --schema
 prints what its configuration may hold, as JSON Schema.
-new: writes the beginning of a plugin."""
+new: writes the beginning of a plugin.
+keygen, sign, verify: the signatures that gateway.plugin_trust asks for; sign imports what it signs."""
 EXAMPLES = (
     "fastgate plugins list -c fastgate.yaml",
     "fastgate plugins check plugins/greeting.py --schema",
     "fastgate plugins new plugins/greeting.py",
+    "fastgate plugins keygen signing.pem",
+    "fastgate plugins sign --key signing.pem plugins/greeting.py",
+    "fastgate plugins verify --trust signing.pem.pub plugins/greeting.py",
 )
 
 _BEGINNING = '''"""{name}: what it does, in a line."""
@@ -54,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     new = actions.add_parser("new", help="begin a plugin")
     new.add_argument("file", metavar="FILE")
     new.set_defaults(act=_new)
+    plugin_signing.add_actions(actions)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -63,18 +69,20 @@ def run(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     from fastgate.plugins.registry import PLUGINS, find_python
 
-    folder = args.path
+    folder, trust = args.path, None
     if folder is None and args.config is not None:
         problem = options.missing_config(args.config)
         if problem:
             print(f"fastgate plugins: {problem}", file=sys.stderr)
             return 1
-        folder = _folder_of(args.config)
-        if folder is None:
+        gateway = _gateway_of(args.config)
+        if gateway is None:
             return 1
-    found, wrong = find_python(folder or None)
+        folder, trust = gateway["plugin_path"], gateway["plugin_trust"]
+    found, wrong = find_python(folder, trust)
     rows = [(PLUGINS[name].PRIORITY, name, "native") for name in PLUGINS]
-    rows += [(one.PRIORITY, name, f"{one.contract.version} {one.origin}") for name, one in found.items()]
+    rows += [(one.PRIORITY, name, f"{one.contract.version} {one.origin}" + (f" signed by {one.signer}" if one.signer else ""))
+             for name, one in found.items()]
     for priority, name, what in sorted(rows, key=lambda row: (-row[0], row[1])):
         print(f"{priority:>8}  {name:<24} {what}")
     for problem in wrong:
@@ -82,13 +90,13 @@ def _list(args: argparse.Namespace) -> int:
     return 1 if wrong else 0
 
 
-def _folder_of(config: str) -> str | None:
-    """gateway.plugin_path; "": it has none. None: the file can't be read, which has been said."""
+def _gateway_of(config: str) -> dict[str, Any] | None:
+    """The section `gateway:`. None: the file can't be read, which has been said."""
     from fastgate.config import ConfigErrors
     from fastgate.control.source import file_source
 
     try:
-        return file_source(config, {}, allow_unknown_plugins=True).load().gateway["plugin_path"] or ""
+        return file_source(config, {}, allow_unknown_plugins=True).load().gateway
     except ConfigErrors as error:
         print(error, file=sys.stderr)
         return None

@@ -8,9 +8,11 @@ from typing import Any
 from . import fields
 from .addresses import UNIX, cidr_problem, is_ipv4, is_ipv6, joined, split_port, unix_problem
 from .errors import shown
+from .redis_record import REDIS, is_somewhere
 from .scalars import type_problem
-from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, one_of, text
+from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
 
+_ED25519_KEY = re.compile(r"[A-Za-z0-9+/]{43}=\Z")     # 32 bytes
 _PREFIX = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,62}\Z")
 _MOST_LISTENERS = 32     # LANE_MAX_LISTENERS of _core/proxy/exchange.pxd
 
@@ -68,6 +70,12 @@ def _prefix_problem(value: str) -> str | None:
 
 def _socket_problem(value: str) -> str | None:
     return unix_problem(UNIX + value)
+
+
+def _trust_problem(value: str) -> str | None:
+    if _ED25519_KEY.match(value) or value.endswith((".pem", ".pub")):
+        return None
+    return f"{shown(value)} is neither an Ed25519 public key (44 characters of base64) nor a file's name ending in .pem or .pub"
 
 
 def _control_socket(value: Any, problems: Problems) -> Any:
@@ -129,6 +137,14 @@ def _ttls_fit(resolver: dict[str, Any], raw: dict[str, Any], problems: Problems)
         problems.append((("min_ttl",), f"min_ttl ({resolver['min_ttl']}) is more than max_ttl ({resolver['max_ttl']})"))
 
 
+def _redis(value: Any, problems: Problems) -> Any:
+    start = len(problems)
+    record = REDIS.read(value, problems)
+    if len(problems) == start and not is_somewhere(record):
+        problems.append(((), "says nowhere where Redis is: give host, sentinel_nodes or cluster_nodes"))
+    return record
+
+
 def _part(name: str, members: dict[str, Field], *rules: Rule) -> Field:
     record = Record(name, members, rules=rules)
     PARTS[name] = record
@@ -154,13 +170,27 @@ GATEWAY = Record("gateway", {
     "allowed_upgrades": field(_upgrades, []),
     "control_socket": field(_control_socket, ""),
     "plugin_path": field(text()),
+    "plugin_trust": field(array(text(_trust_problem), is_set=True, needs_one=True)),
+    "bans": _part("bans", {"sync_rate": field(number(0.1, 3600), 5)}),
     "python": _part("python", {
         "timeout": fields.timeout(1000),
         "threads": field(integer(1, 64), 4),
         "calls": field(integer(1, 65536), 1024),
         "failures": field(integer(1, 1_000_000), 20),
         "pause": fields.timeout(10000),
+        "metric_series": field(integer(1, 100_000), 1000),
+        "http": _part("python.http", {
+            "connections": field(integer(1, 10_000), 100),
+            "idle": field(integer(0, 10_000), 20),
+            "keep_alive": fields.timeout(30000),
+            "timeout": fields.timeout(10000),
+            "connect_timeout": fields.timeout(5000),
+            "answer_bytes": field(integer(1, 2**30), 1_048_576),
+            "tls_verify": field(boolean, True),
+            "ca_file": field(text()),
+        }),
     }),
+    "redis": field(_redis),
     "resolver": _part("resolver", {
         "nameservers": field(array(text(_nameserver_problem), is_set=True, keeps_empty=True), []),
         "timeout": fields.timeout(2000),
@@ -185,6 +215,7 @@ GATEWAY = Record("gateway", {
         "regex_match_limit": field(integer(100, 10_000_000), 10000),
         "token_cache": field(integer(0, 1_000_000), 1000),
         "rate_limit_keys": field(integer(64, 2**26), 100_000),
+        "visitors": field(integer(64, 2**22), 16_384),
     }, Rule(("uri_bytes", "header_bytes"), _uri_fits)),
     "timeouts": _part("timeouts", {
         "client_header": fields.timeout(15000),

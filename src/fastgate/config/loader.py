@@ -86,8 +86,9 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
     if check_pattern is not None:
         patterns.check_patterns(rows["routes"], check_pattern, problems)
     references.check_unique(rows, problems)
-    plugins, warnings = plugin_rows.all_known(rows, plugins, find_plugins, gateway["plugin_path"], allow_unknown_plugins,
-                                              problems)
+    if "plugin_trust" in text and (findings or any(path[:2] in (("gateway",), ("gateway", "plugin_trust")) for path, _ in problems)):
+        gateway["plugin_trust"] = []        # whom to trust is not clear: no plugin's code is run
+    plugins, warnings = plugin_rows.all_known(rows, plugins, find_plugins, gateway, allow_unknown_plugins, problems)
     left_out = plugin_rows.check(rows, plugins, allow_unknown_plugins, check_pattern, problems)
     if not problems and not findings:
         references.give_ids(rows, now, problems)

@@ -13,7 +13,8 @@ class Model:
     `upstreams` (each with its `targets`), `consumers` (each with its
     credentials and `acls`, lists under Kong's names; a basic-auth credential's
     `is_hashed` says that its password is Kong's hash), `plugins` (`config` with
-    every field, `priority`): plain dicts with Kong's field names, every field
+    every field, `priority`, `targets`: (host, port) or (upstream, 0) of what they send
+    to without a service): plain dicts with Kong's field names, every field
     present, references as ids, in the order of the file; what is disabled, and
     what stands in it, is not among them. `warnings`: for the operator's log. `left_out`:
     unknown plugins that were skipped. `source`: the file's name. `hash`: MD5 of

@@ -1,7 +1,8 @@
 """Plugins: what all of them have, and how each one's own configuration is checked.
 
 Which plugins there are is the caller's to say (`fastgate.plugins.registry`): a
-mapping from names to modules with NAME, PRIORITY, CONFIG and is_native.
+mapping from names to modules with NAME, PRIORITY, CONFIG and is_native, and
+what `fastgate.plugins` says may come with these.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from .patterns import check_pattern_at
 from .schema import Problems, Record, any_mapping, array, boolean, field, one_of, text
 
 Plugins = Mapping[str, Any]
-# gateway.plugin_path → the plugins that are not native, and what is wrong with those that can't be used
-FindPlugins = Callable[["str | None"], "tuple[Plugins, list[str]]"]
+# gateway.plugin_path, plugin_trust → the plugins that are not native, and what is wrong with those that can't be used
+FindPlugins = Callable[["str | None", "list[str] | None"], "tuple[Plugins, list[str]]"]
 
 PLUGIN = Record("a plugin", {
     **fields.common(),
@@ -30,12 +31,12 @@ PLUGIN = Record("a plugin", {
                                     "wss"), is_set=True), ["grpc", "grpcs", "http", "https"]),
     "enabled": field(boolean, True),
     "ordering": field(any_mapping),
-}, computed={"priority": None, "is_native": True}, hints={"consumer_group": "consumer_groups are not in this version; remove the key"})
+}, computed={"priority": None, "is_native": True, "targets": [], "references": ()}, hints={"consumer_group": "consumer_groups are not in this version; remove the key"})
 
 _AUTHENTICATION = 1450     # the first plugin that may know the consumer has this priority
 
 
-def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, folder: str | None,
+def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, gateway: dict[str, Any],
               allow_unknown: bool, problems: Problems) -> tuple[Plugins, list[str]]:
     """The plugins there are, those that are not native looked for only if the file names one; and warnings."""
     named = {plugin["name"] for plugin, _ in rows["plugins"]}
@@ -43,8 +44,10 @@ def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, 
         return native, []
     from collections import ChainMap
 
-    found, wrong = find(folder)
-    if allow_unknown or all(name in native or name in found for name in named):
+    trust = gateway["plugin_trust"]
+    found, wrong = find(gateway["plugin_path"], trust)
+    # What may not be trusted is not left out: a policy would be missing.
+    if (allow_unknown and (trust is None or not wrong)) or all(name in native or name in found for name in named):
         return ChainMap(dict(found), native), [f"a plugin can't be used: {one}" for one in wrong]
     problems += [(("gateway", "plugin_path"), message) for message in wrong]
     return ChainMap(dict(found), native), []
@@ -55,7 +58,7 @@ def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
     """Validates every plugin's own configuration; the unknown ones, which are left out, if they may be."""
     left_out = []
     kept = []
-    consumers: dict[str, Any] = {}
+    indexes: dict[str, dict[str, Any]] = {}
     failed = {path for path, _ in problems}
     for plugin, path in rows["plugins"]:
         name = plugin["name"]
@@ -69,11 +72,14 @@ def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
                 continue
             _read_config(plugin, module, check_pattern, problems)
             if module.is_native and plugin["config"].get("anonymous") is not None:
-                consumers = consumers or _by_id_and_name(rows["consumers"])
-                _find_anonymous(plugin["config"], consumers, problems)
+                _find_anonymous(plugin["config"], _index(rows, "consumers", indexes), problems)
+            if hasattr(module, "references") and len(problems) == start:
+                _find_references(plugin, module, rows, indexes, problems)
             for at in range(start, len(problems)):
                 below, message = problems[at]
                 problems[at] = ((*path, "config", *below), message)
+            if hasattr(module, "targets") and len(problems) == start:
+                plugin["targets"] = module.targets(plugin["config"])
             kept.append((plugin, path))
         elif allow_unknown and name is not None:
             left_out.append(f"{name} ({path_text(path)})")
@@ -105,19 +111,40 @@ def _read_config(plugin: dict[str, Any], module: Any, check_pattern: Callable[[s
             check_pattern_at(check_pattern, pattern, path, problems)
 
 
-def _by_id_and_name(rows: list) -> dict[str, Any]:
-    index = {consumer["username"]: consumer for consumer, _ in rows if consumer["username"] is not None}
-    index.update((consumer["id"], consumer) for consumer, _ in rows if consumer["id"] is not None)
-    return index
+# What entities are called besides their ids.
+_KEYS = {"consumers": "username", "services": "name", "upstreams": "name"}
+
+
+def _index(rows: dict[str, list], kind: str, indexes: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """The entities of a kind by name and by id, made once."""
+    if kind not in indexes:
+        key = _KEYS[kind]
+        index = indexes[kind] = {entity[key]: entity for entity, _ in rows[kind] if entity[key] is not None}
+        index.update((entity["id"], entity) for entity, _ in rows[kind] if entity["id"] is not None)
+    return indexes[kind]
+
+
+def _found(index: dict[str, Any], wanted: str, kind: str, path: tuple[str | int, ...], problems: Problems) -> Any:
+    found = index.get(wanted) or index.get(wanted.lower() if "-" in wanted else wanted)
+    if found is None:
+        problems.append((path, f"no {kind.removesuffix('s')} in this file has the id or {_KEYS[kind]} {shown(wanted)}"
+                               f"{did_you_mean(wanted, index, len(problems))}"))
+    return found
 
 
 def _find_anonymous(config: dict[str, Any], consumers: dict[str, Any], problems: Problems) -> None:
-    wanted = config["anonymous"]
-    found = consumers.get(wanted) or consumers.get(wanted.lower() if "-" in wanted else wanted)
-    if found is None:
-        problems.append((("anonymous",), f"no consumer in this file has the id or username {shown(wanted)}"
-                                         f"{did_you_mean(wanted, consumers, len(problems))}"))
-    config["anonymous"] = found
+    config["anonymous"] = _found(consumers, config["anonymous"], "consumers", ("anonymous",), problems)
+
+
+def _find_references(plugin: dict[str, Any], module: Any, rows: dict[str, list], indexes: dict[str, dict[str, Any]],
+                     problems: Problems) -> None:
+    """Names become entities, and once there are ids (`finished`) what the Model knows them by."""
+    plugin["references"] = list(module.references(plugin["config"]))
+    for kind, holder, key, path in plugin["references"]:
+        found = _found(_index(rows, kind, indexes), holder[key], kind, path, problems)
+        if found is not None and not found.get("enabled", True):
+            problems.append((path, f"the service {shown(holder[key])} is disabled; enable it, or take it out here"))
+        holder[key] = found
 
 
 def finished(rows: dict[str, list], routes: list[dict[str, Any]], services: list[dict[str, Any]],
@@ -129,6 +156,10 @@ def finished(rows: dict[str, list], routes: list[dict[str, Any]], services: list
         anonymous = plugin["config"].get("anonymous")
         if plugin["is_native"] and anonymous is not None:
             plugin["config"]["anonymous"] = anonymous["id"]
+        for kind, holder, key, _ in plugin.pop("references"):
+            if kind == "upstreams":
+                plugin["targets"] = [*plugin["targets"], (holder[key]["name"], 0)]
+            holder[key] = holder[key]["name" if kind == "upstreams" else "id"]
         if not plugin["enabled"]:
             continue
         if any(plugin[back] is not None and plugin[back] not in alive[back] for back in alive):

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 SHARED_RUNTIME_DIRECTORIES = ("/run/fastgate", "/run")
 
@@ -51,7 +52,8 @@ def find_socket(config_path: str, environ: Mapping[str, str] = os.environ) -> st
     raise ControlError(f"no running gateway found for {config_path} (no control socket at: {looked})")
 
 
-def send_command(path: str, command: str, timeout_s: float, wait_for_end: bool = False) -> dict:
+def send_command(path: str, command: str, timeout_s: float, wait_for_end: bool = False,
+                 arguments: Mapping[str, Any] | None = None) -> dict:
     """Sends one command, returns its answer: {"ok": bool, "errors": [str], "warnings": [str], …}.
 
     wait_for_end: after the answer, wait until the gateway has closed the connection, that is, ended.
@@ -60,7 +62,7 @@ def send_command(path: str, command: str, timeout_s: float, wait_for_end: bool =
         client.settimeout(timeout_s)
         try:
             client.connect(path)
-            client.sendall(json.dumps({"command": command}).encode() + b"\n")
+            client.sendall(json.dumps({"command": command, "arguments": dict(arguments or {})}).encode() + b"\n")
             with client.makefile("rb") as stream:
                 line = stream.readline()
                 if wait_for_end and line and json.loads(line)["ok"]:

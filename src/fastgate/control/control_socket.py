@@ -1,11 +1,13 @@
 """The control socket: a Unix socket, mode 0600, that takes commands as lines of JSON.
 
+    {"command": "bans lift", "arguments": {"address": "192.0.2.7"}}
     {"command": "reload"}   →   {"ok": false, "errors": ["fastgate.yaml:7: routes[0].paths: …"], "warnings": []}
 
 The lock beside it (instance_lock.py) is held meanwhile, so a socket left by a killed gateway is simply replaced.
 """
 
 import asyncio
+import inspect
 import json
 import logging
 import os
@@ -16,7 +18,7 @@ from fastgate.control.instance_lock import MODE, ControlSocketError, InstanceLoc
 
 LINE_LIMIT = 65536          # bytes of one command
 
-Command = Callable[[], Awaitable[dict]]
+Command = Callable[..., Awaitable[dict]]
 log = logging.getLogger("fastgate.control")
 
 
@@ -75,14 +77,16 @@ class ControlSocket:
 
     async def _answer(self, line: bytes) -> dict:
         try:
-            name = json.loads(line)["command"]
+            asked = json.loads(line)
+            name, arguments = asked["command"], asked.get("arguments", {})
             command = self._commands[name]
+            inspect.signature(command).bind(**arguments)
         except (ValueError, TypeError, KeyError):
             known = ", ".join(sorted(self._commands))
-            return {"ok": False, "errors": [f'not understood; send {{"command": name}} with name one of: {known}'],
+            return {"ok": False, "errors": [f'not understood; send {{"command": name}}, with the "arguments" it takes, and name one of: {known}'],
                     "warnings": []}
         try:
-            return await command()
+            return await command(**arguments)
         except Exception as error:
             log.exception("the command %s failed", name)
             return {"ok": False, "errors": [f"internal error: {error!r}"], "warnings": []}

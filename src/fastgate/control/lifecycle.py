@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fastgate._version import __version__
 from fastgate.control import crash, drain, signals
 from fastgate.control.background import Background
+from fastgate.control.bans import BanCommands
 from fastgate.control.control_socket import ControlSocket
 from fastgate.control.data_plane import JOIN_S, DataPlane, StartError, wall_clock_offset_ns
 from fastgate.control.instance_lock import InstanceLock
@@ -57,10 +58,13 @@ class Lifecycle:
         self._status: "StatusListener | None" = None
         self._tasks: set[asyncio.Task] = set()
         self._collector: asyncio.Task | None = None
+        self._pause_s = COLLECT_FIRST_S
+        self._bans = BanCommands(self.gateway.bans, self._on_lift)
         self._stop = asyncio.Event()
         self._quit = asyncio.Event()
         self._control = ControlSocket(lock.path, {
-            "reload": self._command_reload, "stop": self._command_stop, "info": self._command_info}, lock)
+            "reload": self._command_reload, "stop": self._command_stop, "info": self._command_info,
+            "bans list": self._bans.list, "bans add": self._bans.add, "bans lift": self._bans.lift}, lock)
 
     async def run(self, on_ready: "Callable[[Lifecycle], Awaitable[None] | None]" = lambda _: None) -> int:
         """Serves until a signal or a command ends it; the process's exit code."""
@@ -91,7 +95,7 @@ class Lifecycle:
             model = self._unpublished.pop()
             self.plane.start(model, configured)
             self.names.settle()
-            self.python.settle()
+            self.python.settle(self.plane.published.number)
             self.background.follow(model)
             del model
         published = self.plane.published
@@ -122,7 +126,7 @@ class Lifecycle:
             limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures,
-            background=self.background.figures))
+            background=self.background.figures, plugins=self.python.describe, plugin_metrics=self.python.families))
         await self._status.open(self.plane.status_listener.sockets[0])
 
     def _not_ready(self) -> str:
@@ -135,7 +139,8 @@ class Lifecycle:
     def _start_watch(self) -> None:
         from fastgate.control.watch import Watch
 
-        self._supervise("watch", Watch(self._source.path, self._reload).run())
+        self._supervise("watch", Watch(self._source.path, self._reload,
+                                       folder=lambda: self.reloader.published.gateway["plugin_path"]).run())
 
     def stop(self) -> None:
         """The first call begins the drain, the second one cuts it short."""
@@ -189,15 +194,20 @@ class Lifecycle:
 
     def _on_published(self, published: Published) -> None:
         error_log.set_level(published.gateway["log_level"])
+        self._pause_s = COLLECT_FIRST_S
         if self._collector is None or self._collector.done():
             self._collector = self._supervise("collect", self._collect())
 
     async def _collect(self) -> None:
-        give_memory_back()
-        pause_s = COLLECT_FIRST_S
-        while self.gateway.collect() or not await self.reloader.forget():
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, COLLECT_LAST_S)
+        """After one reload, or several in quick succession."""
+        is_done, is_first = False, True
+        while not is_done:
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(self._pause_s * 2, COLLECT_LAST_S)
+            is_done = await self.reloader.forget()
+            if self.python.take_unloaded() or is_first:
+                give_memory_back()
+            is_first = False
 
     async def _reload(self) -> dict:
         self._notifier.reloading()
@@ -217,6 +227,11 @@ class Lifecycle:
     def _announce(self) -> None:
         self._notifier.ready(f"{self.state}: snapshot {self.reloader.published.number}, "
                              f"{counted(self.reloader.published.routes, 'routes')}")
+
+    def _on_lift(self, address: str) -> None:
+        exchange = self.background.part("bans")
+        if exchange is not None:
+            exchange.forget(address)
 
     def _report_drain(self, left: int) -> None:
         text = f"draining: {counted(left, 'connections')} open"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -13,7 +12,8 @@ from fastgate._core.bridge.python_phase import ANSWER_ADD
 from fastgate.control.breaker import Breaker
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
-from fastgate.sdk import Context, Contract, Response, Store
+from fastgate.sdk import Context, Contract, Response, Store, Tools
+from fastgate.sdk.metrics import Registry
 from fastgate.sdk.response import checked
 
 if TYPE_CHECKING:
@@ -143,16 +143,16 @@ class Runner:
     """One plugin: one object of its class, for all its configurations. All but `_in_thread` on the control loop."""
 
     def __init__(self, contract: Contract, store: Store, loop: asyncio.AbstractEventLoop, settings: dict[str, Any],
-                 clock: Callable[[], float] = time.monotonic) -> None:
+                 metrics: Registry, redis: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.contract = contract
         self.loop = loop
         self.done = self.failures = self.timeouts = self.skipped = 0
-        self._store = store
+        self.tools = Tools(contract.name, store, loop, settings, metrics, redis)
         self._clock = clock
-        self._log = logging.getLogger(f"fastgate.plugin.{contract.name}")
+        self._log = self.tools.log
         self._threads = Workers(f"fastgate-{contract.name}", settings["threads"])
         self.breakers = {"access": Breaker(clock), "log": Breaker(clock)}     # apart: what works hides nothing that fails
-        self.apply(settings)
+        self.apply(settings, redis)
         self._in_threads = 0                        # calls that wait for a thread or are in one, given up or not
         self._said_at = -SAY_EVERY_S
         self._unsaid = 0
@@ -160,9 +160,10 @@ class Runner:
         self._is_async = {hook: contract.is_async(hook) for hook in contract.hooks}
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    def apply(self, settings: dict[str, Any]) -> None:
-        """The `gateway: python:` section."""
+    def apply(self, settings: dict[str, Any], redis: Any = None) -> None:
+        """The `gateway: python:` section, and the client for its `redis:`."""
         self._most_calls = settings["calls"]
+        self.tools.apply(settings, redis)
         for breaker in self.breakers.values():
             breaker.most = settings["failures"]
             breaker.pause_s = settings["pause"] / 1000
@@ -171,7 +172,7 @@ class Runner:
 
     def begin(self, call: PythonCall, configured: Configured) -> None:
         phase = "log" if call.is_log else "access"
-        context = Context(call, phase, self._store, self._log)
+        context = Context(call, phase, self.tools)
         run = Run(call, configured, context, self.loop.time() + configured.timeout_s)
         breaker = self.breakers[phase]
         if not breaker.admits(run):
@@ -256,12 +257,14 @@ class Runner:
     async def init(self) -> None:
         try:
             self.plugin = self.contract.plugin_class()
+            self.plugin.tools = self.tools
         except BaseException as error:      # SystemExit would end the gateway
             raise self._failed("making it", error) from error
         try:
             await self._set_up("init")
         except BaseException:
             self._threads.close()           # it never comes to `close`
+            await self.tools.close()
             raise
 
     async def configure(self, configs: list[Any]) -> None:
@@ -281,6 +284,7 @@ class Runner:
             await self._set_up("close")
         except PluginFailed as error:
             self._log.error("%s", error)
+        await self.tools.close()
         self._threads.close()
         deadline = self.loop.time() + THREADS_END_S
         while not self._threads.is_over() and self.loop.time() < deadline:

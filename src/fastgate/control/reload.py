@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastgate.control.background import Background
 from fastgate.control.names import Names
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Settings the running reactors, sockets and writers were built with; all others are the snapshot's.
 RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "limits.connections",
-                "limits.token_cache", "limits.rate_limit_keys", "resolver", "watch", "python.threads")
+                "limits.token_cache", "limits.rate_limit_keys", "limits.visitors", "resolver", "watch", "python.threads")
 
 log = logging.getLogger("fastgate.control")
 
@@ -72,16 +72,17 @@ class Reloader:
             return result
 
     async def forget(self) -> bool:
-        """Closes the plugins that nothing needs any more. False: a snapshot published meanwhile still needs its own."""
+        """Frees the snapshots that no request uses any more, and closes the plugins that only they needed. Whether it was all."""
         async with self._turn:          # a reload that is under way may have chosen one of them
-            if self._gateway.collect():
-                return False
-            await self._python.forget()
-            return True
+            left = self._gateway.collect()
+            closing = self._python.let_go(self._gateway.retired())
+        await closing
+        return not left
 
-    def figures(self) -> dict[str, float]:
-        """For `/status` and `/metrics`. `last_success_s`: Unix time; the start counts."""
-        return {"succeeded": self.succeeded, "failed": self.failed, "last_success_s": self.last_success_s}
+    def figures(self) -> dict[str, Any]:
+        """For `/status` and `/metrics`. `last_success_s`: Unix time; the start counts. `last_errors`: of the last one."""
+        return {"succeeded": self.succeeded, "failed": self.failed, "last_success_s": self.last_success_s,
+                "last_errors": self.last_errors}
 
     async def _reload(self) -> ReloadResult:
         from fastgate._core.bridge.errors import SnapshotError
@@ -93,7 +94,7 @@ class Reloader:
             model = await loop.run_in_executor(None, self._load)
             await self._names.prepare(model)
             published = publish(self._gateway, model, await self._python.prepare(model))
-            self._python.settle()
+            self._python.settle(published.number)
         except ConfigErrors as errors:
             return self._refused(str(errors).splitlines())
         except (SnapshotError, PluginFailed) as error:
@@ -105,6 +106,7 @@ class Reloader:
             return self._refused([f"internal error: {error!r}"])
         finally:
             self._names.settle()
+            self._python.unload()
         self.published = published
         self._background.follow(model)
         self._on_published(published)

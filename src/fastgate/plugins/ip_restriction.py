@@ -4,29 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastgate.config.errors import shown
 from fastgate.config.schema import Problems, Record, Rule, array, field, integer, text
 
-from .parts import plain
+from .parts import network
 
 NAME = "ip-restriction"
 PRIORITY = 990
 is_native = True
-
-
-def _network(value: Any, problems: Problems) -> Any:
-    """An address or a range; bits outside of the mask go, as Kong ignores them."""
-    import ipaddress
-
-    value = plain(value, problems)
-    if value is None:
-        return None
-    try:
-        network = ipaddress.ip_network(value, strict=False)
-    except ValueError:
-        problems.append(((), f'{shown(value)} is neither an IP address nor a range like "10.0.0.0/8"'))
-        return None
-    return str(network) if "/" in value else str(network.network_address)
 
 
 def _need_one(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
@@ -35,8 +19,8 @@ def _need_one(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -
 
 
 CONFIG = Record("ip-restriction's config", {
-    "allow": field(array(_network)),
-    "deny": field(array(_network)),
+    "allow": field(array(network)),
+    "deny": field(array(network)),
     "status": field(integer(200, 599), 403),
     "message": field(text()),
 }, rules=(Rule(("allow", "deny"), _need_one),),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
-from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, one_of, refused
+from fastgate.config.errors import shown
+from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
 
 from .parts import ANONYMOUS, REALM, header_names, plain, texts
 
@@ -19,11 +21,42 @@ def _need_exp(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -
         problems.append((("maximum_expiration",), "needs exp among claims_to_verify: without it nothing expires"))
 
 
+def _uri_problem(value: str) -> str | None:
+    try:
+        split = urlsplit(value)
+        is_whole = split.scheme in ("http", "https") and split.hostname and (split.port is None or split.port)
+    except ValueError:
+        is_whole = False
+    if not is_whole or not value.isascii() or " " in value:
+        return f'{shown(value)} is not a whole URL like "https://login.example.com/keys"'
+    return f"{shown(value)}: remove what follows the #" if "#" in value else None
+
+
+def _either_kind_of_keys(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    """Keys are credentials or published: what is said of the other kind would do nothing."""
+    if config["jwks_uri"] is None:
+        alien, message = _OF_PUBLISHED, "says how published keys are used: it needs jwks_uri"
+    else:
+        alien, message = _OF_CREDENTIALS, "is about jwt_secrets, which a plugin with jwks_uri does not use: remove it"
+    problems.extend(((name,), message) for name in alien if config[name] != CONFIG.fields[name].default)
+    if config["jwks_uri"] is not None and config["jwks_min_refresh"] > config["jwks_refresh"]:
+        problems.append((("jwks_min_refresh",), "is longer than jwks_refresh"))
+
+
+def _published_expire(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    """Tokens of somebody else's server: one that never expires could not be taken back."""
+    if config["jwks_uri"] is not None and config["claims_to_verify"] is None:
+        config["claims_to_verify"] = ["exp"]
+
+
 def _one_or_several(value: Any, problems: Problems) -> Any:
     return _several([value] if isinstance(value, str) else value, problems)
 
 
 _several = array(plain, is_set=True)
+_OF_PUBLISHED = ("jwks_refresh", "jwks_min_refresh", "jwks_timeout", "jwks_max_bytes", "jwks_max_keys", "jwks_ca_file",
+                 "consumer_claim", "consumer_by", "consumer_optional")
+_OF_CREDENTIALS = ("key_claim_name", "secret_is_base64")
 
 CONFIG = Record("jwt's config", {
     "uri_param_names": texts("jwt"),
@@ -39,5 +72,18 @@ CONFIG = Record("jwt's config", {
     "audience": field(_one_or_several),
     "issuers": field(_one_or_several),
     "leeway": field(integer(0, 3600), 0),
-    "jwks_uri": field(refused("keys from a jwks_uri are not in this version; write them as jwt_secrets of a consumer")),
-}, rules=(Rule(("claims_to_verify", "maximum_expiration"), _need_exp),))
+    "jwks_uri": field(text(_uri_problem)),
+    "jwks_refresh": field(number(1, 86_400), 300),
+    "jwks_min_refresh": field(number(0.1, 3600), 10),
+    "jwks_timeout": field(number(0.1, 60), 5),
+    "jwks_max_bytes": field(integer(1024, 4_194_304), 262_144),
+    "jwks_max_keys": field(integer(1, 1000), 100),
+    "jwks_ca_file": field(plain),
+    "consumer_claim": field(plain, "sub"),
+    "consumer_by": field(one_of("custom_id", "username", "id"), "custom_id"),
+    "consumer_optional": field(boolean, False),
+}, rules=(
+    Rule(("jwks_uri", *_OF_PUBLISHED, *_OF_CREDENTIALS), _either_kind_of_keys),
+    Rule(("jwks_uri", "claims_to_verify"), _published_expire),
+    Rule(("claims_to_verify", "maximum_expiration"), _need_exp),
+))

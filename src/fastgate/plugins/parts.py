@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastgate.config.errors import shown
 from fastgate.config.fields import token_problem
 from fastgate.config.schema import Check, Field, Problems, array, boolean, field, text
+
+class Reference(NamedTuple):
+    """Where a configuration names another entity: `holder[key]`, which becomes what the Model knows it by."""
+
+    kind: str                       # "services", "upstreams" or "consumers"
+    holder: Any
+    key: str | int
+    path: tuple[str | int, ...]     # below `config`
+
 
 _COLON = re.compile(r"[^:]+:.*\Z", re.DOTALL)
 
@@ -41,6 +50,26 @@ def texts(*default: str) -> Field:
     return field(_texts, list(default))
 
 
+def network(value: Any, problems: Problems) -> Any:
+    """An address or a range; bits outside of the mask go, as Kong ignores them."""
+    import ipaddress
+
+    value = plain(value, problems)
+    if value is None:
+        return None
+    try:
+        found = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        problems.append(((), f'{shown(value)} is neither an IP address nor a range like "10.0.0.0/8"'))
+        return None
+    return str(found) if "/" in value else str(found.network_address)
+
+
+def network_list() -> Field:
+    """Addresses and ranges, none when the file says so."""
+    return field(_networks, [])
+
+
 def header_names(*default: str) -> Field:
     return field(array(header_name, keeps_empty=True), list(default))
 
@@ -62,6 +91,7 @@ def header_rename_problem(value: str) -> str | None:
 header_name = text(token_problem, longest=256)
 plain = text()
 _texts = array(plain, keeps_empty=True)
+_networks = array(network, keeps_empty=True)
 
 # The consumer that stands in for who is not authenticated: its id or username in the file, its id in the Model.
 ANONYMOUS = field(plain)

@@ -9,6 +9,7 @@ from typing import Any
 
 _MODULES = {
     "acl": "acl",
+    "anti-bot": "anti_bot",
     "basic-auth": "basic_auth",
     "bot-detection": "bot_detection",
     "correlation-id": "correlation_id",
@@ -19,10 +20,12 @@ _MODULES = {
     "key-auth": "key_auth",
     "rate-limiting": "rate_limiting",
     "redirect": "redirect",
+    "request-mirror": "request_mirror",
     "request-size-limiting": "request_size_limiting",
     "request-termination": "request_termination",
     "request-transformer": "request_transformer",
     "response-transformer": "response_transformer",
+    "traffic-split": "traffic_split",
 }
 
 
@@ -45,8 +48,8 @@ class Registry(Mapping[str, ModuleType]):
 PLUGINS = Registry()
 
 
-def find_python(folder: str | None) -> tuple[Mapping[str, Any], list[str]]:
+def find_python(folder: str | None, trust: list[str] | None = None) -> tuple[Mapping[str, Any], list[str]]:
     """The plugins written in Python, and what is wrong with those that can't be used. See `discovery`."""
     from .discovery import find
 
-    return find(folder)
+    return find(folder, trust)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, TypeVar
 
 from fastgate._core.bridge import python_phase as core
 
@@ -13,30 +13,65 @@ from .fields import field_name, field_value
 from .request import Request
 
 if TYPE_CHECKING:
-    from fastgate._core.bridge.python_phase import PythonCall
+    import logging
 
+    from redis.asyncio import Redis
+
+    from fastgate._core.bridge.python_phase import PythonCall
+    from fastgate.clients.http import HttpClient
+
+    from .metrics import Metrics
     from .store import Store
+    from .tools import Tools
+
+_T = TypeVar("_T")
 
 
 class Context:
     """One phase of one request. Good until the hook returns."""
 
-    __slots__ = ("_call", "phase", "request", "store", "log")
+    __slots__ = ("_call", "_tools", "phase", "request")
 
     #: "access" or "log".
     phase: str
     request: Request
-    #: Shared by all plugins and all requests; see Store.
-    store: Store
-    #: The plugin's own logger.
-    log: logging.Logger
 
-    def __init__(self, call: PythonCall, phase: str, store: Store, log: logging.Logger) -> None:
+    def __init__(self, call: PythonCall, phase: str, tools: Tools) -> None:
         self._call = call
+        self._tools = tools
         self.phase = phase
         self.request = Request(call, phase)
-        self.store = store
-        self.log = log
+
+    # What `self.tools` has, at hand.
+
+    @property
+    def store(self) -> Store:
+        """Shared by all plugins and all requests; see Store."""
+        return self._tools.store
+
+    @property
+    def log(self) -> logging.Logger:
+        """The plugin's own logger."""
+        return self._tools.log
+
+    @property
+    def metrics(self) -> Metrics:
+        """The plugin's own counters, gauges and histograms."""
+        return self._tools.metrics
+
+    @property
+    def http(self) -> HttpClient:
+        """Asks HTTP servers: `await context.http.get(url)`."""
+        return self._tools.http
+
+    @property
+    def redis(self) -> Redis:
+        """The Redis of `gateway.redis`: `await context.redis.get(key)`."""
+        return self._tools.redis
+
+    def wait(self, what: Awaitable[_T]) -> _T:
+        """In a `def` hook, what `await` is in an `async def`: `context.wait(context.http.get(url))`."""
+        return self._tools.wait(what)
 
     @property
     def route(self) -> Route:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from .context import Context
 from .errors import PluginError
 from .schema import Schema, schema_of
+from .tools import Tools
 
 HOOKS = ("init", "configure", "access", "log", "close")
 RESERVED = ("on_error", "phase_timeout")     # in every plugin's config; see docs/plugins.md
@@ -46,6 +47,8 @@ class Plugin:
     version: ClassVar[str]
     #: Plugins with a higher one run earlier. Kong's numbers: authentication 1450 to 1030, limits 910.
     priority: ClassVar[int] = 1000
+    #: HTTP, Redis, metrics, store and log: set before `init`.
+    tools: Tools
 
     class Config:
         """What `config:` may hold: annotated names, with defaults unless a value must be given."""
@@ -77,6 +80,8 @@ class Contract:
         self.priority = plugin_class.priority
         if type(self.priority) is not int or abs(self.priority) > _MOST_PRIORITY:
             raise PluginError(f"{plugin_class.__name__}.priority must be an integer, not {self.priority!r}")
+        if "tools" in plugin_class.__dict__:
+            raise PluginError(f"{plugin_class.__name__}.tools is what the gateway sets; choose another name")
         for hook in _NOT_YET:
             if hasattr(plugin_class, hook):
                 raise PluginError(f"{plugin_class.__name__}.{hook}: that phase is not in this version; "

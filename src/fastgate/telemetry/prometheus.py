@@ -16,6 +16,7 @@ Sample = tuple[tuple[str, ...], float]      # label values, in the order of Metr
 
 LE = [f'le="{bound:.10g}"' for bound in LATENCY_BOUNDS_S] + ['le="+Inf"']
 ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 FROM_COUNTERS = {
     "fastgate_requests_received_total": "requests",
@@ -35,8 +36,23 @@ FROM_COUNTERS = {
     "fastgate_token_cache_misses_total": "tokens_missed",
     "fastgate_token_cache_evictions_total": "tokens_evicted",
     "fastgate_token_cache_entries": "tokens_kept",
+    "fastgate_jwks_unknown_keys_total": "keys_unknown",
+    "fastgate_bot_refusals_total": "bots_refused",
+    "fastgate_bot_suspicions_total": "bots_suspected",
+    "fastgate_bot_bans_total": "bans_made",
+    "fastgate_bot_bans_active": "bans_active",
     "fastgate_rate_limit_refusals_total": "rate_limited",
+    "fastgate_mirror_requests_total": "mirrors_sent",
+    "fastgate_mirror_failures_total": "mirrors_failed",
+    "fastgate_mirrors_active": "mirrors_active",
     "fastgate_reactor_loops_total": "loops",
+}
+# Why a copy was dropped → its counter
+MIRROR_REASONS = {
+    "pending": "mirrors_over_pending",
+    "body": "mirrors_over_body",
+    "cut": "mirrors_cut",
+    "memory": "mirrors_no_memory",
 }
 FROM_SNAPSHOT = {
     "fastgate_snapshot_number": "number",
@@ -67,6 +83,15 @@ FROM_RESOLVER = {
 }
 # Metric → part of control/background, its figure
 FROM_BACKGROUND: dict[str, tuple[str, str]] = {
+    "fastgate_jwks_sources": ("jwks", "sources"),
+    "fastgate_jwks_keys": ("jwks", "keys"),
+    "fastgate_jwks_keys_skipped": ("jwks", "skipped"),
+    "fastgate_jwks_age_seconds": ("jwks", "age_s"),
+    "fastgate_jwks_fetches_total": ("jwks", "fetches"),
+    "fastgate_jwks_failures_total": ("jwks", "failures"),
+    "fastgate_jwks_rotations_total": ("jwks", "rotations"),
+    "fastgate_bot_exchanges_total": ("bans", "exchanges"),
+    "fastgate_bot_exchange_failures_total": ("bans", "failures"),
     "fastgate_limit_exchanges_total": ("limit_exchange", "rounds"),
     "fastgate_limit_exchange_errors_total": ("limit_exchange", "errors"),
     "fastgate_limit_exchanged_total": ("limit_exchange", "told"),
@@ -118,6 +143,7 @@ def exposition(source: StatusSource) -> Iterator[str]:
                 yield "".join(parts)
                 parts, size = [], 0
     yield "".join(parts)
+    yield from _plugin_families(source)
 
 
 def _family(metric: Metric, lines: Iterable[str]) -> Iterator[str]:
@@ -127,6 +153,17 @@ def _family(metric: Metric, lines: Iterable[str]) -> Iterator[str]:
             yield f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n"
             is_first = False
         yield line
+
+
+def _plugin_families(source: StatusSource) -> Iterator[str]:
+    """The metrics that plugins declare, a block each."""
+    for name, kind, text, samples in source.plugin_metrics():
+        if samples:
+            lines = [f"# HELP {name} {text.translate(HELP_ESCAPES)}\n# TYPE {name} {kind}\n"]
+            for suffix, pairs, value in samples:
+                labels = f"{{{_labels(*zip(*pairs))}}}" if pairs else ""
+                lines.append(f"{name}{suffix}{labels} {_number(value)}\n")
+            yield "".join(lines)
 
 
 def _labels(names: Iterable[str], values: Iterable[str]) -> str:
@@ -172,6 +209,8 @@ def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, It
         "fastgate_client_bytes_total": [(("ingress",), counters["bytes_in"]), (("egress",), counters["bytes_out"])],
         "fastgate_upstream_requests_total": [
             (("new",), counters["upstream_opened"]), (("reused",), counters["upstream_reused"])],
+        "fastgate_mirror_dropped_total": [
+            ((reason,), counters[name]) for reason, name in MIRROR_REASONS.items()],
         "fastgate_configuration_info": [((source.configuration_hash(),), 1)],
         "fastgate_configuration_reloads_total": [
             (("succeeded",), reloads["succeeded"]), (("failed",), reloads["failed"])],

@@ -1,6 +1,6 @@
 """What the status listener and the metrics are made from: a few functions, wired by the control plane."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +17,14 @@ class StatusSource:
     reactors: int                               # how many there are
     not_ready: Callable[[], str]                # why no requests should be sent here; "": ready
     configuration_hash: Callable[[], str]       # MD5 of the configuration now in use, in hex
-    reloads: Callable[[], dict[str, float]]     # "succeeded", "failed"; "last_success_s": Unix time
+    reloads: Callable[[], dict[str, Any]]       # "succeeded", "failed"; "last_success_s": Unix time; "last_errors"
     access_log: Callable[[], dict[str, int] | None] = lambda: None      # AccessLog.stats; None: off
     # By plugin in Python: "active", "refused", "stalled", "logs_dropped", "done", "failures", "timeouts", "trips", "skipped"
     python: Callable[[], dict[str, dict[str, int]]] = lambda: {}
+    # By plugin in Python that is in use: "version", "origin", "signed_by", "leaving": older versions still in use
+    plugins: Callable[[], dict[str, dict[str, Any]]] = lambda: {}
+    # What plugins in Python count themselves: (name, kind, help, [(suffix, ((label, value), …), number), …])
+    plugin_metrics: Callable[[], Iterable[Any]] = lambda: ()
     # By part of control/background, while it is there
     background: Callable[[], dict[str, dict[str, float]]] = lambda: {}
     # "names" being resolved, "stale" of them in use with their last good addresses; "queries"

@@ -75,6 +75,7 @@ def status_body(source: StatusSource) -> dict[str, Any]:
             "reactors": source.reactors,
             "snapshot": snapshot,
             "reloads": source.reloads(),
+            "plugins": source.plugins(),
             "resolver": source.resolver(),
             "access_log": source.access_log(),
         },

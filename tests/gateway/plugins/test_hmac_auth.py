@@ -95,6 +95,18 @@ def test_an_absolute_target_is_signed_by_its_path(shared):
         assert identity(shared.echo(signed.bytes()))["X-Consumer-Username"] == "alice"
 
 
+def test_a_signed_host_is_the_one_the_request_goes_to(shared):
+    """A captured request can't be led to another host by an absolute target beside the Host that was signed."""
+    signed = Signed(names="date host request-line")
+    assert shared.ask(signed.bytes()).status == 200
+    for authority, is_same in (("test", True), ("other", False), ("test:8000", False), ("TEST", False)):
+        signed.target = f"http://{authority}/x?q=1"
+        answer = shared.ask(signed.bytes())
+        assert answer.status == (200 if is_same else 401), authority
+        if not is_same:
+            assert_refused(answer, UNLIKE, "hmac")
+
+
 @pytest.mark.parametrize("signed", [
     {"secret": "other"}, {"user": "bob"}, {"secret": ""}, {"digest": hashlib.sha1}, {"digest": hashlib.sha512},
     {"text": ""}, {"text": "date: now"},

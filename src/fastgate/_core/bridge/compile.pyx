@@ -11,6 +11,7 @@ from fastgate._core.bridge.plugins cimport Chains
 from fastgate._core.bridge.python_phase cimport PythonQueue
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.bridge.shared_limits cimport SharedLimits
+from fastgate._core.bridge.splits cimport Splits
 from fastgate._core.bridge.upstreams cimport Upstream
 from fastgate._core.net.address cimport cidr_t
 from fastgate._core.snapshot.keep cimport keep_room, keep_text, ns_of_ms
@@ -118,12 +119,16 @@ cdef int _put_hash(arena_t *arena, hash_key_t *key, dict upstream, str which) ex
 cdef int _put_service(arena_t *arena, service_t *service, dict entity, dict upstream, Upstream peers) except -1:
     keep_text(arena, entity["name"] or entity["id"], &service.name)
     keep_text(arena, entity["path"] or "", &service.path)
-    keep_text(arena, (upstream["host_header"] if upstream else None) or "", &service.host_header)
-    service.upstream = &peers.c_upstream
     service.connect_timeout_ns = ns_of_ms(entity["connect_timeout"])
     service.write_timeout_ns = ns_of_ms(entity["write_timeout"])
     service.read_timeout_ns = ns_of_ms(entity["read_timeout"])
     service.retries = entity["retries"]
+    return _put_upstream(arena, service, upstream, peers)
+
+
+cdef int _put_upstream(arena_t *arena, service_t *service, dict upstream, Upstream peers) except -1:
+    service.upstream = &peers.c_upstream
+    keep_text(arena, (upstream["host_header"] if upstream else None) or "", &service.host_header)
     if upstream:
         _put_hash(arena, &service.hash_on, upstream, "hash_on")
         _put_hash(arena, &service.hash_fallback, upstream, "hash_fallback")
@@ -131,8 +136,24 @@ cdef int _put_service(arena_t *arena, service_t *service, dict entity, dict upst
     return 0
 
 
-cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegistry series, PythonQueue python,
-                  SharedLimits shared) except -1:
+cdef dict _put_targets(snapshot_t *snapshot, object model, dict upstreams, dict by_name):
+    """What plugins send to without a service; (host, port) -> its place."""
+    cdef dict places = {}
+    cdef service_t *service
+    cdef list targets = [tuple(target) for plugin in model.plugins for target in plugin["targets"]]
+    snapshot.targets = <service_t *>keep_room(&snapshot.arena, len(targets) * sizeof(service_t))
+    for target in targets:
+        if target not in places:
+            service = &snapshot.targets[snapshot.n_targets]
+            keep_text(&snapshot.arena, target[0], &service.name)
+            _put_upstream(&snapshot.arena, service, by_name.get(target[0]), upstreams[target])
+            places[target] = snapshot.n_targets
+            snapshot.n_targets += 1
+    return places
+
+
+cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegistry series, uint32_t n_reactors,
+                  PythonQueue python, SharedLimits shared) except -1:
     cdef arena_t *arena = &snapshot.arena
     cdef dict by_name = {upstream["name"]: upstream for upstream in model.upstreams}
     cdef dict positions = {}
@@ -141,7 +162,8 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
     cdef uint32_t i
     cdef list routes = model.routes
     cdef Chains chains
-    cdef dict entity
+    cdef Splits splits
+    cdef dict entity, places
     _put_settings(arena, &snapshot.settings, model.gateway)
     snapshot.services = <service_t *>keep_room(arena, len(model.services) * sizeof(service_t))
     for entity in model.services:
@@ -151,8 +173,11 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
         snapshot.n_services += 1
     names = {entity["id"]: entity["name"] or entity["id"] for entity in model.services}
     put_consumers(snapshot, model.consumers)
-    chains = Chains(model, python, shared)
+    places = {"services": positions, "targets": _put_targets(snapshot, model, upstreams, by_name), "n_reactors": n_reactors,
+              "shared": shared}
+    chains = Chains(model, python, places)
     chains.build_plugins(snapshot)
+    splits = Splits(model, places)
     snapshot.routes = <route_t *>keep_room(arena, len(routes) * sizeof(route_t))
     for entity in routes:
         route = &snapshot.routes[snapshot.n_routes]
@@ -165,7 +190,8 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
         route.preserve_host = entity["preserve_host"]
         route.chain = chains.of_route(snapshot, entity)
         route.series = series.get(names.get(entity["service"], ""), name)
-        snapshot.n_routes += 1
+        snapshot.n_routes += 1          # from here on snapshot_free gives its series back
+        splits.put(snapshot, route, entity, name, series)
     snapshot.router = routes_build(arena, routes)
     return 0
 
@@ -182,7 +208,7 @@ cdef snapshot_t *compile_snapshot(object model, dict upstreams, SeriesRegistry s
         snapshot.live = <live_t *>calloc(n_reactors, sizeof(live_t))
         if snapshot.live == NULL:
             raise MemoryError("no memory for the configuration")
-        _put_all(snapshot, model, upstreams, series, python, shared)
+        _put_all(snapshot, model, upstreams, series, n_reactors, python, shared)
     except BaseException:
         snapshot_free(snapshot)
         raise

@@ -23,8 +23,10 @@ from fastgate._core.base.atomics cimport (
 )
 from fastgate._core.base.status cimport OK
 from fastgate._core.bridge.access_log cimport AccessLog
+from fastgate._core.bridge.bans cimport Bans
 from fastgate._core.bridge.compile cimport compile_snapshot
 from fastgate._core.bridge.python_phase cimport PythonQueue
+from fastgate._core.bridge.remote_keys cimport RemoteKeys
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.bridge.shared_limits cimport SharedLimits
 from fastgate._core.bridge.upstreams cimport PeerPlan, Upstream
@@ -88,8 +90,10 @@ cdef class Gateway:
     cdef set known                  # of the old ones, too
     cdef dict addresses             # (host, port) -> list of IPs
     cdef SeriesRegistry registry
+    cdef RemoteKeys remote_keys
     cdef uint64_t number
     cdef readonly object access_log
+    cdef readonly Bans bans
     cdef readonly SharedLimits shared_limits
     cdef readonly PythonQueue python_queue      # None: no plugin in Python has been configured
 
@@ -117,6 +121,8 @@ cdef class Gateway:
                 raise MemoryError("no memory for the cache of verified tokens")
         if limit_table_open(&self.gate.limits, settings["limits"]["rate_limit_keys"]) != OK:
             raise MemoryError("no memory for limits.rate_limit_keys")
+        self.bans = Bans(settings["limits"]["visitors"])
+        self.gate.guard = &self.bans.table
         self.shared_limits = SharedLimits()
         self.shared_limits.table = &self.gate.limits
         self.lanes = <lane_t **>calloc(workers, sizeof(lane_t *))
@@ -129,6 +135,9 @@ cdef class Gateway:
             self.n_lanes = self.gate.n_lanes = i + 1
             if not lane_open(self.lanes[i], &self.gate, i, seed):
                 raise OSError("no memory or no descriptors left for the reactors")
+        self.remote_keys = RemoteKeys()
+        self.remote_keys.gate = &self.gate
+        self.remote_keys.lanes = self.lanes
 
     def __dealloc__(self):
         cdef uint32_t i
@@ -196,7 +205,7 @@ cdef class Gateway:
         return self.python_queue.take(self)
 
     def _wanted_upstreams(self, object model, dict by_service) -> dict:
-        """Key -> Upstream for everything a service points at; those known are kept."""
+        """Key -> Upstream for everything a service or a plugin points at; those known are kept."""
         cdef dict wanted = {}
         names = {upstream["name"] for upstream in model.upstreams}
         for service in model.services:
@@ -205,6 +214,9 @@ cdef class Gateway:
             if upstream is None:
                 upstream = Upstream(self.n_lanes)
             wanted[key] = by_service[service["id"]] = upstream
+        for host, port in [target for plugin in model.plugins for target in plugin["targets"]]:
+            key = host if host in names else (host, port)
+            wanted[key] = by_service[host, port] = wanted.get(key) or self.upstreams.get(key) or Upstream(self.n_lanes)
         return wanted
 
     def _plans(self, object model, dict wanted) -> list:
@@ -259,6 +271,18 @@ cdef class Gateway:
             if (host, port) in upstream.names():
                 self._commit(upstream.plan(upstream.shape, self.addresses))
 
+    def set_remote_keys(self, dict sets) -> None:
+        """The keys now published by all sources: RemoteKeys.publish."""
+        self.remote_keys.publish(sets, self.running)
+
+    def wanted_keys(self) -> list[bytes]:
+        """Sources that a token asked for another key since the last call."""
+        return self.remote_keys.wanted()
+
+    def collect_keys(self) -> int:
+        """Free the keys of before that no reactor can use any more; how many tables remain."""
+        return self.remote_keys.collect(self.running)
+
     def collect(self) -> int:
         """Free snapshots, peer sets and counters that nobody can use any more; how many remain."""
         cdef Snapshot snapshot
@@ -271,6 +295,11 @@ cdef class Gateway:
             names = set(self.upstream_names())
             self.addresses = {name: ips for name, ips in self.addresses.items() if name in names}
         return len(self.old) + len(self.retired_peers)
+
+    def retired(self) -> list[int]:
+        """The numbers of the old snapshots that remain."""
+        cdef Snapshot snapshot
+        return [snapshot.c_snapshot.number for snapshot in self.old]
 
     cdef int _retire_orphans(self) except -1:
         """Upstreams that the last snapshot to name them left behind: their idle connections close."""
@@ -345,7 +374,7 @@ cdef class Gateway:
     # --- figures
 
     def counters(self) -> dict[str, int]:
-        """The fields of counters_t, summed over the reactors, and what the token cache has counted."""
+        """The fields of counters_t, summed over the reactors, and what the token cache and anti-bot have counted."""
         cdef dict sums = {}
         cdef counters_t *counters
         cdef token_cache_counts_t tokens
@@ -358,6 +387,7 @@ cdef class Gateway:
             token_cache_counts(self.gate.tokens, &tokens)
             sums.update(tokens_hit=tokens.hits, tokens_missed=tokens.misses, tokens_evicted=tokens.evictions,
                         tokens_kept=tokens.entries)
+        sums.update(bans_made=self.bans.made(), bans_active=len(self.bans.read()))
         return sums
 
     def limits(self) -> dict[str, int]:
@@ -401,9 +431,19 @@ cdef dict read_counters(counters_t *counters):
         "retries": atomic_load_u64(&counters.retries),
         "refused_malformed": atomic_load_u64(&counters.refused_malformed),
         "rate_limited": atomic_load_u64(&counters.rate_limited),
+        "keys_unknown": atomic_load_u64(&counters.keys_unknown),
+        "bots_refused": atomic_load_u64(&counters.bots_refused),
+        "bots_suspected": atomic_load_u64(&counters.bots_suspected),
         "timeouts_client": atomic_load_u64(&counters.timeouts_client),
         "timeouts_upstream": atomic_load_u64(&counters.timeouts_upstream),
         "tunnels": atomic_load_u64(&counters.tunnels),
+        "mirrors_sent": atomic_load_u64(&counters.mirrors_sent),
+        "mirrors_active": atomic_load_u64(&counters.mirrors_active),
+        "mirrors_failed": atomic_load_u64(&counters.mirrors_failed),
+        "mirrors_over_pending": atomic_load_u64(&counters.mirrors_over_pending),
+        "mirrors_over_body": atomic_load_u64(&counters.mirrors_over_body),
+        "mirrors_cut": atomic_load_u64(&counters.mirrors_cut),
+        "mirrors_no_memory": atomic_load_u64(&counters.mirrors_no_memory),
         "loops": atomic_load_u64(&counters.loops),
         "log_dropped": atomic_load_u64(&counters.log_dropped),
     }

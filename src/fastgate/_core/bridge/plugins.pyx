@@ -16,14 +16,14 @@ from fastgate._core.bridge.errors import SnapshotError
 
 
 cdef class Chains:
-    def __cinit__(self, object model, PythonQueue python, SharedLimits shared):
+    def __cinit__(self, object model, PythonQueue python, dict places):
         cdef dict priorities = {plugin["name"]: plugin["priority"] for plugin in model.plugins}
         self.model = model
         self.python = python
-        self.shared = shared
         self.names = sorted(priorities, key=lambda name: (-priorities[name], name))
         self.kinds = {name: kind for kind, name in enumerate(self.names)}
         self.consumers = {consumer["id"]: at for at, consumer in enumerate(model.consumers)}
+        self.places = {"consumers": self.consumers, **places}
         self.scopes = {}
         self.of_pairs = {}
         self.for_some = set()
@@ -52,7 +52,7 @@ cdef class Chains:
             snapshot.n_plugins += 1             # from here on snapshot_free closes it
             keep_text(arena, entity["id"], &plugin.id)
             if entity["is_native"]:
-                plugin_build(plugin, snapshot, entity, self.model, self.consumers, self.shared)
+                plugin_build(plugin, snapshot, entity, self.model, self.places)
             else:
                 self.python.build(plugin, snapshot, entity)
             if plugin.wants_match:

@@ -54,6 +54,9 @@ cdef int authentication_build(authentication_t *authentication, plugin_t *plugin
 # `key` ("keyauth_credentials", "key"). rows are in the order of credentials_of; secrets are NULL.
 cdef credential_table_t *credentials_build(snapshot_t *snapshot, credentials_t kind, str collection, str key,
                                            dict context) except NULL
+# A table of the consumers themselves, by this field of theirs ("custom_id"); those without it are not in it. Ids are
+# the consumers'; secrets are NULL.
+cdef credential_table_t *consumers_build(snapshot_t *snapshot, credentials_t kind, str field, dict context) except NULL
 cdef list credentials_of(str collection, dict context)             # [(consumer's entity, credential's entity), …]
 
 # The values of this query argument are credentials: no log shows them.

@@ -71,12 +71,23 @@ cdef int _index(credential_table_t *table, snapshot_t *snapshot, list credential
 
 cdef credential_table_t *credentials_build(snapshot_t *snapshot, credentials_t kind, str collection, str key,
                                            dict context) except NULL:
-    cdef credential_table_t *table = <credential_table_t *>snapshot.credentials[<unsigned>kind]
+    if snapshot.credentials[<unsigned>kind] == NULL:
+        return _table(snapshot, kind, credentials_of(collection, context), key, context)
+    return <credential_table_t *>snapshot.credentials[<unsigned>kind]
+
+
+cdef credential_table_t *consumers_build(snapshot_t *snapshot, credentials_t kind, str field, dict context) except NULL:
+    if snapshot.credentials[<unsigned>kind] == NULL:
+        consumers = [(consumer, consumer) for consumer in context["model"].consumers if consumer[field]]
+        return _table(snapshot, kind, consumers, field, context)
+    return <credential_table_t *>snapshot.credentials[<unsigned>kind]
+
+
+cdef credential_table_t *_table(snapshot_t *snapshot, credentials_t kind, list credentials, str key,
+                                dict context) except NULL:
+    cdef credential_table_t *table
     cdef credential_t *row
     cdef uint32_t at
-    if table != NULL:
-        return table
-    credentials = credentials_of(collection, context)
     table = <credential_table_t *>keep_room(&snapshot.arena, sizeof(credential_table_t))
     table.rows = <credential_t *>keep_room(&snapshot.arena, len(credentials) * sizeof(credential_t))
     for consumer, credential in credentials:

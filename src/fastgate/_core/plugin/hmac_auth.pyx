@@ -184,12 +184,18 @@ cdef void _add_lower(hmac_t *hmac, span_t text) noexcept nogil:
         hmac_add(hmac, span_of(&letter, 1))
 
 
-cdef void _add_field(hmac_t *hmac, const message_t *request, span_t name) noexcept nogil:
+cdef void _add_field(hmac_t *hmac, const exchange_t *exchange, span_t name) noexcept nogil:
     """name: value. Values of several fields are joined, so that none is left unsigned; an absent field's is empty."""
+    cdef const message_t *request = &exchange.request
     cdef const header_t *header = message_find_name(request, name, 0)
     cdef bint is_first = True
     hmac_add(hmac, name)
     hmac_add(hmac, span_text(b":"))
+    if span_ieq(name, span_text(b"Host")) and exchange.authority_len:
+        # What the request was routed by: an absolute target's, whatever the field says (RFC 9112 section 3.2.2).
+        hmac_add(hmac, span_text(b" "))
+        hmac_add(hmac, span_of(exchange.input + exchange.authority_at, exchange.authority_len))
+        return
     while header != NULL:
         hmac_add(hmac, span_text(b" " if is_first else b", "))
         hmac_add(hmac, header_value(request, header))
@@ -211,7 +217,7 @@ cdef void _add_part(hmac_t *hmac, exchange_t *exchange, span_t name) noexcept no
         hmac_add(hmac, span_text(b" "))
         hmac_add(hmac, _path_and_query(exchange))
     else:
-        _add_field(hmac, &exchange.request, name)
+        _add_field(hmac, exchange, name)
 
 
 cdef bint _is_signed(const hmac_auth_t *config, exchange_t *exchange, const signature_t *signature,

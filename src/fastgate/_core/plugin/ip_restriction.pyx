@@ -4,15 +4,14 @@ A peer on a Unix socket that nobody names an address for is refused whatever the
 it is in no list, and a list of denied addresses must not be passed by having none.
 """
 
-from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memcpy
+from libc.stdint cimport uint8_t
 
-from fastgate._core.auth.ip_set cimport ip_network_t, ip_set_build, ip_set_has, ip_set_t
-from fastgate._core.base.arena cimport arena_t
+from fastgate._core.auth.ip_set cimport ip_set_has
 from fastgate._core.base.span cimport span_of, span_text
 from fastgate._core.base.status cimport OK, status_t
 from fastgate._core.base.writer cimport writer_open, writer_put, writer_t, writer_text
-from fastgate._core.net.address cimport ADDRESS_TEXT_BYTES, address_parse, address_t
+from fastgate._core.net.address cimport ADDRESS_TEXT_BYTES
+from fastgate._core.plugin.networks cimport put_networks
 from fastgate._core.proxy.exchange cimport exchange_t, exchange_take
 from fastgate._core.proxy.policy cimport policy_refuse
 from fastgate._core.snapshot.keep cimport keep_room, keep_text
@@ -20,7 +19,6 @@ from fastgate._core.snapshot.keep cimport keep_room, keep_text
 
 cdef enum:
     MESSAGE_BYTES = 32 + ADDRESS_TEXT_BYTES
-    MAPPED_BITS = 96            # an IPv4 address is the last 32 of 128 bits
 
 
 cdef status_t _refuse(exchange_t *exchange, const ip_restriction_t *config) noexcept nogil:
@@ -54,30 +52,10 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     return OK
 
 
-cdef int _put_networks(ip_set_t *set, arena_t *arena, list texts) except -1:
-    cdef bytearray room = bytearray(len(texts) * sizeof(ip_network_t))
-    cdef ip_network_t *networks = <ip_network_t *><char *>room
-    cdef uint32_t n = 0
-    cdef address_t address
-    cdef bytes raw
-    for text in texts:
-        host, _, bits = text.partition("/")
-        raw = host.encode()
-        if not address_parse(<const char *>raw, <size_t>len(raw), &address):
-            raise ValueError(f"{text} is no network")
-        memcpy(networks[n].bytes, address.bytes, 16)
-        is_v4 = ":" not in host
-        networks[n].bits = <uint8_t>(int(bits) + (MAPPED_BITS if is_v4 else 0) if bits else 128)
-        n += 1
-    if ip_set_build(set, arena, networks, n) != OK:
-        raise MemoryError("no memory for the configuration")
-    return 0
-
-
 cdef int ip_restriction_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict context) except -1:
     cdef ip_restriction_t *kept = <ip_restriction_t *>keep_room(&snapshot.arena, sizeof(ip_restriction_t))
-    _put_networks(&kept.allow, &snapshot.arena, config["allow"] or [])
-    _put_networks(&kept.deny, &snapshot.arena, config["deny"] or [])
+    put_networks(&kept.allow, &snapshot.arena, config["allow"] or [])
+    put_networks(&kept.deny, &snapshot.arena, config["deny"] or [])
     kept.has_allow = bool(config["allow"])
     kept.status = config["status"]
     keep_text(&snapshot.arena, config["message"], &kept.message)

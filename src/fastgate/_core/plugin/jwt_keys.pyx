@@ -23,11 +23,11 @@ cdef class KnownKey:
         verify_key_free(self.key)
 
 
-cdef dict _known = {}           # (algorithm, PEM) -> KnownKey
+cdef dict _known = {}           # (algorithm, PEM or DER) -> KnownKey
 
 
-cdef int _forget_unused() except -1:
-    """Those that the known snapshots do not hold."""
+cdef int jwt_keys_forget() except -1:
+    """Those that neither a snapshot nor a set of published keys holds."""
     cdef KnownKey known
     for name in list(_known):
         known = _known[name]
@@ -36,28 +36,30 @@ cdef int _forget_unused() except -1:
     return 0
 
 
-cdef verify_key_t *_public_key(dict credential) except NULL:
-    cdef bytes material = credential["rsa_public_key"].encode()
-    cdef tuple name = (credential["algorithm"], material)
+cdef verify_key_t *jwt_public_key(str algorithm, bytes material, str owner) except NULL:
+    cdef tuple name = (algorithm, material)
     cdef KnownKey known = _known.get(name)
     if known is None:
         known = KnownKey()
-        known.key = _key(credential, material)
+        known.key = _key(algorithm, material, owner)
         _known[name] = known
     return verify_key_ref(known.key)
 
 
-cdef verify_key_t *_key(dict credential, bytes material) except NULL:
-    cdef bytes name = credential["algorithm"].encode()
+cdef verify_key_t *_key(str algorithm, bytes material, str owner) except NULL:
+    cdef bytes name = algorithm.encode()
     cdef const char *problem = NULL
     cdef verify_key_t *key = verify_key_new(
         algorithm_of(span_of(<const char *>name, <size_t>len(name))),
         span_of(<const char *>material, <size_t>len(material)), &problem,
     )
     if key == NULL:
-        field = "secret" if credential["algorithm"].startswith("HS") else "rsa_public_key"
-        raise SnapshotError(f'jwt secret "{credential["key"]}"', field, problem.decode())
+        raise SnapshotError(owner, "secret" if algorithm.startswith("HS") else "rsa_public_key", problem.decode())
     return key
+
+
+cdef str _owner(dict credential):
+    return f'jwt secret "{credential["key"]}"'
 
 
 cdef int jwt_keys_build(credential_table_t *table, arena_t *arena, dict context) except -1:
@@ -68,10 +70,10 @@ cdef int jwt_keys_build(credential_table_t *table, arena_t *arena, dict context)
         keep_text(arena, credential["key"], &row.name)
         table.rows[i].secret = row
         if credential["algorithm"].startswith("HS"):
-            row.key = _key(credential, credential["secret"].encode())
+            row.key = _key(credential["algorithm"], credential["secret"].encode(), _owner(credential))
         else:
-            row.key = _public_key(credential)
-    _forget_unused()
+            row.key = jwt_public_key(credential["algorithm"], credential["rsa_public_key"].encode(), _owner(credential))
+    jwt_keys_forget()
     return 0
 
 
@@ -92,7 +94,7 @@ cdef int jwt_keys_decode(credential_table_t *table, dict context) except -1:
         if credential["algorithm"].startswith("HS") and row.decoded == NULL:
             material = _decoded(credential["secret"])
             if material:
-                row.decoded = _key(credential, material)
+                row.decoded = _key(credential["algorithm"], material, _owner(credential))
     return 0
 
 

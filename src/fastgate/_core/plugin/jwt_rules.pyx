@@ -30,6 +30,7 @@ from fastgate._core.auth.verify_key cimport verify_key_t
 from fastgate._core.base.span cimport span_eq, span_of
 from fastgate._core.plugin.authentication cimport credential_find, credential_t
 from fastgate._core.plugin.jwt_keys cimport jwt_key_of, jwt_keys_scope
+from fastgate._core.plugin.jwt_remote cimport jwt_remote_scope, jwt_remote_verify
 from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text
 
 
@@ -138,14 +139,26 @@ cdef uint32_t _check_claims(const jwt_rules_t *rules, const jwt_t *jwt, int64_t 
     return refusal
 
 
-cdef void jwt_rules_judge(const jwt_rules_t *rules, const credential_table_t *table, verifier_t *verifier, span_t token,
-                          char *room, int64_t now_ms, token_verdict_t *out) noexcept nogil:
+cdef bint jwt_rules_keep(const jwt_rules_t *rules, const token_verdict_t *verdict) noexcept nogil:
+    cdef uint32_t costly = <uint32_t>JWT_REFUSED_LATE
+    if rules.remote != NULL:
+        costly |= <uint32_t>JWT_REFUSED_CONSUMER
+    return not verdict.refusal & ~costly
+
+
+cdef void jwt_rules_judge(const jwt_rules_t *rules, const credential_table_t *table, key_set_t *keys,
+                          verifier_t *verifier, span_t token, char *room, int64_t now_ms, token_verdict_t *out) noexcept nogil:
     cdef jwt_t jwt
     cdef jwt_result_t result = jwt_parse(token, room, &jwt)
     out.value = 0
     out.from_ms = 0
     out.until_ms = now_ms + ACCEPTED_MOST_MS
-    out.refusal = _of_form(result) if result != JWT_OK else _verify(rules, table, verifier, &jwt, out)
+    if result != JWT_OK:
+        out.refusal = _of_form(result)
+    elif rules.remote != NULL:
+        out.refusal = jwt_remote_verify(rules.remote, table, keys, verifier, &jwt, &out.value)
+    else:
+        out.refusal = _verify(rules, table, verifier, &jwt, out)
     if out.refusal == 0:
         out.refusal = _check_claims(rules, &jwt, now_ms, out)
     if out.refusal:
@@ -164,11 +177,13 @@ cdef span_t *_keep_all(arena_t *arena, list texts, uint32_t *n_out) except NULL:
     return kept
 
 
-cdef int jwt_rules_build(jwt_rules_t *rules, arena_t *arena, const credential_table_t *table, dict config) except -1:
+cdef int jwt_rules_build(jwt_rules_t *rules, arena_t *arena, const jwt_remote_t *remote, const credential_table_t *table,
+                         dict config) except -1:
     cdef span_t settings
     cdef list claims = sorted(config["claims_to_verify"] or [])
     cdef list issuers = sorted(config["issuers"] or [])
     cdef list audiences = sorted(config["audience"] or [])
+    rules.remote = remote
     keep_text(arena, config["key_claim_name"], &rules.key_claim)
     rules.is_base64 = config["secret_is_base64"]
     rules.asks_exp = "exp" in claims
@@ -181,6 +196,10 @@ cdef int jwt_rules_build(jwt_rules_t *rules, arena_t *arena, const credential_ta
     keep_bytes(arena, json.dumps([
         config["key_claim_name"], config["secret_is_base64"], claims, issuers, audiences,
         config["maximum_expiration"], config["leeway"],
+        [config["jwks_uri"], config["jwks_ca_file"], config["consumer_claim"], config["consumer_by"], config["consumer_optional"]],
     ]).encode(), &settings)
-    jwt_keys_scope(table, settings, rules.scope)
+    if remote != NULL:
+        jwt_remote_scope(remote, table, settings, rules.scope)
+    else:
+        jwt_keys_scope(table, settings, rules.scope)
     return 0

@@ -1,6 +1,7 @@
 """From a plugin's name to its builder."""
 
 from fastgate._core.plugin.acl cimport acl_build
+from fastgate._core.plugin.anti_bot cimport anti_bot_build
 from fastgate._core.plugin.basic_auth cimport basic_auth_build
 from fastgate._core.plugin.bot_detection cimport bot_detection_build
 from fastgate._core.plugin.correlation_id cimport correlation_id_build
@@ -11,20 +12,24 @@ from fastgate._core.plugin.jwt cimport jwt_build
 from fastgate._core.plugin.key_auth cimport key_auth_build
 from fastgate._core.plugin.rate_limiting cimport rate_limiting_build
 from fastgate._core.plugin.redirect cimport redirect_build
+from fastgate._core.plugin.request_mirror cimport request_mirror_build
 from fastgate._core.plugin.request_size_limiting cimport request_size_limiting_build
 from fastgate._core.plugin.request_termination cimport request_termination_build
 from fastgate._core.plugin.request_transformer cimport request_transformer_build
 from fastgate._core.plugin.response_transformer cimport response_transformer_build
+from fastgate._core.plugin.traffic_split cimport traffic_split_build
 
 from fastgate._core.bridge.errors import SnapshotError
 
 
-cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, object model, dict consumers, object shared) except -1:
-    cdef dict context = {"entity": entity, "model": model, "consumers": consumers, "shared": shared}
+cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, object model, dict places) except -1:
+    cdef dict context = {"entity": entity, "model": model, **places}
     cdef dict config = entity["config"]
     name = entity["name"]
     if name == "acl":
         return acl_build(plugin, snapshot, config, context)
+    if name == "anti-bot":
+        return anti_bot_build(plugin, snapshot, config, context)
     if name == "basic-auth":
         return basic_auth_build(plugin, snapshot, config, context)
     if name == "bot-detection":
@@ -45,6 +50,8 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
         return rate_limiting_build(plugin, snapshot, config, context)
     if name == "redirect":
         return redirect_build(plugin, snapshot, config, context)
+    if name == "request-mirror":
+        return request_mirror_build(plugin, snapshot, config, context)
     if name == "request-size-limiting":
         return request_size_limiting_build(plugin, snapshot, config, context)
     if name == "request-termination":
@@ -53,4 +60,6 @@ cdef int plugin_build(plugin_t *plugin, snapshot_t *snapshot, dict entity, objec
         return request_transformer_build(plugin, snapshot, config, context)
     if name == "response-transformer":
         return response_transformer_build(plugin, snapshot, config, context)
+    if name == "traffic-split":
+        return traffic_split_build(plugin, snapshot, config, context)
     raise SnapshotError(f'plugin "{name}"', "name", "this build has no such native plugin")

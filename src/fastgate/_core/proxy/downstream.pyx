@@ -47,6 +47,7 @@ from fastgate._core.proxy.exchange cimport (
     lane_t,
 )
 from fastgate._core.proxy.log cimport log_exchange
+from fastgate._core.proxy.mirror cimport mirror_body, mirror_end, mirror_open, mirror_send, mirror_t
 from fastgate._core.proxy.pace cimport pace_reset
 from fastgate._core.proxy.receive cimport receive_resume
 from fastgate._core.proxy.phases cimport phases_access
@@ -302,6 +303,8 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
         exchange.refusal = 413
         exchange.refusal_text = span_text(TEXT_BODY_TOO_LARGE)
         return FAILED
+    if exchange.mirror != NULL:
+        mirror_body(exchange, at, len)
     if exchange.keeps_body:
         if exchange.is_forwarding and not (
             _is_kept(exchange, buffer_len(&exchange.kept) + len) and buffer_put(&exchange.kept, at, len)
@@ -337,6 +340,7 @@ cdef void _refuse_bytes(exchange_t *exchange) noexcept nogil:
 cdef bint _ask_upstream(exchange_t *exchange, status_t access) noexcept nogil:
     """What follows the access phase. False: the exchange is over."""
     cdef downstream_t *client = exchange.client
+    cdef mirror_t *mirror
     if access == AGAIN:
         return True
     if access == DONE:
@@ -345,9 +349,18 @@ cdef bint _ask_upstream(exchange_t *exchange, status_t access) noexcept nogil:
         exchange.refusal = 503          # plugins might have answered instead
         exchange.refusal_text = span_text(TEXT_NO_SERVICE)
         _answer_refusal(exchange)
-    else:
+    elif exchange.mirror == NULL:
         attempt_start(exchange)
+    else:
+        mirror = mirror_open(exchange)
+        attempt_start(exchange)         # first: a copy makes nobody wait
+        _send_mirror(mirror)
     return client.exchange == exchange
+
+
+cdef void _send_mirror(mirror_t *mirror) noexcept nogil:
+    if mirror != NULL:
+        mirror_send(mirror)
 
 
 cdef void downstream_resumed(exchange_t *exchange) noexcept nogil:
@@ -418,6 +431,8 @@ cdef status_t _take(exchange_t *exchange, const char *data, size_t len) noexcept
             receive_resume(exchange)
             return DONE
         attempt_arm(exchange)
+        if status == DONE and exchange.mirror != NULL:
+            _send_mirror(mirror_end(exchange))
     return DONE if status == DONE else OK
 
 

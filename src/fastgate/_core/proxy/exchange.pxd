@@ -8,6 +8,7 @@ from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.atomics cimport atomic_load_u32
 from fastgate._core.base.buffer cimport buffer_t
 from fastgate._core.base.span cimport span_t
+from fastgate._core.guard.table cimport guard_table_t
 from fastgate._core.http.message cimport header_t, message_t
 from fastgate._core.http.parser cimport parser_t
 from fastgate._core.http.uri cimport HOST_MAX_BYTES
@@ -18,6 +19,7 @@ from fastgate._core.net.listener cimport listener_t
 from fastgate._core.net.stream cimport stream_t
 from fastgate._core.observe.access_log cimport access_log_t
 from fastgate._core.observe.access_record cimport access_source_t
+from fastgate._core.observe.series cimport series_t
 from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, mail_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
@@ -52,8 +54,10 @@ cdef struct gate_t:
     access_log_t *access_log        # NULL: off
     token_cache_t *tokens           # verdicts on tokens; NULL: none are kept
     limit_table_t limits            # counters of all rate-limiting; locks of its own
+    guard_table_t *guard            # what anti-bot knows of addresses; locks of its own
     # shared: atomic
     void *snapshot                  # the current snapshot_t
+    void *remote_keys               # the current key_table_t; NULL: none
     uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python
     uint32_t connections            # client connections open, all lanes
     uint32_t is_draining
@@ -76,6 +80,9 @@ cdef struct lane_t:
     pattern_scratch_t *scratch
     verifier_t *verifier            # for signatures
     on_connection_cb on_connection  # receive.pyx: an upstream connection has something to say
+    void *mirrors                   # copies under way: mirror_t
+    void *mirror_counts             # how many of each rule: mirror_count_t
+    on_exchange_cb on_closing       # mirror.pyx: an exchange with a copy ends before the copy is whole
     on_exchange_cb on_over          # downstream.pyx: an exchange ended, well or badly
     on_exchange_cb on_resumed       # downstream.pyx: the access phase went on after a wait
     uint64_t date_second
@@ -147,7 +154,8 @@ cdef struct exchange_t:
     uint64_t snapshot_number
     tunnel_t *tunnel                # NULL: none
     const route_t *route            # NULL: not found yet, or none
-    const service_t *service        # the route's; NULL: none
+    const service_t *service        # the route's, or what a plugin chose instead; NULL: none
+    series_t *series                # what it is counted in: the route's, or of the service chosen; NULL: none
     const consumer_t *consumer      # who asks; NULL: nobody known
     span_t credential               # id of the credential that said so; empty: none, or anonymous
     connection_t *connection        # the upstream's; NULL: none now
@@ -203,6 +211,7 @@ cdef struct exchange_t:
     additions_t answer_added
     added_t *answer_mark            # the last of answer_added before the header filters ran
     timer_t wait                    # armed while parked for a time
+    void *mirror                    # mirror_t: a copy of the request being gathered; NULL: none
     parking_t *parking              # NULL: no other thread works for it
     uint64_t body_bytes_over        # a body of so many bytes is refused; 0: the settings' limit alone
     uint64_t body_bytes_out

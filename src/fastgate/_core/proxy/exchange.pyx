@@ -163,9 +163,9 @@ cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil:
     tunnel.service.name = _keep_name(tunnel.names + route.name.len, service.name)
     tunnel.consumer = _keep_name(tunnel.names + route.name.len + service.name.len, consumer)
     tunnel.route.service = &tunnel.service
-    tunnel.route.series = route.series
-    if route.series != NULL:
-        series_ref(route.series)
+    tunnel.route.series = exchange.series
+    if exchange.series != NULL:
+        series_ref(exchange.series)
     exchange.route = &tunnel.route
     exchange.service = &tunnel.service
     exchange.consumer = NULL
@@ -202,6 +202,8 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     timer_remove(&exchange.wait)
     if exchange.parking != NULL:
         exchange.parking.exchange = NULL    # the answer still to come finds nobody
+    if exchange.mirror != NULL:
+        lane.on_closing(exchange)
     if exchange.arena.head != NULL:
         arena_close(&exchange.arena)
     buffer_clear(&exchange.kept)

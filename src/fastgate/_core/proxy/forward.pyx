@@ -2,12 +2,13 @@
 
 from libc.stdint cimport uint16_t, uint64_t
 
-from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.span cimport span_of, span_t, span_text
 from fastgate._core.base.status cimport OK, TOO_LARGE, status_t
 from fastgate._core.base.writer cimport writer_field, writer_number, writer_put, writer_span, writer_t, writer_text
 from fastgate._core.http.llhttp cimport llhttp_method_name
 from fastgate._core.http.message cimport (
     HEADER_CONTENT_LENGTH,
+    HEADER_EXPECT,
     HEADER_FORWARDED,
     HEADER_HOST,
     HEADER_PROXY_AUTHORIZATION,
@@ -38,10 +39,14 @@ from fastgate._core.proxy.exchange cimport (
 )
 from fastgate._core.proxy.own_fields cimport VIA
 from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields, put_added
+from fastgate._core.snapshot.snapshot cimport service_t
 from fastgate._core.upstream.peer cimport peer_t
 
 
-cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
+cdef const char *MIRRORED = b"X-Mirrored"
+
+
+cdef void _put_target(exchange_t *exchange, span_t base, writer_t *writer) noexcept nogil:
     cdef span_t joined, path = exchange_path(exchange)
     writer_text(writer, llhttp_method_name(exchange.upstream_method))
     writer_text(writer, b" ")
@@ -50,7 +55,7 @@ cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
     elif exchange.has_asterisk_target:
         writer_text(writer, b"*")
     elif uri_join(
-        exchange.service.path, path, exchange.prefix_len, exchange.route.strip_path,
+        base, path, exchange.prefix_len, exchange.route.strip_path,
         writer.at, <size_t>(writer.end - writer.at), &joined,
     ) == OK:
         if joined.at == writer.at:
@@ -65,21 +70,20 @@ cdef void _put_target(exchange_t *exchange, writer_t *writer) noexcept nogil:
     writer_text(writer, b" HTTP/1.1\r\n")
 
 
-cdef void _put_host(exchange_t *exchange, writer_t *writer) noexcept nogil:
-    cdef peer_t *peer = exchange.connection.peer
+cdef void _put_host(exchange_t *exchange, const service_t *service, const peer_t *peer, writer_t *writer) noexcept nogil:
     writer_text(writer, b"Host: ")
     if exchange.host_edited.len:
         writer_span(writer, exchange.host_edited)
     elif exchange.route.preserve_host and exchange.authority_len:
         writer_put(writer, exchange.input + exchange.authority_at, exchange.authority_len)
-    elif exchange.service.host_header.len:
-        writer_span(writer, exchange.service.host_header)
+    elif service.host_header.len:
+        writer_span(writer, service.host_header)
     else:
         writer_put(writer, peer.host, peer.host_len)
     writer_text(writer, b"\r\n")
 
 
-cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
+cdef void _put_headers(exchange_t *exchange, uint64_t more_dropped, writer_t *writer) noexcept nogil:
     """What the gateway writes itself is left out; Forwarded (RFC 7239) only trusted peers may say."""
     cdef uint64_t dropped = (
         field_bit(HEADER_HOST) | field_bit(HEADER_UPGRADE) | field_bit(HEADER_PROXY_AUTHORIZATION)
@@ -89,7 +93,7 @@ cdef void _put_headers(exchange_t *exchange, writer_t *writer) noexcept nogil:
     )
     if not exchange.is_trusted:
         dropped |= field_bit(HEADER_FORWARDED)
-    pass_fields(&exchange.request, &exchange.snapshot.settings, dropped, writer)
+    pass_fields(&exchange.request, &exchange.snapshot.settings, dropped | more_dropped, writer)
     put_added(&exchange.request_added, writer)
 
 
@@ -171,9 +175,22 @@ cdef void _put_framing(exchange_t *exchange, writer_t *writer) noexcept nogil:
 
 
 cdef status_t forward_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
-    _put_target(exchange, writer)
-    _put_host(exchange, writer)
-    _put_headers(exchange, writer)
+    _put_target(exchange, exchange.service.path, writer)
+    _put_host(exchange, exchange.service, exchange.connection.peer, writer)
+    _put_headers(exchange, 0, writer)
+    return _put_rest(exchange, writer)
+
+
+cdef status_t forward_copy(exchange_t *exchange, const service_t *service, span_t path, const peer_t *peer,
+                           writer_t *writer) noexcept nogil:
+    _put_target(exchange, path, writer)
+    _put_host(exchange, service, peer, writer)
+    _put_headers(exchange, field_bit(HEADER_EXPECT), writer)    # its body follows at once
+    writer_field(writer, span_text(MIRRORED), span_of(b"1", 1))
+    return _put_rest(exchange, writer)
+
+
+cdef status_t _put_rest(exchange_t *exchange, writer_t *writer) noexcept nogil:
     _put_forwarding(exchange, writer)
     writer_field(
         writer, exchange.snapshot.settings.request_id_name, span_of(exchange.request_id, REQUEST_ID_BYTES)

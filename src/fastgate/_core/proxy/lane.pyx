@@ -15,6 +15,7 @@ from fastgate._core.proxy.downstream cimport (
     downstream_resumed,
 )
 from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, LANE_MAX_LISTENERS, LANE_OUTPUT_BYTES, exchange_t
+from fastgate._core.proxy.mirror cimport mirror_drop, mirrors_close
 from fastgate._core.proxy.receive cimport receive_on_event
 from fastgate._core.reactor.reactor cimport mail_t, reactor_close, reactor_open, reactor_post, reactor_t
 from fastgate._core.route.pattern cimport pattern_scratch_free, pattern_scratch_new
@@ -41,6 +42,7 @@ cdef bint lane_open(lane_t *lane, gate_t *gate, unsigned index, uint64_t seed) n
     lane.reactor.on_tick = _on_tick
     lane.gate = gate
     lane.on_connection = receive_on_event
+    lane.on_closing = mirror_drop
     lane.on_over = downstream_over
     lane.on_resumed = downstream_resumed
     lane.input = <char *>malloc(LANE_INPUT_BYTES)
@@ -57,6 +59,7 @@ cdef void lane_close(lane_t *lane) noexcept nogil:
         lane.listeners[i].is_open = False       # no request more is taken, not even by a drain still in the mail
     while lane.downstreams != NULL:
         downstream_close(lane.downstreams)
+    mirrors_close(lane)
     while lane.spare != NULL:
         exchange = lane.spare
         lane.spare = exchange.next_spare

@@ -77,9 +77,9 @@ cdef void log_exchange(exchange_t *exchange) noexcept nogil:
     own_add_u64(&lane.reactor.counters.bytes_out, bytes_out)
     if exchange.answered_ns:
         upstream_ns = exchange.answered_ns - exchange.forwarded_ns
-    if exchange.route != NULL and exchange.route.series != NULL:
+    if exchange.series != NULL:
         series_count(
-            exchange.route.series, lane.reactor.index, exchange.status, bytes_in, bytes_out, total_ns, upstream_ns,
+            exchange.series, lane.reactor.index, exchange.status, bytes_in, bytes_out, total_ns, upstream_ns,
             _gateway_ns(exchange), exchange.answered_ns != 0,
         )
     if exchange.route != NULL:

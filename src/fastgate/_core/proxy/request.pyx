@@ -321,7 +321,7 @@ cdef bint _hash_text(exchange_t *exchange, const hash_key_t *key, const route_ma
     elif key.source == HASH_QUERY_ARG:
         return exchange.has_query and uri_query_arg(exchange_query(exchange), key.name, text_out)
     elif key.source == HASH_URI_CAPTURE:
-        return route_match_group(match, exchange_path(exchange), key.name, text_out)
+        return match != NULL and route_match_group(match, exchange_path(exchange), key.name, text_out)
     else:
         return False        # none; or the consumer, who is not known yet: request_hash_consumer
     return True
@@ -345,6 +345,13 @@ cdef void _read_hash(exchange_t *exchange, const route_match_t *match) noexcept 
             return
     exchange.pick.hash = hash_bytes(text.at, text.len, 0)
     exchange.pick.has_hash = True
+
+
+cdef void request_take_service(exchange_t *exchange, const service_t *service) noexcept nogil:
+    exchange.service = service
+    exchange.pick.has_hash = False
+    exchange.cookie_value[0] = 0
+    _read_hash(exchange, exchange.match)
 
 
 cdef void request_hash_consumer(exchange_t *exchange) noexcept nogil:
@@ -430,6 +437,7 @@ cdef void _find_route(exchange_t *exchange) noexcept nogil:
         return
     exchange.route = &exchange.snapshot.routes[match.route]
     exchange.service = exchange.route.service
+    exchange.series = exchange.route.series
     exchange.prefix_len = match.prefix_len
     _drop_unheard(exchange)
     if exchange.route.chain != NULL and exchange.route.chain.wants_match:

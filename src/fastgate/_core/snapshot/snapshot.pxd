@@ -51,12 +51,24 @@ cdef struct service_t:
     uint32_t retries
 
 
+cdef enum:
+    SPLIT_OWN = 0xffffffff      # no label: counts in the route's own series
+
+
+cdef struct split_series_t:
+    # Part of its route. Read-only after build: the requests of a route that traffic-split sends elsewhere.
+    uint32_t label              # place in services, or behind those in targets
+    series_t *series            # one reference held
+
+
 cdef struct route_t:
     # Owner: the snapshot, in the order of the router's indices. Read-only after build.
     span_t name                 # or its id, when it has none
     service_t *service          # NULL: none
     series_t *series            # one reference held
     const chain_t *chain        # its plugins; NULL: none
+    split_series_t *splits
+    uint32_t n_splits
     uint8_t strip_path
     uint8_t preserve_host
 
@@ -98,6 +110,10 @@ cdef enum credentials_t:
     CREDENTIALS_BASIC
     CREDENTIALS_HMAC
     CREDENTIALS_JWT
+    # the consumers themselves
+    CREDENTIALS_CUSTOM_ID
+    CREDENTIALS_USERNAME
+    CREDENTIALS_ID
     CREDENTIALS_COUNT
 
 
@@ -124,6 +140,8 @@ cdef struct snapshot_t:
     uint32_t n_routes
     service_t *services
     uint32_t n_services
+    service_t *targets          # what plugins send to without a service: of these name, upstream, Host and hashing
+    uint32_t n_targets
     consumer_t *consumers
     uint32_t n_consumers
     plugin_t *plugins

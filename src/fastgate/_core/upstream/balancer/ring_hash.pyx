@@ -55,7 +55,7 @@ cdef int _entrant_order(const void *a, const void *b) noexcept nogil:
     return -1 if x.index < y.index else 1
 
 
-cdef uint64_t _minus_ln(uint64_t x) noexcept nogil:
+cdef uint64_t ring_hash_minus_ln(uint64_t x) noexcept nogil:
     """-ln(1 - x / 2**64) in units of 2**-58, to about one part in 2**13 or better.
 
     Rises with x and is never below x itself.
@@ -106,7 +106,7 @@ cdef uint16_t _slot_owner(const entrant_t *entrants, uint32_t n, uint32_t slot) 
             return entrants[best].index
         # The draw is at least ~top / weight: most groups lose without a logarithm.
         if (~top >> 6) // entrants[best].weight < lowest:
-            draw = _minus_ln(~top) // entrants[best].weight
+            draw = ring_hash_minus_ln(~top) // entrants[best].weight
             if draw < lowest:
                 lowest = draw
                 owner = entrants[best].index

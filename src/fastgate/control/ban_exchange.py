@@ -1,0 +1,179 @@
+"""Bans in Redis (`gateway.redis`): `blacklist:<ip>` with a time to live, for other gateways and other tools.
+
+Whoever writes such a key bans the address, whoever deletes it lifts the ban, everywhere within `bans.sync_rate`.
+An IPv6 address stands for its /64 and is written so. While Redis is away bans go on by themselves, and what
+happened meanwhile is told once it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastgate.clients.redis import RedisError, SharedRedis, settings_of, shared_redis
+from fastgate.control.bans import NS_PER_S, address_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fastgate._core.bridge.gateway import Gateway
+    from fastgate.config import Model
+
+PREFIX = "blacklist:"
+LOOK_S = 0.5                # how often for bans to tell of
+MOST_LIFTED = 10_000        # to be told once Redis is back; of more the oldest are forgotten
+MOST_READ = 100_000         # keys of one reading
+BATCH = 500
+FOR_EVER_S = 31_536_000     # a key without a time to live
+LAST_WORDS_S = 1.0
+
+log = logging.getLogger("fastgate.control")
+
+
+class BanExchange:
+    """A part of control/background. All on the control loop."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._bans = gateway.bans
+        self._record: dict[str, Any] | None = None
+        self._sync_s = 0.0
+        self._redis: SharedRedis | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._ends: set[asyncio.Task[None]] = set()
+        self._lifted: dict[str, None] = {}
+        self._told_of = 0               # bans made, when Redis was last told of them
+        self._is_away = False
+        self.exchanges = self.failures = 0
+
+    def follow(self, model: Model) -> None:
+        from fastgate.control.background import KINDS
+
+        record = model.gateway["redis"] if KINDS["bans"].is_needed(model) else None
+        self._sync_s = model.gateway["bans"]["sync_rate"]
+        if record == self._record:
+            return
+        if self._record is not None:
+            self._let_go()
+        self._record = record
+        if record is not None:
+            self._redis = shared_redis(record)
+            self._task = asyncio.get_running_loop().create_task(self._run(self._redis))
+
+    def _let_go(self) -> None:
+        """The old Redis, once what is under way with it has ended."""
+        task, redis = self._task, self._redis
+        assert task is not None and redis is not None
+        task.cancel()
+
+        async def end() -> None:
+            await asyncio.wait([task])
+            await redis.release()
+
+        ending = asyncio.get_running_loop().create_task(end())
+        self._ends.add(ending)
+        ending.add_done_callback(self._ends.discard)
+        self._task = self._redis = None
+
+    def forget(self, address: str) -> None:
+        """A ban was lifted here: Redis is to be told."""
+        if self._record is None:
+            return
+        self._lifted[address] = None
+        while len(self._lifted) > MOST_LIFTED:
+            del self._lifted[next(iter(self._lifted))]
+
+    def figures(self) -> dict[str, float]:
+        return {"exchanges": self.exchanges, "failures": self.failures, "away": float(self._is_away)}
+
+    async def close(self) -> None:
+        if self._redis is not None:
+            redis = self._redis.client
+            with contextlib.suppress(RedisError, OSError, asyncio.TimeoutError):
+                await asyncio.wait_for(self._tell(redis), LAST_WORDS_S)
+            self._let_go()
+        if self._ends:
+            await asyncio.wait(self._ends)
+
+    async def _run(self, redis: SharedRedis) -> None:
+        read_at = 0.0
+        while True:
+            try:
+                await self._tell(redis.client)
+                if time.monotonic() >= read_at:
+                    await self._read(redis.client)
+                    read_at = time.monotonic() + self._sync_s
+                self._note(None)
+            except (RedisError, OSError, asyncio.TimeoutError) as error:
+                self._note(error)
+                read_at = 0.0
+                await asyncio.sleep(self._sync_s)
+            await asyncio.sleep(min(LOOK_S, self._sync_s))
+
+    def _note(self, error: Exception | None) -> None:
+        if error is None:
+            self.exchanges += 1
+            if self._is_away:
+                log.info("bans: Redis is back")
+        else:
+            self.failures += 1
+            if not self._is_away:
+                log.warning("bans: Redis can't be asked, bans go on by themselves: %s", error or type(error).__name__)
+        self._is_away = error is not None
+
+    async def _tell(self, redis: Any) -> None:
+        """What was lifted, then what was banned, since Redis was last told."""
+        while self._lifted:
+            address = next(iter(self._lifted))
+            await redis.delete(PREFIX + address)
+            self._lifted.pop(address, None)
+        now_ns = time.monotonic_ns()
+        fresh = [ban for ban in self._bans.read() if ban.is_new]
+        for some in _batches(fresh):
+            pipe = redis.pipeline(transaction=False)
+            for ban in some:
+                pipe.set(PREFIX + text_of(ban.address), ban.score, px=max(1, (ban.until_ns - now_ns) // 1_000_000))
+            await pipe.execute()
+            for ban in some:
+                self._bans.told(ban)
+
+    async def _read(self, redis: Any) -> None:
+        """What Redis has becomes a ban here; what it had and has no more is lifted."""
+        known = {ban.address: ban for ban in self._bans.read()}
+        keys: list[bytes] = []
+        async for key in redis.scan_iter(match=f"{PREFIX}*", count=1000):
+            keys.append(key)
+            if len(keys) == MOST_READ:
+                break
+        seen = set()
+        for some in _batches(keys):
+            pipe = redis.pipeline(transaction=False)
+            for key in some:
+                pipe.pttl(key)
+            for key, left_ms in zip(some, await pipe.execute(), strict=True):
+                address = self._address(key)
+                if address is None or left_ms == -2:        # gone meanwhile
+                    continue
+                seen.add(address)
+                until_ns = time.monotonic_ns() + (left_ms * 1_000_000 if left_ms >= 0 else FOR_EVER_S * NS_PER_S)
+                old = known.get(address)
+                if text_of(address) not in self._lifted and (old is None or abs(old.until_ns - until_ns) > NS_PER_S):
+                    self._bans.add(address, until_ns, True)
+        if len(keys) < MOST_READ:
+            for address, ban in known.items():
+                if ban.is_shared and address not in seen:
+                    self._bans.lift(address)
+
+    def _address(self, key: bytes) -> bytes | None:
+        """None: another tool's mistake, or not meant for gateways."""
+        try:
+            return self._bans.network(address_of(key.decode().removeprefix(PREFIX)))
+        except ValueError:
+            return None
+
+
+def _batches(items: list[Any]) -> Iterable[list[Any]]:
+    for at in range(0, len(items), BATCH):
+        yield items[at:at + BATCH]
