@@ -220,7 +220,7 @@ class LimitExchange:
         self._gateway = gateway
         self._node = secrets.token_hex(8)
         self._exchanges: dict[tuple[Any, ...], Exchange] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._closing: dict[asyncio.Task[None], Exchange] = {}
         self._past: dict[str, int] = {}         # figures of exchanges that are over
         self._by_plugin: dict[str, Exchange] = {}
         self._reads_fd = -1
@@ -235,10 +235,9 @@ class LimitExchange:
             records[key] = config["redis"]
         for key in [key for key in self._exchanges if key not in wanted]:
             gone = self._exchanges.pop(key)
-            self._past = _sum(self._past, gone.figures())
             closing = asyncio.get_running_loop().create_task(gone.close(is_end=False))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+            self._closing[closing] = gone
+            closing.add_done_callback(self._closed)
         for key, plugins in wanted.items():
             if key not in self._exchanges:
                 self._exchanges[key] = Exchange(self._gateway, records[key], key[1], self._node)
@@ -248,6 +247,9 @@ class LimitExchange:
         if self._reads_fd < 0 <= fd:
             self._reads_fd = fd
             asyncio.get_running_loop().add_reader(fd, self._take)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._past = _sum(self._past, self._closing.pop(task).figures())
 
     def _take(self) -> None:
         by_exchange: dict[Exchange, list[RateAsk]] = {}
@@ -264,7 +266,7 @@ class LimitExchange:
         exchanges = list(self._exchanges.values())
         counted = self._gateway.shared_limits.figures()
         sums = self._past
-        for one in exchanges:
+        for one in (*exchanges, *self._closing.values()):
             sums = _sum(sums, one.figures())
         return {
             "rounds": 0, "errors": 0, "told": 0, "answered": 0, **sums,
