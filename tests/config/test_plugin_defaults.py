@@ -61,7 +61,9 @@ DEFAULTS = {
         "algorithm": "sliding-window", "burst": None, "max_delay": None, "limit_by": "consumer", "header_name": None,
         "path": None, "policy": "local", "fault_tolerant": True,
         "redis": {"host": None, "port": 6379, "timeout": 2000, "username": None, "password": None, "database": 0,
-                  "ssl": False, "ssl_verify": False, "server_name": None},
+                  "ssl": False, "ssl_verify": False, "server_name": None, "sentinel_master": None, "sentinel_nodes": None,
+                  "sentinel_role": None, "sentinel_username": None, "sentinel_password": None, "cluster_nodes": None,
+                  "cluster_max_redirections": 5},
         "hide_client_headers": False, "error_code": 429, "error_message": "API rate limit exceeded", "sync_rate": -1},
     "request-mirror": {
         "service": None, "upstream": None, "url": None, "percent": 100, "max_body": 65536, "max_answer": 1048576,

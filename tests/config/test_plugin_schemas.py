@@ -101,8 +101,25 @@ from .support import loaded, plugin_config, plugin_with, the_error
     ("rate-limiting", {"minute": 5, "limit_by": []}, "limit_by", "at least one"),
     ("rate-limiting", {"minute": 5, "limit_by": "consumer-group"}, "limit_by", "not in this version"),
     ("rate-limiting", {"minute": 5, "path": "x"}, "path", 'begin with "/"'),
-    ("rate-limiting", {"minute": 5, "policy": "redis"}, "policy", '"redis" is not in this version; use local'),
-    ("rate-limiting", {"minute": 5, "policy": "cluster"}, "policy", '"cluster" is not in this version; use local'),
+    ("rate-limiting", {"minute": 5, "policy": "cluster"}, "policy", '"cluster" is not in this version; use one of local, redis'),
+    ("rate-limiting", {"minute": 5, "policy": "redis"}, "redis", "policy redis needs redis.host, or redis.sentinel_nodes"),
+    ("rate-limiting", {"minute": 5, "policy": "redis", "redis": {"host": "r"}, "algorithm": "token-bucket"}, "algorithm",
+     "use policy local, or sliding-window or fixed-window"),
+    ("rate-limiting", {"minute": 5, "policy": "redis", "redis": {"host": "r"}, "algorithm": "leaky-bucket", "max_delay": 9},
+     "algorithm", "leaky-bucket is kept by each gateway for itself"),
+    ("rate-limiting", {"minute": 5, "policy": "redis", "redis": {"host": "r"}, "concurrency": 5}, "concurrency", "policy local"),
+    ("rate-limiting", {"minute": 5, "redis": {"sentinel_master": "m"}}, "redis", "needs sentinel_role and sentinel_nodes too"),
+    ("rate-limiting", {"minute": 5, "redis": {"sentinel_master": "m", "sentinel_role": "boss", "sentinel_nodes": [{}]}},
+     "redis.sentinel_role", "one of master, slave, any"),
+    ("rate-limiting", {"minute": 5, "redis": {"sentinel_master": "m", "sentinel_role": "any", "sentinel_nodes": [{}],
+                                              "cluster_nodes": [{}]}}, "redis.cluster_nodes", "leave out cluster_nodes"),
+    ("rate-limiting", {"minute": 5, "policy": "redis", "redis": {"sentinel_master": "m", "sentinel_role": "slave",
+                                                                 "sentinel_nodes": [{}]}}, "redis.sentinel_role", "use master"),
+    ("rate-limiting", {"minute": 5, "redis": {"cluster_nodes": [{"ip": "a b"}]}}, "redis.cluster_nodes[0].ip", "neither a host name"),
+    ("rate-limiting", {"minute": 5, "redis": {"cluster_nodes": [{}], "database": 1}}, "redis.database", "database 0 only"),
+    ("rate-limiting", {"minute": 5, "redis": {"cluster_nodes": [{}], "ssl": True, "server_name": "x"}}, "redis.server_name",
+     "leave server_name out"),
+    ("rate-limiting", {"minute": 5, "redis": {"host": "unix:/run/redis.sock", "ssl": True}}, "redis.ssl", "no TLS"),
     ("rate-limiting", {"minute": 5, "algorithm": "gcra"}, "algorithm", "token-bucket"),
     ("rate-limiting", {"minute": 5, "burst": 5}, "burst", "token-bucket"),
     ("rate-limiting", {"year": 5, "algorithm": "token-bucket", "burst": 251}, "burst", "over 50 years"),
@@ -169,6 +186,7 @@ def test_config_is_refused(name, config, path, part):
                                          "querystring": ['q:$(query_params["a b"])-$( headers[\'x-a\'] )']}}),
     ("response-transformer", {"add": {"headers": ["x-a:b:c", "x-b:"], "json": [], "json_types": []}}),
     ("rate-limiting", {"second": 5, "minute": 5, "hour": 10_000, "limit_by": ["consumer", "path"], "path": "/a"}),
+    ("rate-limiting", {"second": 5, "sync_rate": 0, "fault_tolerant": False}),
     ("rate-limiting", {"concurrency": 3, "limit_by": "header", "header_name": "x-tenant"}),
     ("rate-limiting", {"second": 5, "algorithm": "token-bucket", "burst": 50}),
     ("rate-limiting", {"year": 5, "algorithm": "token-bucket", "burst": 250}),
@@ -232,6 +250,12 @@ def test_one_identity_in_a_list_is_that_identity():
 def test_kongs_older_redis_fields_are_taken_and_gone():
     config = plugin_config("rate-limiting", {"minute": 1, "redis_host": None, "redis_port": 6379, "redis_ssl": False})
     assert not any(key.startswith("redis_") for key in config)
+
+
+def test_kongs_older_redis_fields_count_where_the_newer_are_not_set():
+    config = plugin_config("rate-limiting", {"minute": 1, "policy": "redis", "redis_host": "old", "redis_port": 1,
+                                             "redis": {"port": 2, "host": None}})
+    assert (config["redis"]["host"], config["redis"]["port"]) == ("old", 2)
 
 
 def test_configs_of_two_plugins_are_two():

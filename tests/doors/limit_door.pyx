@@ -12,8 +12,10 @@ from fastgate._core.limit.rule cimport (
     LIMIT_CONCURRENCY, LIMIT_FIXED_WINDOW, LIMIT_GCRA, LIMIT_LEAKY_BUCKET, LIMIT_SLIDING_WINDOW,
     limit_algorithm_t, limit_rule_prepare, limit_rule_t,
 )
+from fastgate._core.limit.share cimport limit_share_drop, limit_share_fetch, limit_share_learn
+from fastgate._core.limit.sharing cimport LIMIT_SHARDS_MOST, limit_delta_t, limit_sharing_t
 from fastgate._core.limit.table cimport (
-    limit_key_t, limit_table_close, limit_table_evictions, limit_table_keys, limit_table_open, limit_table_t,
+    limit_key_t, limit_table_close, limit_table_evictions, limit_table_keys, limit_table_open, limit_table_share, limit_table_t,
 )
 
 ALGORITHMS = {
@@ -22,9 +24,37 @@ ALGORITHMS = {
 }
 
 
+cdef class Sharing:
+    """What one gateway shares with others."""
+    cdef limit_sharing_t sharing
+
+    def __init__(self, uint32_t nodes=1, bint is_away=False, uint64_t interval_ns=100_000_000):
+        self.reach(nodes, is_away, interval_ns)
+
+    def reach(self, uint32_t nodes, bint is_away=False, uint64_t interval_ns=100_000_000):
+        self.sharing.nodes = nodes
+        self.sharing.is_away = is_away
+        self.sharing.interval_ns = interval_ns
+
+    @property
+    def lost(self):
+        return self.sharing.lost
+
+    @property
+    def listed(self):
+        return self.sharing.n_listed
+
+
 cdef class Rule:
     """windows: [(limit, period_ns[, burst])]"""
     cdef limit_rule_t rule
+    cdef Sharing sharing
+
+    def share(self, Sharing sharing):
+        """All counts of this rule from now on; this rule."""
+        self.sharing = sharing
+        self.rule.sharing = &sharing.sharing
+        return self
 
     def __init__(self, str algorithm, list windows, uint64_t max_delay_ns=0):
         cdef status_t status
@@ -61,6 +91,37 @@ cdef class Table:
 
     def __dealloc__(self):
         limit_table_close(&self.table)
+
+    def share(self):
+        """Room for shares; this table."""
+        if limit_table_share(&self.table) != OK:
+            raise MemoryError
+        return self
+
+    def fetch(self, Sharing sharing, uint64_t now_ns, uint32_t most=64):
+        """One fetch after the other, of at most that many: (low, high, at_ns, period_ns, n)."""
+        cdef limit_delta_t deltas[64]
+        cdef uint32_t shard = 0
+        cdef uint32_t i, n
+        found = []
+        while shard < LIMIT_SHARDS_MOST:
+            with nogil:
+                n = limit_share_fetch(&self.table, &sharing.sharing, &shard, now_ns, deltas, most)
+            for i in range(n):
+                found.append((deltas[i].low, deltas[i].high, deltas[i].at_ns, deltas[i].period_ns, deltas[i].n))
+        return found
+
+    def learn(self, tuple delta, uint64_t total, uint64_t now_ns):
+        cdef limit_delta_t c_delta
+        c_delta.low, c_delta.high, c_delta.at_ns, c_delta.period_ns, c_delta.n = delta
+        with nogil:
+            limit_share_learn(&self.table, &c_delta, total, now_ns)
+
+    def drop(self, tuple delta):
+        cdef limit_delta_t c_delta
+        c_delta.low, c_delta.high, c_delta.at_ns, c_delta.period_ns, c_delta.n = delta
+        with nogil:
+            limit_share_drop(&self.table, &c_delta)
 
     @property
     def keys(self):

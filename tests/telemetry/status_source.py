@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from fastgate.telemetry.prometheus import FROM_BACKGROUND
 from fastgate.telemetry.source import StatusSource
 
 CACHE = Path(__file__).parents[2] / "build/promtool"
@@ -22,6 +23,12 @@ COUNTERS = {
 SNAPSHOT = {"number": 3, "routes": 2, "services": 1, "upstreams": 1, "retired": 0, "bytes": 65536}
 
 
+# Every figure that a part has a metric for.
+BACKGROUND: dict[str, dict[str, float]] = {}
+for _part, _figure in FROM_BACKGROUND.values():
+    BACKGROUND.setdefault(_part, {})[_figure] = 7
+
+
 def source(**changes) -> StatusSource:
     return StatusSource(**{
         "counters": lambda: dict(COUNTERS),
@@ -35,10 +42,7 @@ def source(**changes) -> StatusSource:
         "reloads": lambda: {"succeeded": 2, "failed": 1, "last_success_s": 1_700_000_000.25},
         "access_log": lambda: {"written": 90, "dropped": 1, "errors": 1, "bytes": 45_000},
         "resolver": lambda: {"names": 3, "stale": 1, "queries": 10, "failures": 2},
-        "background": lambda: {
-            "bans": {"exchanges": 5, "failures": 1},
-            "jwks": {"sources": 2, "keys": 5, "skipped": 1, "age_s": 12.5, "fetches": 30, "failures": 4, "rotations": 3},
-        },
+        "background": lambda: BACKGROUND,
         "python": lambda: {"greeting": {"active": 1, "done": 70, "failures": 6, "timeouts": 2, "trips": 1, "skipped": 9,
                                         "refused": 4, "stalled": 8, "too_large": 9, "logs_dropped": 3}},
         "applications": lambda: {"shop:app": {"up": 1, "active": 2, "refused": 5}},

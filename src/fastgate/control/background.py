@@ -40,9 +40,14 @@ def _shares_bans(model: "Model") -> bool:
     return model.gateway["redis"] is not None and any(plugin["name"] == "anti-bot" for plugin in model.plugins)
 
 
+def _shares_limits(model: "Model") -> bool:
+    return any(entity["name"] == "rate-limiting" and entity["config"]["policy"] == "redis" for entity in model.plugins)
+
+
 KINDS: dict[str, Kind] = {
     "jwks": Kind(_has_jwks, "fastgate.control.jwks:Jwks"),
     "bans": Kind(_shares_bans, "fastgate.control.ban_exchange:BanExchange"),
+    "limit_exchange": Kind(_shares_limits, "fastgate.control.limit_exchange:LimitExchange"),
 }
 
 

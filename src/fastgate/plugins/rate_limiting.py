@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastgate.config.errors import shown
-from fastgate.config.fields import secret
 from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
 
 from .parts import header_name, plain
+from .redis_record import FIELDS, REDIS, is_somewhere
 
 NAME = "rate-limiting"
 PRIORITY = 910
@@ -18,6 +18,8 @@ SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "month": 2_59
 WINDOWS = tuple(SECONDS)
 IDENTITIES = ("consumer", "credential", "ip", "service", "header", "path")
 ALGORITHMS = ("sliding-window", "fixed-window", "token-bucket", "leaky-bucket")
+SHARED = ALGORITHMS[:2]         # those that several gateways can count together
+SYNC_S = 0.1                    # sync_rate -1: this package's own choice
 
 
 def _path_problem(value: str) -> str | None:
@@ -77,10 +79,28 @@ def _fit_burst(config: dict[str, Any], problems: Problems) -> None:
             return
 
 
-def _drop_flat(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
-    # Kong's older names of what stands in redis now; with policy local they mean nothing.
-    for key in _FLAT:
-        del config[key]
+def _fold_flat(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    """The older names count where the newer are not set."""
+    given = raw.get("redis") or {}
+    for key in _FLAT_KEYS:
+        value = config.pop(f"redis_{key}", None)
+        if value is not None and given.get(key) is None:
+            config["redis"] = {**config["redis"], key: value}
+
+
+def _fit_policy(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:
+    if config["policy"] == "local":
+        return
+    if not is_somewhere(config["redis"]):
+        problems.append((("redis",), "policy redis needs redis.host, or redis.sentinel_nodes, or redis.cluster_nodes"))
+    if config["algorithm"] not in SHARED:
+        problems.append((("algorithm",), f"{config['algorithm']} is kept by each gateway for itself: use policy local, or "
+                                         f"{' or '.join(SHARED)}"))
+    if config["redis"]["sentinel_role"] == "slave":
+        problems.append((("redis", "sentinel_role"), "counts are written: use master"))
+    if config["concurrency"] is not None:
+        problems.append((("concurrency",), "places are counted by each gateway for itself: use policy local, and leave the "
+                                           "windows to another rate-limiting plugin of another scope"))
 
 
 _FILL_S = 50 * SECONDS["year"]
@@ -90,24 +110,14 @@ _seconds_or_off = number(-1, 2**31)
 
 def _sync_rate(value: Any, problems: Problems) -> Any:
     value = _seconds_or_off(value, problems)
-    if value is not None and value != -1 and value < 0.02:
-        problems.append(((), f"expected -1 or a number of seconds from 0.02, not {shown(value)}"))
+    if value is not None and value not in (-1, 0) and value < 0.02:
+        problems.append(((), f"expected -1, 0 or a number of seconds from 0.02, not {shown(value)}"))
     return value
 
 
-_REDIS_FIELDS = {
-    "host": field(plain),
-    "port": field(integer(0, 65535), 6379),
-    "timeout": field(integer(0, 2**31 - 2), 2000),
-    "username": field(plain),
-    "password": field(secret),
-    "database": field(integer(0, 2**31 - 1), 0),
-    "ssl": field(boolean, False),
-    "ssl_verify": field(boolean, False),
-    "server_name": field(plain),
-}
-_REDIS = Record("redis", _REDIS_FIELDS)
-_FLAT = {f"redis_{key}": field(one.check) for key, one in _REDIS_FIELDS.items()}
+# Kong's older names of what stands in redis now.
+_FLAT_KEYS = ("host", "port", "timeout", "username", "password", "database", "ssl", "ssl_verify", "server_name")
+_FLAT = {f"redis_{key}": field(FIELDS[key].check) for key in _FLAT_KEYS}
 
 CONFIG = Record("rate-limiting's config", {
     **{window: _limit for window in WINDOWS},
@@ -118,9 +128,9 @@ CONFIG = Record("rate-limiting's config", {
     "limit_by": field(_limit_by, "consumer"),
     "header_name": field(header_name),
     "path": field(text(_path_problem)),
-    "policy": field(one_of("local", not_yet=("cluster", "redis")), "local"),
+    "policy": field(one_of("local", "redis", not_yet=("cluster",)), "local"),
     "fault_tolerant": field(boolean, True),
-    "redis": field(_REDIS.read, _REDIS.defaults()),
+    "redis": field(REDIS.read, REDIS.defaults()),
     "hide_client_headers": field(boolean, False),
     "error_code": field(integer(200, 599), 429),
     "error_message": field(plain, "API rate limit exceeded"),
@@ -131,5 +141,6 @@ CONFIG = Record("rate-limiting's config", {
     Rule(WINDOWS, _grow),
     Rule(("limit_by", "header_name", "path"), _need_what_it_is_limited_by),
     Rule(("algorithm", "burst", "max_delay"), _fit_algorithm),
-    Rule((), _drop_flat),
+    Rule(("redis", *_FLAT), _fold_flat),
+    Rule(("policy", "algorithm", "concurrency", "redis", *_FLAT), _fit_policy),
 ))

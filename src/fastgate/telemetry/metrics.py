@@ -131,6 +131,18 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_application_refused_total", "counter",
            "Requests answered 503 because it had gateway.asgi.concurrency of them under way.", ("application",)),
 
+    Metric("fastgate_limit_exchanges_total", "counter", "Rounds of rate-limiting with a Redis, policy redis."),
+    Metric("fastgate_limit_exchange_errors_total", "counter", "Of them, those that failed."),
+    Metric("fastgate_limit_exchanged_total", "counter", "Requests counted here that Redis knows of, once for each window."),
+    Metric("fastgate_limit_exchange_lag_seconds", "gauge", "Since the last good round, the worst of all Redises."),
+    Metric("fastgate_limit_exchange_away", "gauge", "Redises that do not answer: limits are held by shares meanwhile."),
+    Metric("fastgate_limit_exchange_nodes", "gauge", "Gateways that share limits through one Redis, this one included."),
+    Metric("fastgate_limit_exchange_keys_waiting", "gauge", "Keys with counts that Redis does not know of yet."),
+    Metric("fastgate_limit_questions_total", "counter", "Requests that asked Redis (sync_rate 0) and had an answer."),
+    Metric("fastgate_limit_questions_unanswered_total", "counter", "Requests that asked, and were decided without an answer."),
+    Metric("fastgate_limit_exchange_lost_total", "counter",
+           "Requests counted here that Redis will never know of: their key had to go, or the window was over."),
+
     Metric("fastgate_resolver_names", "gauge", "Host names of upstreams and targets being resolved."),
     Metric("fastgate_resolver_names_stale", "gauge", "Names in use with their last good addresses after a failure."),
     Metric("fastgate_resolver_queries_total", "counter", "Questions sent to name servers."),

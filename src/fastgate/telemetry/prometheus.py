@@ -93,6 +93,16 @@ FROM_BACKGROUND: dict[str, tuple[str, str]] = {
     "fastgate_jwks_rotations_total": ("jwks", "rotations"),
     "fastgate_bot_exchanges_total": ("bans", "exchanges"),
     "fastgate_bot_exchange_failures_total": ("bans", "failures"),
+    "fastgate_limit_exchanges_total": ("limit_exchange", "rounds"),
+    "fastgate_limit_exchange_errors_total": ("limit_exchange", "errors"),
+    "fastgate_limit_exchanged_total": ("limit_exchange", "told"),
+    "fastgate_limit_exchange_lag_seconds": ("limit_exchange", "lag_s"),
+    "fastgate_limit_exchange_away": ("limit_exchange", "away"),
+    "fastgate_limit_exchange_nodes": ("limit_exchange", "nodes"),
+    "fastgate_limit_exchange_keys_waiting": ("limit_exchange", "waiting"),
+    "fastgate_limit_questions_total": ("limit_exchange", "answered"),
+    "fastgate_limit_questions_unanswered_total": ("limit_exchange", "unanswered"),
+    "fastgate_limit_exchange_lost_total": ("limit_exchange", "lost"),
 }
 FROM_PLUGINS = {
     "fastgate_plugin_calls_active": "active",

@@ -9,6 +9,7 @@ from fastgate._core.bridge.consumers cimport put_consumers
 from fastgate._core.bridge.plugins cimport Chains
 from fastgate._core.bridge.python_phase cimport PythonQueue
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
+from fastgate._core.bridge.shared_limits cimport SharedLimits
 from fastgate._core.bridge.splits cimport Splits
 from fastgate._core.bridge.upstreams cimport Upstream
 from fastgate._core.net.address cimport cidr_t
@@ -149,7 +150,7 @@ cdef dict _put_targets(snapshot_t *snapshot, object model, dict upstreams, dict 
 
 
 cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegistry series, uint32_t n_reactors,
-                  PythonQueue python) except -1:
+                  PythonQueue python, SharedLimits shared) except -1:
     cdef arena_t *arena = &snapshot.arena
     cdef dict by_name = {upstream["name"]: upstream for upstream in model.upstreams}
     cdef dict positions = {}
@@ -169,7 +170,8 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
         snapshot.n_services += 1
     names = {entity["id"]: entity["name"] or entity["id"] for entity in model.services}
     put_consumers(snapshot, model.consumers)
-    places = {"services": positions, "targets": _put_targets(snapshot, model, upstreams, by_name), "n_reactors": n_reactors}
+    places = {"services": positions, "targets": _put_targets(snapshot, model, upstreams, by_name), "n_reactors": n_reactors,
+              "shared": shared}
     chains = Chains(model, python, places)
     chains.build_plugins(snapshot)
     splits = Splits(model, places)
@@ -192,7 +194,7 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
 
 
 cdef snapshot_t *compile_snapshot(object model, dict upstreams, SeriesRegistry series, uint32_t n_reactors,
-                                  uint64_t number, PythonQueue python) except NULL:
+                                  uint64_t number, PythonQueue python, SharedLimits shared) except NULL:
     cdef arena_t arena
     cdef snapshot_t *snapshot
     arena_open(&arena)
@@ -203,7 +205,7 @@ cdef snapshot_t *compile_snapshot(object model, dict upstreams, SeriesRegistry s
         snapshot.live = <live_t *>calloc(n_reactors, sizeof(live_t))
         if snapshot.live == NULL:
             raise MemoryError("no memory for the configuration")
-        _put_all(snapshot, model, upstreams, series, n_reactors, python)
+        _put_all(snapshot, model, upstreams, series, n_reactors, python, shared)
     except BaseException:
         snapshot_free(snapshot)
         raise

@@ -5,6 +5,7 @@ from fastgate._core.bridge.access_log import AccessLog
 from fastgate._core.bridge.bans import Bans
 from fastgate._core.bridge.python_phase import PythonCall, PythonQueue
 from fastgate._core.bridge.remote_keys import Keys
+from fastgate._core.bridge.shared_limits import SharedLimits
 from fastgate.config.model import Model
 
 class RetiredPeers: ...
@@ -14,6 +15,7 @@ class Gateway:
     access_log: AccessLog | None
     bans: Bans
     python_queue: PythonQueue | None
+    shared_limits: SharedLimits
     def __init__(self, workers: int, settings: dict[str, Any]) -> None: ...
     def listen(self, fds: list[int], is_shared: bool, port: int, is_unix: bool) -> None: ...
     def publish(self, model: Model, python: dict[str, tuple[int, Collection[str], int | None]] | None = None) -> int: ...

@@ -29,6 +29,7 @@ from fastgate._core.bridge.compile cimport compile_snapshot
 from fastgate._core.bridge.python_phase cimport PythonQueue, python_named
 from fastgate._core.bridge.remote_keys cimport RemoteKeys
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
+from fastgate._core.bridge.shared_limits cimport SharedLimits
 from fastgate._core.bridge.upstreams cimport PeerPlan, Upstream
 from fastgate._core.limit.table cimport (
     limit_table_close,
@@ -94,6 +95,7 @@ cdef class Gateway:
     cdef uint64_t number
     cdef readonly object access_log
     cdef readonly Bans bans
+    cdef readonly SharedLimits shared_limits
     cdef readonly PythonQueue python_queue      # None: no plugin in Python has been configured
 
     def __cinit__(self, uint32_t workers, dict settings):
@@ -125,6 +127,8 @@ cdef class Gateway:
             raise MemoryError("no memory for limits.rate_limit_keys")
         self.bans = Bans(settings["limits"]["visitors"])
         self.gate.guard = &self.bans.table
+        self.shared_limits = SharedLimits()
+        self.shared_limits.table = &self.gate.limits
         self.lanes = <lane_t **>calloc(workers, sizeof(lane_t *))
         if self.lanes == NULL:
             raise MemoryError("no memory for the reactors")
@@ -175,7 +179,7 @@ cdef class Gateway:
         cdef PeerPlan plan
         cdef list plans = self._plans(model, wanted)
         snapshot.c_snapshot = compile_snapshot(model, by_service, self.registry, self.n_lanes, self.number + 1,
-                                               self._python(model, python))
+                                               self._python(model, python), self.shared_limits)
         snapshot.upstreams = list(wanted.values())
         # Nothing below can fail.
         for plan in plans:

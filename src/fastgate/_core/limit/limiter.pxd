@@ -12,7 +12,8 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.base.status cimport status_t
 from fastgate._core.limit.rule cimport limit_rule_t
-from fastgate._core.limit.table cimport LIMIT_WINDOWS, limit_key_t, limit_table_t
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS
+from fastgate._core.limit.table cimport limit_key_t, limit_table_t
 
 
 cdef struct limit_window_result_t:
@@ -37,5 +38,12 @@ cdef struct limit_result_t:
 # have holders; nothing was counted, and the result says refused, with no windows.
 cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key,
                            uint64_t now_wall_ns, uint32_t cost, limit_result_t *result_out) noexcept nogil
+# What it would say of a request of cost 1 that somebody else decides; the result's remaining is before it, and admitted
+# means nothing.
+cdef void limit_look(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key, uint64_t now_wall_ns,
+                     limit_result_t *result_out) noexcept nogil
+# Sliding and fixed windows: all gateways' counts as of `now_wall_ns`, for each window its own and the one before's.
+cdef void limit_know(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key, uint64_t now_wall_ns,
+                     const uint32_t *counts) noexcept nogil
 # Concurrency only, once for each admission, with its cost. Needs no rule: the one that admitted may be gone.
 cdef void limit_release(limit_table_t *table, const limit_key_t *key, uint32_t cost) noexcept nogil

@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.base.status cimport NO_MEMORY, OK, status_t
 from fastgate._core.limit.concurrency cimport concurrency_give_locked, concurrency_level, concurrency_wait_ns
-from fastgate._core.limit.fixed_window cimport fixed_window_level, fixed_window_wait_ns
+from fastgate._core.limit.fixed_window cimport fixed_window_level, fixed_window_wait_ns, window_roll
 from fastgate._core.limit.gcra cimport arrival_level, gcra_remaining, gcra_wait_ns
 from fastgate._core.limit.leaky_bucket cimport leaky_bucket_remaining, leaky_bucket_wait_ns
 from fastgate._core.limit.level cimport level_t
@@ -12,15 +12,18 @@ from fastgate._core.limit.rule cimport (
     LIMIT_CONCURRENCY, LIMIT_FAMILY_HOLDERS, LIMIT_FIXED_WINDOW, LIMIT_GCRA, LIMIT_LEAKY_BUCKET, LIMIT_SLIDING_WINDOW, limit_rule_adopt,
     limit_rule_t, limit_window_t,
 )
+from fastgate._core.limit.share cimport limit_share_count_locked, limit_share_reserve_locked
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS
 from fastgate._core.limit.sliding_window cimport sliding_window_level, sliding_window_wait_ns
 from fastgate._core.limit.table cimport (
-    LIMIT_WINDOWS, limit_cell_t, limit_entry_t, limit_find_locked, limit_hold_locked, limit_key_t, limit_shard_lock,
+    limit_cell_t, limit_entry_t, limit_find_locked, limit_hold_locked, limit_key_t, limit_shard_lock,
     limit_shard_t, limit_shard_unlock, limit_table_t, limit_take_locked,
 )
 
 
 cdef enum:
     NS_PER_S = 1000000000
+    SHARED_WAIT_NS = NS_PER_S       # until what the others leave is known
 
 
 cdef inline limit_key_t _key_of(uint64_t family, const limit_key_t *key) noexcept nogil:
@@ -81,8 +84,8 @@ cdef inline uint32_t _seconds(uint64_t ns) noexcept nogil:
     return <uint32_t>s if s < <uint32_t>-1 else <uint32_t>-1
 
 
-cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key,
-                           uint64_t now_wall_ns, uint32_t cost, limit_result_t *result_out) noexcept nogil:
+cdef inline status_t _decide(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key,
+                             uint64_t now_wall_ns, uint32_t cost, bint takes, limit_result_t *result_out) noexcept nogil:
     cdef level_t levels[LIMIT_WINDOWS]
     cdef limit_key_t own = _key_of(rule.family, key)
     cdef limit_shard_t *shard
@@ -109,15 +112,20 @@ cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const
     for i in range(rule.n_windows):
         levels[i] = _level(rule, &rule.windows[i], &entry.cells[i], now_wall_ns)
         each_ns = _wait_ns(rule, &rule.windows[i], &entry.cells[i], levels[i], cost)
+        if each_ns == 0 and rule.sharing != NULL and cost and takes and levels[i].used + cost + limit_share_reserve_locked(
+                shard, entry, rule, i, now_wall_ns, cost) > rule.windows[i].limit:
+            each_ns = SHARED_WAIT_NS
         if each_ns > wait_ns:
             wait_ns = each_ns
         if rule.algorithm == LIMIT_LEAKY_BUCKET and levels[i].used > delay_ns:
             delay_ns = levels[i].used
-    if wait_ns == 0:
+    if wait_ns == 0 and takes:
         for i in range(rule.n_windows):
             _take(rule, &rule.windows[i], &entry.cells[i], &levels[i], now_wall_ns + delay_ns, now_wall_ns, cost)
         if rule.algorithm == LIMIT_CONCURRENCY and cost:
             limit_hold_locked(shard, entry, True)
+        if rule.sharing != NULL and cost:
+            limit_share_count_locked(table, shard, entry, rule, cost)
     limit_shard_unlock(shard)
 
     if wait_ns == 0:
@@ -137,6 +145,33 @@ cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const
                 and rule.windows[i].period_ns > rule.windows[result_out.tightest].period_ns):
             result_out.tightest = i
     return OK
+
+
+cdef status_t limit_decide(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key,
+                           uint64_t now_wall_ns, uint32_t cost, limit_result_t *result_out) noexcept nogil:
+    return _decide(table, rule, key, now_wall_ns, cost, True, result_out)
+
+
+cdef void limit_look(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key, uint64_t now_wall_ns,
+                     limit_result_t *result_out) noexcept nogil:
+    _decide(table, rule, key, now_wall_ns, 1, False, result_out)
+
+
+cdef void limit_know(limit_table_t *table, const limit_rule_t *rule, const limit_key_t *key, uint64_t now_wall_ns,
+                     const uint32_t *counts) noexcept nogil:
+    cdef limit_key_t own = _key_of(rule.family, key)
+    cdef limit_shard_t *shard = limit_shard_lock(table, &own)
+    cdef limit_entry_t *entry = limit_take_locked(table, shard, &own)
+    cdef uint32_t i
+    if entry != NULL:
+        if entry.shape != rule.shape:
+            limit_rule_adopt(rule, entry)
+        for i in range(rule.n_windows):
+            window_roll(&entry.cells[i], &rule.windows[i], now_wall_ns)
+            if entry.cells[i].at_ns == now_wall_ns - now_wall_ns % rule.windows[i].period_ns:
+                entry.cells[i].count = counts[2 * i]
+                entry.cells[i].previous = counts[2 * i + 1]
+    limit_shard_unlock(shard)
 
 
 cdef void limit_release(limit_table_t *table, const limit_key_t *key, uint32_t cost) noexcept nogil:

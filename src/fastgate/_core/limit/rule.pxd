@@ -3,7 +3,8 @@
 from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.base.status cimport status_t
-from fastgate._core.limit.table cimport LIMIT_WINDOWS, limit_entry_t
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS, limit_sharing_t
+from fastgate._core.limit.table cimport limit_entry_t
 
 
 cdef enum limit_algorithm_t:
@@ -49,6 +50,7 @@ cdef struct limit_rule_t:
     limit_algorithm_t algorithm
     uint32_t n_windows
     uint64_t max_delay_ns           # leaky bucket: longest wait; beyond it, refused
+    limit_sharing_t *sharing        # sliding and fixed windows: counted together with other gateways; NULL: not
     limit_window_t windows[LIMIT_WINDOWS]
     # what limit_rule_prepare makes of these
     uint64_t family                 # mixed into keys: algorithms whose states do not mean the same

@@ -4,7 +4,8 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from fastgate._core.base.status cimport MALFORMED, OK, status_t
-from fastgate._core.limit.table cimport LIMIT_WINDOWS, limit_cell_t, limit_entry_t
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS
+from fastgate._core.limit.table cimport limit_cell_t, limit_entry_t
 
 
 cdef enum:

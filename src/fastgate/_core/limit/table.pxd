@@ -2,7 +2,8 @@
 
 Sharded by key; each shard has a spin lock, a slab and a chained hash table. All memory is asked
 for once, in limit_table_open, and zero; the system backs it page by page as keys come. 132 to
-140 bytes a key: the entry, and its share of the chains' heads.
+140 bytes a key: the entry, and its part of the chains' heads. Where counts are shared with other
+gateways, 408 more for a key that is.
 
 When a shard is full the clock algorithm (second chance) picks who goes: a hand walks round the
 slab, spares once whoever was asked for since it last came by, and takes the next. A new key
@@ -14,10 +15,7 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgate._core.base.spinlock cimport spin_lock, spin_unlock
 from fastgate._core.base.status cimport status_t
-
-
-cdef enum:
-    LIMIT_WINDOWS = 6               # windows one key may be held to at once: second to year
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS, limit_share_t
 
 
 cdef struct limit_key_t:
@@ -56,14 +54,16 @@ cdef struct limit_shard_t:
     # under lock, and read by others: atomic
     uint32_t n
     uint64_t evictions
-    uint64_t padding[3]
-
+    # under lock
+    limit_share_t *shares           # one beside each entry; NULL: nothing is shared with other gateways
+    uint64_t padding[2]
 
 cdef struct limit_table_t:
     # Owner: whoever opened it, before any reactor runs; closed when none does any more.
     # read-only after build
     limit_shard_t *shards
     void *block
+    void *share_block               # control thread; NULL: none yet
     uint32_t shard_mask
     uint32_t head_mask
     uint32_t shard_capacity
@@ -71,6 +71,7 @@ cdef struct limit_table_t:
 
 
 cdef status_t limit_table_open(limit_table_t *table, uint32_t capacity) noexcept nogil  # MALFORMED: capacity 0 or too large; NO_MEMORY
+cdef status_t limit_table_share(limit_table_t *table) noexcept nogil     # control thread, any time: room for shares; NO_MEMORY
 cdef void limit_table_close(limit_table_t *table) noexcept nogil
 cdef uint64_t limit_table_keys(limit_table_t *table) noexcept nogil         # never above capacity
 cdef uint64_t limit_table_evictions(limit_table_t *table) noexcept nogil

@@ -4,12 +4,14 @@ from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from fastgate._core.base.atomics cimport atomic_load_u32, atomic_load_u64, own_add_u32, own_add_u64
+from fastgate._core.base.atomics cimport atomic_add_u64, atomic_load_u32, atomic_load_u64, own_add_u32, own_add_u64
+from fastgate._core.base.spinlock cimport spin_lock, spin_unlock
 from fastgate._core.base.status cimport MALFORMED, NO_MEMORY, OK, status_t
+from fastgate._core.limit.sharing cimport limit_share_t
 
 
 cdef enum:
-    SHARDS = 64                     # many more than reactors, so that two rarely meet
+    SHARDS = 64                     # LIMIT_SHARDS_MOST; many more than reactors, so that two rarely meet
     SHARD_LEAST = 64                # entries; a small table has fewer shards instead
     CAPACITY_MOST = 1 << 26
     LINE = 64
@@ -53,8 +55,25 @@ cdef status_t limit_table_open(limit_table_t *table, uint32_t capacity) noexcept
     return OK
 
 
+cdef status_t limit_table_share(limit_table_t *table) noexcept nogil:
+    cdef uint32_t i
+    if table.share_block != NULL:
+        return OK
+    if (<uint64_t>table.shard_mask + 1) * table.shard_capacity > (<size_t>-1 // 2) // sizeof(limit_share_t):
+        return NO_MEMORY
+    table.share_block = calloc((<size_t>table.shard_mask + 1) * table.shard_capacity, sizeof(limit_share_t))
+    if table.share_block == NULL:
+        return NO_MEMORY
+    for i in range(<uint32_t>(table.shard_mask + 1)):
+        spin_lock(&table.shards[i].lock)
+        table.shards[i].shares = <limit_share_t *>table.share_block + <size_t>i * table.shard_capacity
+        spin_unlock(&table.shards[i].lock)
+    return OK
+
+
 cdef void limit_table_close(limit_table_t *table) noexcept nogil:
     free(table.block)
+    free(table.share_block)
     memset(table, 0, sizeof(limit_table_t))
 
 
@@ -92,6 +111,16 @@ cdef void _unlink_locked(limit_table_t *table, limit_shard_t *shard, limit_entry
     link[0] = entry.link
 
 
+cdef void _forget_share(limit_share_t *share) noexcept nogil:
+    """It stays in the list it is in: who fetches finds nothing, or its next key's."""
+    if share.shape == 0:
+        return
+    if share.parts[0].n:
+        atomic_add_u64(&share.sharing.lost, share.parts[0].n)
+    share.shape = 0
+    memset(share.parts, 0, sizeof(share.parts))
+
+
 cdef limit_entry_t *_evict_locked(limit_table_t *table, limit_shard_t *shard) noexcept nogil:
     """Two rounds at most: the first takes away what spared the entries from the second."""
     cdef limit_entry_t *entry
@@ -110,6 +139,8 @@ cdef limit_entry_t *_evict_locked(limit_table_t *table, limit_shard_t *shard) no
     _unlink_locked(table, shard, entry)
     own_add_u64(&shard.evictions, 1)
     memset(entry, 0, sizeof(limit_entry_t))
+    if shard.shares != NULL:
+        _forget_share(&shard.shares[entry - shard.entries])
     return entry
 
 

@@ -4,7 +4,8 @@ from libc.stdint cimport uint8_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.limit.rule cimport limit_rule_t
-from fastgate._core.limit.table cimport LIMIT_WINDOWS
+from fastgate._core.limit.sharing cimport LIMIT_WINDOWS
+from fastgate._core.plugin.rate_ask cimport rate_asks_t
 from fastgate._core.snapshot.plugin cimport plugin_t
 from fastgate._core.snapshot.snapshot cimport snapshot_t
 
@@ -40,6 +41,9 @@ cdef struct rate_limiting_t:
     unsigned status
     span_t message
     uint8_t hides_fields
+    rate_asks_t *asks               # where each request asks; NULL: decided here
+    uint64_t patience_ns            # for an answer
+    uint8_t refuses_unknown         # fault_tolerant: false
     rate_fields_t window_fields[LIMIT_WINDOWS]
     rate_fields_t concurrency_fields
 

@@ -1,16 +1,17 @@
 """rate-limiting, behind whatever says who calls (priority 910)."""
 
 import os
+from hashlib import blake2b
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 
-from fastgate._core.base.atomics cimport own_add_u64
+from fastgate._core.base.atomics cimport atomic_load_u32, own_add_u64
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.siphash cimport siphash
 from fastgate._core.base.span cimport span_eq, span_none, span_of, span_t, span_text
-from fastgate._core.base.status cimport OK, status_t
+from fastgate._core.base.status cimport AGAIN, OK, status_t
 from fastgate._core.base.writer cimport writer_number, writer_open, writer_t
-from fastgate._core.limit.limiter cimport limit_decide, limit_result_t
+from fastgate._core.limit.limiter cimport limit_decide, limit_know, limit_look, limit_result_t
 from fastgate._core.limit.rule cimport (
     LIMIT_CONCURRENCY,
     LIMIT_FIXED_WINDOW,
@@ -21,6 +22,7 @@ from fastgate._core.limit.rule cimport (
     limit_rule_prepare,
     limit_window_t,
 )
+from fastgate._core.limit.sharing cimport limit_sharing_t
 from fastgate._core.limit.table cimport limit_key_t, limit_table_t
 from fastgate._core.proxy.exchange cimport (
     added_t,
@@ -30,6 +32,8 @@ from fastgate._core.proxy.exchange cimport (
     gate_wall_ns,
 )
 from fastgate._core.proxy.policy cimport policy_answer_fields, policy_refuse, policy_request_value, policy_wait
+from fastgate._core.plugin.rate_ask cimport RATE_REFUSED, RATE_UNKNOWN, rate_ask, rate_ask_t, rate_asks_t
+from fastgate._core.proxy.reply cimport TEXT_UNEXPECTED
 from fastgate._core.snapshot.keep cimport keep_room, keep_text, ns_of_ms
 
 from fastgate._core.bridge.errors import SnapshotError
@@ -37,6 +41,7 @@ from fastgate._core.bridge.errors import SnapshotError
 
 cdef enum:
     NUMBER_BYTES = 10           # the digits of a uint32_t
+    ASK_GRACE_MS = 2000         # beyond what Redis may take: the control loop has its own deadline
 
 
 # As the plugin's schema has them (fastgate.plugins.rate_limiting; a test compares).
@@ -164,7 +169,7 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef limit_table_t *table = &exchange.lane.gate.limits
     cdef limit_key_t key = _key(exchange, config)
     cdef uint64_t now_ns = gate_wall_ns(exchange.lane.gate, exchange.lane.reactor.now_ns)
-    cdef limit_result_t place, rate
+    cdef limit_result_t place
     if config.concurrency.n_windows:
         limit_decide(table, &config.concurrency, &key, now_ns, 1, &place)
         if place.admitted:
@@ -175,12 +180,39 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
             return _refuse(exchange, config, place.retry_after_s)
     if config.windows.n_windows == 0:
         return OK
-    limit_decide(table, &config.windows, &key, now_ns, 1, &rate)
+    if config.asks != NULL and not atomic_load_u32(&config.windows.sharing.is_away) and rate_ask(
+            exchange, config.asks, plugin, config.windows.sharing, &key, now_ns, config.patience_ns, _on_answer) == AGAIN:
+        return AGAIN
+    return _decide(exchange, config, &key, now_ns)
+
+
+cdef status_t _decide(exchange_t *exchange, const rate_limiting_t *config, const limit_key_t *key, uint64_t now_ns) noexcept nogil:
+    """By what is known here."""
+    cdef limit_result_t rate
+    if config.refuses_unknown and (config.asks != NULL or atomic_load_u32(&config.windows.sharing.is_away)):
+        return policy_refuse(exchange, 500, span_text(TEXT_UNEXPECTED))
+    limit_decide(&exchange.lane.gate.limits, &config.windows, key, now_ns, 1, &rate)
     if not config.hides_fields:
         _tell(exchange, config.window_fields, &rate, True)
     if not rate.admitted:
         return _refuse(exchange, config, rate.retry_after_s)
     return policy_wait(exchange, rate.delay_ns) if rate.delay_ns else OK
+
+
+cdef void _on_answer(exchange_t *exchange, const rate_ask_t *ask) noexcept nogil:
+    cdef const rate_limiting_t *config = <const rate_limiting_t *>ask.plugin.config
+    cdef limit_table_t *table = &exchange.lane.gate.limits
+    cdef limit_result_t rate
+    if ask.verdict == RATE_UNKNOWN:
+        _decide(exchange, config, &ask.key, ask.now_wall_ns)
+        return
+    # Known here too, for the answer's fields, and for when nobody can be asked.
+    limit_know(table, &config.windows, &ask.key, ask.now_wall_ns, ask.counts)
+    limit_look(table, &config.windows, &ask.key, ask.now_wall_ns, &rate)
+    if not config.hides_fields:
+        _tell(exchange, config.window_fields, &rate, True)
+    if ask.verdict == RATE_REFUSED:
+        _refuse(exchange, config, rate.retry_after_s if rate.retry_after_s else 1)
 
 
 # --- build
@@ -215,6 +247,25 @@ cdef int _put_concurrency(arena_t *arena, rate_limiting_t *kept, uint32_t limit)
     return _put_fields(arena, &kept.concurrency_fields, "Concurrency", limit)
 
 
+cdef int _share(rate_limiting_t *kept, str id, dict config, object shared) except -1:
+    """Keys that mean the same in all gateways: hashed under what they all know, and others do not if Redis
+    has a password."""
+    cdef uintptr_t address = shared.address_of(id)
+    cdef uint32_t i
+    secret = blake2b((config["redis"]["password"] or "").encode(), digest_size=32, key=b"fastgate rate-limiting", salt=b"keys",
+                     person=b"1").digest()
+    seeds = blake2b(id.encode(), digest_size=32, key=secret).digest()
+    for i in range(4):
+        kept.seeds[i] = int.from_bytes(seeds[8 * i:8 * i + 8], "little")
+    kept.windows.sharing = <limit_sharing_t *>address
+    kept.refuses_unknown = not config["fault_tolerant"]
+    if config["sync_rate"] == 0:
+        address = shared.asks_address()
+        kept.asks = <rate_asks_t *>address
+        kept.patience_ns = ns_of_ms(ASK_GRACE_MS + config["redis"]["timeout"])
+    return 0
+
+
 cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict context) except -1:
     cdef arena_t *arena = &snapshot.arena
     cdef rate_limiting_t *kept = <rate_limiting_t *>keep_room(arena, sizeof(rate_limiting_t))
@@ -222,6 +273,8 @@ cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config
     cdef uint32_t i
     for i in range(4):
         kept.seeds[i] = siphash(plugin.id.at, plugin.id.len, secret_0 ^ i, secret_1)
+    if config["policy"] == "redis":
+        _share(kept, context["entity"]["id"], config, context["shared"])
     for name in sorted(identities):         # their order in the file means nothing
         kept.identities[kept.n_identities] = <identity_t><int>IDENTITIES[name]
         kept.n_identities += 1
