@@ -189,9 +189,9 @@ class Exchange:
         await self.asks.close()
         try:
             await asyncio.wait_for(self._leave(is_end), CLOSE_S)
-            await self._redis.release()
         except Exception as error:
             log.warning("rate-limiting: the last counts did not reach Redis %s: %s: %s", self._where, type(error).__name__, error)
+        await self._redis.release()
 
     async def _leave(self, is_end: bool) -> None:
         if self.is_away:
