@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastgate.clients.redis import SharedRedis, settings_of, shared_redis
 from fastgate.control.bans import NS_PER_S, address_of, text_of
+from fastgate.control.tasks import end_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,10 +65,9 @@ class BanExchange:
         """The old Redis, once what is under way with it has ended."""
         task, redis = self._task, self._redis
         assert task is not None and redis is not None
-        task.cancel()
 
         async def end() -> None:
-            await asyncio.wait([task])
+            await end_all([task])
             await redis.release()
 
         ending = asyncio.get_running_loop().create_task(end())

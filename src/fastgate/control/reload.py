@@ -15,6 +15,7 @@ from fastgate.control.names import Names
 from fastgate.control.python_plugins import PluginFailed, PythonPlugins
 from fastgate.control.published import Published, publish
 from fastgate.control.source import model_warnings
+from fastgate.control.tasks import end_all
 from fastgate.telemetry.wording import counted
 
 if TYPE_CHECKING:
@@ -91,9 +92,8 @@ class Reloader:
         """The gateway ends: no reload begins any more, and one that is under way is cut off. What it has made by then
         is its owners' to close."""
         self._is_over = True
-        if self._under_way is not None and not self._under_way.done():
-            self._under_way.cancel()
-            await asyncio.wait([self._under_way])
+        if self._under_way is not None:
+            await end_all([self._under_way])
 
     async def forget(self) -> bool:
         """Frees the snapshots that no request uses any more, and closes what only they needed: plugins, and applications
