@@ -93,6 +93,7 @@ class Lifecycle:
             try:
                 await self._publish_first()
             except BaseException:
+                await self.python.close()
                 await self.applications.close()
                 raise
         published = self.plane.published

@@ -10,6 +10,7 @@ import pytest
 from gateway.plugins.python_site import HELD, config_with, plugin, wait_calls, write_plugin
 from support.client import get
 from support.origin import echo
+from support.process import GatewayFailed
 
 pytestmark = pytest.mark.core
 
@@ -284,3 +285,13 @@ def test_a_file_that_exits_when_it_is_imported(open_site, origin, tmp_path):
         answer = site.process.reload(config_with(origin, tmp_path, plugin("exits")))
         assert not answer["ok"] and f"importing it raised {error.split('.')[-1]}" in "\n".join(answer["errors"])
     assert site.ask(get("/")).status == 200
+
+
+def test_a_start_that_one_plugin_refuses_closes_the_others(open_site, open_origin, tmp_path):
+    closed = tmp_path / "closed"
+    write_plugin(tmp_path, "good", "def close(self):\n    open(" + repr(str(closed)) + ", 'w').close()\n", priority=800)
+    write_plugin(tmp_path, "bad", "def init(self):\n    raise OSError('no')\n")
+    origin = open_origin(echo)
+    with pytest.raises(GatewayFailed, match="the plugin bad: init raised OSError: no"):
+        open_site(config_with(origin, tmp_path, plugin("good"), plugin("bad")), origin)
+    assert closed.exists()
