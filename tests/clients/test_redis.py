@@ -76,3 +76,20 @@ def test_users_of_equal_settings_share_a_client_until_the_last_has_gone():
         await fresh.release()
 
     asyncio.run(run())
+
+
+def test_a_client_that_can_not_be_closed_is_let_go_all_the_same(monkeypatch, caplog):
+    async def run():
+        shared = shared_redis(record_of({"host": "a"}))
+
+        async def aclose():
+            raise RedisError("broken")
+
+        monkeypatch.setattr(shared.client, "aclose", aclose)
+        await shared.release()
+        assert "closing connections to Redis failed: RedisError: broken" in caplog.text
+        fresh = shared_redis(record_of({"host": "a"}))
+        assert fresh is not shared
+        await fresh.release()
+
+    asyncio.run(run())

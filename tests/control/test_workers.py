@@ -61,3 +61,19 @@ def test_a_job_that_raises_ends_no_thread():
     workers.run(done.set)
     assert done.wait(30) and len(workers._threads) == 1 and workers._threads[0].is_alive()
     workers.close()
+
+
+def test_where_no_thread_can_be_had_jobs_wait_for_the_next(monkeypatch, caplog):
+    workers = Workers("test", 2)
+    done = [threading.Event(), threading.Event()]
+
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        workers.run(done[0].set)
+    assert "a job of test has to wait: can't start new thread" in caplog.text and not done[0].is_set()
+    workers.run(done[1].set)
+    assert all(one.wait(30) for one in done)
+    workers.close()

@@ -7,6 +7,7 @@ one client.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Union
 
 from redis.asyncio import Redis
@@ -22,6 +23,8 @@ __all__ = ["Client", "RedisError", "RedisSettings", "SharedRedis", "open_redis",
 Client = Union[Redis, RedisCluster]
 # Equal for equal records, and hashable.
 RedisSettings = tuple
+
+log = logging.getLogger("fastgate.control")
 
 MAX_CONNECTIONS = 64
 UNIX = "unix:"
@@ -115,10 +118,14 @@ class SharedRedis:
         self.users = 0
 
     async def release(self) -> None:
+        """Never raises: a connection that can't even be closed is gone as well."""
         self.users -= 1
         if self.users == 0:
             _shared.pop(self.settings, None)
-            await self.client.aclose()
+            try:
+                await self.client.aclose()
+            except Exception as error:
+                log.warning("closing connections to Redis failed: %s: %s", type(error).__name__, error)
 
 
 _shared: dict[RedisSettings, SharedRedis] = {}

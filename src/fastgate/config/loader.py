@@ -95,7 +95,7 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
     plugins, warnings = plugin_rows.all_known(rows, plugins, find_plugins, gateway, allow_unknown_plugins, problems)
     if find_application is not None:
         applications.check_applications(rows["services"], find_application, gateway["asgi"], problems)
-    left_out = plugin_rows.check(rows, plugins, allow_unknown_plugins, check_pattern, problems)
+    left_out = plugin_rows.check(rows, plugins, gateway, allow_unknown_plugins, check_pattern, problems)
     warnings = warnings + _ttl_warnings(rows)
     if not problems and not findings:
         references.give_ids(rows, now, problems)

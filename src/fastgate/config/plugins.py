@@ -53,7 +53,7 @@ def all_known(rows: dict[str, list], native: Plugins, find: FindPlugins | None, 
     return ChainMap(dict(found), native), []
 
 
-def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
+def check(rows: dict[str, list], known: Plugins, gateway: dict[str, Any], allow_unknown: bool,
           check_pattern: Callable[[str], str | None] | None, problems: Problems) -> list[str]:
     """Validates every plugin's own configuration; the unknown ones, which are left out, if they may be."""
     left_out = []
@@ -67,6 +67,8 @@ def check(rows: dict[str, list], known: Plugins, allow_unknown: bool,
             plugin["priority"] = module.PRIORITY
             plugin["is_native"] = module.is_native
             _check_scope(plugin, path, module, problems)
+            if plugin["enabled"] and gateway["redis"] is None and getattr(module, "needs_redis", False):
+                problems.append(((*path, "name"), f"{name} needs gateway.redis: say where Redis is"))
             start = len(problems)
             if (*path, "config") in failed:
                 continue

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import os
 from hashlib import sha256
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from fastgate.config.addresses import LONGEST_UNIX_PATH, UNIX
@@ -50,7 +51,11 @@ class Applications:
         names = applications_of(model)
         self._staged = {name: self._current[name] for name in names
                         if name in self._current and self._current[name].is_serving}
-        fresh = [self._new_server(name, settings) for name in names if name not in self._staged]
+        missing = [name for name in names if name not in self._staged]
+        if missing:
+            # In a thread: importing uvicorn takes the time of many requests.
+            await asyncio.get_running_loop().run_in_executor(None, import_module, "fastgate.asgi.server")
+        fresh = [self._new_server(name, settings) for name in missing]
         self._staged |= {server.name: server for server in fresh}
         if fresh:
             await self._start(fresh, settings)

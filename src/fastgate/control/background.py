@@ -3,6 +3,8 @@
 Light: a part is imported when a configuration first needs it.
 """
 
+import asyncio
+import logging
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -10,6 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import Model
+
+
+log = logging.getLogger("fastgate.control")
 
 
 class Part(Protocol):
@@ -62,13 +67,23 @@ class Background:
         self._gateway = gateway
         self._parts: dict[str, Part] = {}
 
-    def follow(self, model: "Model") -> None:
+    async def prepare(self, model: "Model") -> None:
+        """Before the model is published: imports, in a thread, what its parts need. That takes the time of many requests."""
         for name, kind in KINDS.items():
             if name not in self._parts and kind.is_needed(model):
-                module, _, part = kind.place.partition(":")
-                self._parts[name] = getattr(import_module(module), part)(self._gateway)
-        for part in self._parts.values():
-            part.follow(model)
+                await asyncio.get_running_loop().run_in_executor(None, import_module, kind.place.partition(":")[0])
+
+    def follow(self, model: "Model") -> None:
+        """Never raises: the model runs already. A part that fails is asked again with the next one."""
+        for name, kind in KINDS.items():
+            try:
+                if name not in self._parts and kind.is_needed(model):
+                    module, _, part = kind.place.partition(":")
+                    self._parts[name] = getattr(import_module(module), part)(self._gateway)
+                if name in self._parts:
+                    self._parts[name].follow(model)
+            except Exception:
+                log.exception("%s: what works beside the requests could not follow the configuration", name)
 
     def part(self, name: str) -> Part | None:
         """None: no configuration has needed it."""
@@ -78,5 +93,7 @@ class Background:
         return {name: part.figures() for name, part in self._parts.items()}
 
     async def close(self) -> None:
-        for part in self._parts.values():
-            await part.close()
+        ends = await asyncio.gather(*(part.close() for part in self._parts.values()), return_exceptions=True)
+        for name, end in zip(self._parts, ends):
+            if isinstance(end, Exception):
+                log.error("%s: closing it failed", name, exc_info=end)

@@ -8,13 +8,13 @@ happened meanwhile is told once it is back.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from fastgate.clients.redis import RedisError, SharedRedis, settings_of, shared_redis
+from fastgate.clients.redis import SharedRedis, settings_of, shared_redis
 from fastgate.control.bans import NS_PER_S, address_of, text_of
+from fastgate.control.tasks import end_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,6 @@ class BanExchange:
         self._task: asyncio.Task[None] | None = None
         self._ends: set[asyncio.Task[None]] = set()
         self._lifted: dict[str, None] = {}
-        self._told_of = 0               # bans made, when Redis was last told of them
         self._is_away = False
         self.exchanges = self.failures = 0
 
@@ -66,10 +65,9 @@ class BanExchange:
         """The old Redis, once what is under way with it has ended."""
         task, redis = self._task, self._redis
         assert task is not None and redis is not None
-        task.cancel()
 
         async def end() -> None:
-            await asyncio.wait([task])
+            await end_all([task])
             await redis.release()
 
         ending = asyncio.get_running_loop().create_task(end())
@@ -91,8 +89,10 @@ class BanExchange:
     async def close(self) -> None:
         if self._redis is not None:
             redis = self._redis.client
-            with contextlib.suppress(RedisError, OSError, asyncio.TimeoutError):
+            try:
                 await asyncio.wait_for(self._tell(redis), LAST_WORDS_S)
+            except Exception as error:
+                log.warning("bans: the last ones did not reach Redis: %s", str(error) or type(error).__name__)
             self._let_go()
         if self._ends:
             await asyncio.wait(self._ends)
@@ -106,7 +106,7 @@ class BanExchange:
                     await self._read(redis.client)
                     read_at = time.monotonic() + self._sync_s
                 self._note(None)
-            except (RedisError, OSError, asyncio.TimeoutError) as error:
+            except Exception as error:      # whatever a client makes of a broken server: bans go on being exchanged
                 self._note(error)
                 read_at = 0.0
                 await asyncio.sleep(self._sync_s)
@@ -120,7 +120,8 @@ class BanExchange:
         else:
             self.failures += 1
             if not self._is_away:
-                log.warning("bans: Redis can't be asked, bans go on by themselves: %s", error or type(error).__name__)
+                log.warning("bans: Redis can't be asked, bans go on by themselves: %s",
+                            str(error) or type(error).__name__)
         self._is_away = error is not None
 
     async def _tell(self, redis: Any) -> None:

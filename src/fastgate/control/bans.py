@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,8 @@ _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 def text_of(address: bytes) -> str:
     """16 bytes of address: "192.0.2.1", or "2001:db8:1:2::/64"."""
+    import ipaddress        # costs memory that most gateways, which ban nobody, need not have
+
     if address.startswith(_MAPPED):
         return str(ipaddress.IPv4Address(address[12:]))
     return f"{ipaddress.IPv6Address(address)}/64"
@@ -24,6 +25,8 @@ def text_of(address: bytes) -> str:
 
 def address_of(text: str) -> bytes:
     """An IPv4 address; an IPv6 address, or its /64. Raises ValueError."""
+    import ipaddress
+
     try:
         found = ipaddress.ip_address(text.removesuffix("/64") if ":" in text else text)
     except ValueError:

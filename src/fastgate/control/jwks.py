@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastgate._core.bridge.remote_keys import key_problem, source_id
 from fastgate.clients.http import HttpBounds, HttpClient, HttpError
 from fastgate.control.jwk import KeySet, NotAKeySet, PublishedKey, read_key_set
+from fastgate.control.tasks import end_all
 from fastgate.telemetry.wording import counted
 
 if TYPE_CHECKING:
@@ -102,8 +103,7 @@ class KeySource:
         return time.monotonic() - self._good_at
 
     async def close(self) -> None:
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end_all([self._task])
         await self._client.close()
 
     async def _run(self) -> None:
@@ -216,8 +216,8 @@ class Jwks:
         task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
-        self._poller.cancel()
-        await asyncio.gather(self._poller, *self._ending, *(source.close() for source in self._sources.values()),
+        await end_all([self._poller])
+        await asyncio.gather(*self._ending, *(source.close() for source in self._sources.values()),
                              return_exceptions=True)
 
     def figures(self) -> dict[str, float]:

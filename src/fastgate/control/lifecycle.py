@@ -118,6 +118,7 @@ class Lifecycle:
         try:
             configured = await self.python.prepare(self._unpublished[0])
             await self.applications.prepare(self._unpublished[0])
+            await self.background.prepare(self._unpublished[0])
         except (PluginFailed, ApplicationFailed) as error:
             raise StartError(str(error)) from None
         model = self._unpublished.pop()
@@ -177,14 +178,16 @@ class Lifecycle:
         if left:
             log.warning("%s cut: %s", counted(left, "connections"),
                         "told to quit" if self._quit.is_set() else f"not finished within {drain_s:g} s")
+        await self.reloader.close()
         self.plane.stop()
         if self.gateway.access_log is not None and not self.gateway.access_log.close(FLUSH_S):
             log.warning("the access log could not be written to its end within %g s", FLUSH_S)
-        await self.python.close()
-        await self.applications.close()
-        await self.background.close()
+        for part in (self.python, self.applications, self.background, self.names):
+            try:
+                await part.close()
+            except Exception:               # a defect of ours keeps the others from nothing
+                log.exception("the end of %s", type(part).__name__)
         self.state = "ended"
-        await self.names.close()
         if self._status is not None:
             await self._status.close()
         self.gateway.collect()

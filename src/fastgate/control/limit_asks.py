@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgate.control.shared_counts import SharedCounts, time_to_live_ms, window_key
+from fastgate.control.tasks import end_all
 from fastgate.plugins.rate_limiting import SECONDS
 
 if TYPE_CHECKING:
@@ -103,7 +104,4 @@ class Asks:
         for ask in self._waiting:
             ask.give_up()
         self._waiting.clear()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await end_all(self._tasks)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fastgate.clients.redis import SharedRedis, settings_of, shared_redis
 from fastgate.control.limit_asks import Asks, plan_of
 from fastgate.control.shared_counts import Delta, SharedCounts, window_key
+from fastgate.control.tasks import end_all
 from fastgate.plugins.rate_limiting import SYNC_S
 
 if TYPE_CHECKING:
@@ -184,14 +185,13 @@ class Exchange:
 
     async def close(self, *, is_end: bool) -> None:
         """Tells what is left, if it can; what is not fetched yet only at the gateway's end: else its plugins go on."""
-        self._task.cancel()
-        await asyncio.wait({self._task})
+        await end_all([self._task])
         await self.asks.close()
         try:
             await asyncio.wait_for(self._leave(is_end), CLOSE_S)
-            await self._redis.release()
         except Exception as error:
             log.warning("rate-limiting: the last counts did not reach Redis %s: %s: %s", self._where, type(error).__name__, error)
+        await self._redis.release()
 
     async def _leave(self, is_end: bool) -> None:
         if self.is_away:

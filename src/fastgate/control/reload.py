@@ -15,6 +15,7 @@ from fastgate.control.names import Names
 from fastgate.control.python_plugins import PluginFailed, PythonPlugins
 from fastgate.control.published import Published, publish
 from fastgate.control.source import model_warnings
+from fastgate.control.tasks import end_all
 from fastgate.telemetry.wording import counted
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # Settings the running reactors, sockets and writers were built with; all others are the snapshot's.
 RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "limits.connections",
                 "limits.token_cache", "limits.rate_limit_keys", "limits.visitors", "resolver", "watch", "python.threads")
+
+ENDING = ["the gateway is ending"]
 
 log = logging.getLogger("fastgate.control")
 
@@ -64,14 +67,33 @@ class Reloader:
         self._load = load
         self._on_published = on_published
         self._turn = asyncio.Lock()
+        self._under_way: asyncio.Future[ReloadResult] | None = None
+        self._is_over = False
 
     async def reload(self) -> ReloadResult:
         async with self._turn:
+            if self._is_over:
+                return self._refused(ENDING)
             begin = time.monotonic()
-            result = await self._reload()
+            self._under_way = asyncio.ensure_future(self._reload())
+            try:
+                await asyncio.wait([self._under_way])
+            except asyncio.CancelledError:
+                self._under_way.cancel()
+                raise
+            if self._under_way.cancelled():
+                return self._refused(ENDING)
+            result = self._under_way.result()
             result = ReloadResult(**(result.as_dict() | {"took_ms": round((time.monotonic() - begin) * 1000)}))
             self._remember(result)
             return result
+
+    async def close(self) -> None:
+        """The gateway ends: no reload begins any more, and one that is under way is cut off. What it has made by then
+        is its owners' to close."""
+        self._is_over = True
+        if self._under_way is not None:
+            await end_all([self._under_way])
 
     async def forget(self) -> bool:
         """Frees the snapshots that no request uses any more, and closes what only they needed: plugins, and applications
@@ -101,6 +123,7 @@ class Reloader:
             await self._names.prepare(model)
             configured = await self._python.prepare(model)
             await self._applications.prepare(model)
+            await self._background.prepare(model)
             published = publish(self._gateway, model, configured)
             self._python.settle(published.number)
             self._applications.settle(published.gateway["asgi"])

@@ -34,7 +34,13 @@ class Workers:
                 self._free += 1
         self._jobs.put(job)
         if needs_thread:
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:       # the system has none left: the next job tries again
+                with self._lock:
+                    self._threads.remove(thread)
+                    self._free -= 1
+                log.error("a job of %s has to wait: %s", self._name, error)
 
     def close(self) -> None:
         for _ in self._threads:

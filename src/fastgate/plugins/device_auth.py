@@ -38,6 +38,7 @@ class DeviceAuth(Plugin):
     name = "device-auth"
     version = "1.0.0"
     priority = 1020
+    needs_redis = True
 
     class Config:
         sources: list[Literal["query", "header", "certificate"]] = ["query", "header"]
@@ -71,8 +72,6 @@ class DeviceAuth(Plugin):
             "result")
         self.refusals = metrics.counter("refusals", "Requests answered with 403.")
         self.caches: dict[int, Cache] = {}          # by id of the Config, which it holds
-
-        _ = self.tools.redis                        # raises: without gateway.redis nobody is known
 
     async def configure(self, configs: list[Config]) -> None:
         current = {id(config) for config in configs}

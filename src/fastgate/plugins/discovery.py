@@ -46,7 +46,7 @@ class PythonPlugin:
         self.NAME = contract.name
         self.PRIORITY = contract.priority
         self.CONFIG = PythonConfig(contract)
-
+        self.needs_redis = contract.plugin_class.needs_redis
 
     @property
     def signer(self) -> str | None:

@@ -15,6 +15,7 @@ from fastgate.sdk import Between
 
 MOST_SENDERS = 64           # what concurrency_limit -1 means
 MOST_BYTES = 128 * 1024 * 1024      # without max_bytes
+AGAIN_S = 0.1
 SAY_EVERY_S = 1.0           # how often it is logged that entries are dropped
 
 
@@ -93,10 +94,10 @@ class Queue:
         self._more.set()
         if self._senders:
             await asyncio.wait(self._senders, timeout=within_s)
-        for sender in list(self._senders):
-            sender.cancel()
-        if self._senders:
-            await asyncio.wait(self._senders)
+        while self._senders:        # again, too: before CPython 3.12 asyncio.wait_for may swallow it
+            for sender in self._senders:
+                sender.cancel()
+            await asyncio.wait(self._senders, timeout=AGAIN_S)
         if len(self):
             self._drop("at_end", len(self))
             self._entries.clear()

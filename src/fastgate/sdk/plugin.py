@@ -52,6 +52,8 @@ class Plugin:
     #: HTTP, Redis, metrics, store and log: set before `init`.
     tools: Tools
 
+    #: A configuration without `gateway.redis` that names it is refused.
+    needs_redis: ClassVar[bool] = False
     #: Collect the body before `access`, for context.request.body.
     reads_body: ClassVar[bool] = False
     #: The largest body it reads, in bytes; None: gateway.python.body says. A larger one is answered with 413.
@@ -112,6 +114,8 @@ class Contract:
         for hook, function in self.hooks.items():
             _check_hook(plugin_class, hook, function)
         _check_body(plugin_class, "access" in self.hooks)
+        if type(plugin_class.needs_redis) is not bool:
+            raise PluginError(f"{plugin_class.__name__}.needs_redis is True or False, not {plugin_class.needs_redis!r}")
         self.schema: Schema = schema_of(plugin_class.Config, f"{self.name}'s config")
         for name in RESERVED:
             if name in self.schema.fields:

@@ -137,5 +137,13 @@ def test_on_error_continue_lets_the_unknown_in_while_redis_is_away(open_site, or
 
 
 def test_it_does_not_start_without_redis(open_site, origin):
-    with pytest.raises(GatewayFailed, match="there is no gateway.redis"):
+    with pytest.raises(GatewayFailed, match="device-auth needs gateway.redis"):
         open_site(config_of(service(origin), plugins=[plugin("device-auth")]), origin)
+
+
+def test_redis_is_not_taken_away_from_under_it(open_site, origin, redis):
+    put(redis, d1="1")
+    site = site_with(open_site, origin, redis, ttl=0)
+    result = site.process.reload(config_of(service(origin), plugins=[plugin("device-auth", ttl=0)]))
+    assert not result["ok"] and "device-auth needs gateway.redis" in result["errors"][0]
+    assert site.ask(get("/x?device_id=d1")).status == 200
