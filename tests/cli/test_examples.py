@@ -15,6 +15,7 @@ def test_check_takes_it(file, monkeypatch, capsys):
     code = main(["check", "-c", str(file)])
     told = capsys.readouterr()
     assert (code, told.err, "warning" in told.out) == (0, "", False)
+    assert " 0 routes" not in told.out
 
 
 def test_the_page_names_each():
