@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from fastgate.clients.redis import RedisError, open_redis, settings_of, shared_redis
-from fastgate.plugins.redis_record import REDIS
+from fastgate.config.redis_record import REDIS
 from support.redis_server import RedisBehindSentinel, RedisClusterServers, RedisServer
 
 

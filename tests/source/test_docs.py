@@ -48,6 +48,19 @@ def test_the_reading_table_names_only_what_exists():
     assert not gone, "in the reading table, but not in the tree"
 
 
+def test_the_python_table_names_only_what_exists():
+    """In a row, a name without a package is of the package before it."""
+    table = ARCHITECTURE.read_text().partition("| module | what it is |")[2].partition("\n\n")[0]
+    gone = []
+    for row in table.strip().split("\n")[1:]:
+        package = ""
+        for found in re.findall(r"`([a-z_.]+)`", row.split("|")[1]):
+            package, _, module = found.rpartition(".") if "." in found else (package, "", found)
+            if not (ROOT / "src/fastgate" / package / f"{module}.py").is_file():
+                gone.append(found)
+    assert table and not gone
+
+
 def _pair(path):
     return [each for each in (path.with_suffix(".pxd"), path.with_suffix(".pyx")) if each.exists()]
 

@@ -43,7 +43,7 @@ class {class_name}(Plugin):
         context.request.set_header("X-{header}", config.text)
         return None
 
-    # Others: header_filter and body_filter (context.response), log, init, configure, close; see docs/plugins.md.
+    # Others: rewrite, header_filter and body_filter (context.response), log, init, configure, close; see docs/plugins.md.
 '''
 
 

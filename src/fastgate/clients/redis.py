@@ -40,7 +40,7 @@ def settings_of(record: dict[str, Any]) -> RedisSettings:
 
 
 def open_redis(record: dict[str, Any]) -> Client:
-    """A client for a validated `redis` record (fastgate.plugins.redis_record). Does not connect yet; `aclose` it."""
+    """A client for a validated `redis` record (fastgate.config.redis_record). Does not connect yet; `aclose` it."""
     common = _common(record)
     if record["cluster_nodes"]:
         return _open_cluster(record, common)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from fastgate.config.errors import shown
 from fastgate.config.fields import token_problem
-from fastgate.config.schema import Check, Field, Problems, array, field, text
+from fastgate.config.schema import Field, Problems, array, field, text
+
 
 class Reference(NamedTuple):
     """Where a configuration names another entity: `holder[key]`, which becomes what the Model knows it by."""
@@ -19,18 +20,6 @@ class Reference(NamedTuple):
 
 
 _COLON = re.compile(r"[^:]+:.*\Z", re.DOTALL)
-
-
-def unless_empty(message: str) -> Check:
-    """A list of Kong's that this version can't act on."""
-
-    def read(value: Any, problems: Problems) -> Any:
-        value = _texts(value, problems)
-        if value:
-            problems.append(((), message))
-        return value
-
-    return read
 
 
 def texts(*default: str) -> Field:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fastgate.config.errors import shown
+from fastgate.config.redis_record import FIELDS, REDIS, is_somewhere
 from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
 
 from .parts import header_name, plain
-from .redis_record import FIELDS, REDIS, is_somewhere
 
 NAME = "rate-limiting"
 PRIORITY = 910

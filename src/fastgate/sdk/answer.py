@@ -8,7 +8,7 @@ from fastgate._core.bridge import python_answer as answers
 from fastgate._core.bridge import python_phase as core
 
 from .errors import PhaseError
-from .fields import MOST_BYTES, field_name, field_value
+from .fields import MOST_BYTES, field_name, field_value, first_value
 from .response import MOST_BODY
 
 if TYPE_CHECKING:
@@ -67,11 +67,7 @@ class Answer:
 
     def header(self, name: str, default: str | None = None) -> str | None:
         """The first field of that name, in any case."""
-        wanted = name.lower()
-        for name, value in self.headers:
-            if name.lower() == wanted:
-                return value
-        return default
+        return first_value(self.headers, name, default)
 
     @property
     def body(self) -> bytes:

@@ -20,6 +20,12 @@ WRITTEN_HERE = frozenset((
     "x-forwarded-proto", "x-real-ip"))
 
 
+def first_value(fields: Iterable[tuple[str, str]], wanted: str, default: str | None) -> str | None:
+    """Of the first field of that name, in any case."""
+    wanted = wanted.lower()
+    return next((value for name, value in fields if name.lower() == wanted), default)
+
+
 def request_name(name: str) -> bytes:
     """Of a field to add to a request. Raises ValueError."""
     encoded = field_name(name)

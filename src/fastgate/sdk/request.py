@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 from fastgate._core.bridge import python_phase as core
 
 from .errors import PhaseError, PluginError
-from .fields import MOST_BYTES, field_name, field_value, request_name
+from .fields import MOST_BYTES, field_name, field_value, first_value, request_name
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.python_phase import PythonCall
@@ -105,11 +105,7 @@ class Request:
 
     def header(self, name: str, default: str | None = None) -> str | None:
         """The first field of that name."""
-        wanted = name.lower()
-        for name, value in self.headers:
-            if name.lower() == wanted:
-                return value
-        return default
+        return first_value(self.headers, name, default)
 
     def args(self) -> dict[str, str]:
         """The query's arguments, decoded; of those that occur twice, the first."""

@@ -37,6 +37,7 @@ def test_what_python_refuses_is_refused(members, ascii, data):
             [b"", b",", b":", b'"', b"{", b"}", b"[", b"]", b"\\", b"\\u00e9", b"0", b"-", b".", b" ", b"\x1f", b"\x80", b"n"]))
     try:
         whole = json.loads(bytes(text).decode(), object_pairs_hook=list, parse_constant=lambda _: 1 / 0)
+        json.dumps(whole, ensure_ascii=False).encode()      # half a surrogate pair, which Python takes, is no text (RFC 8259, 8.2)
     except (ValueError, ZeroDivisionError):
         assert door.json_walk(bytes(text)) is None
         return

@@ -79,3 +79,10 @@ def test_a_hidden_key_is_not_in_the_body_that_goes_on(guarded, field, body, left
         seen = site.origin.requests[-1]
         assert seen.body == left.encode() and seen.get("Content-Length") == str(len(left))
         assert "bob-key" not in repr(seen)
+
+
+def test_a_key_that_cannot_be_hidden_does_not_go_on(guarded):
+    body = json.dumps({"apikey": "bob-key"} | {str(n): 0 for n in range(4096)})
+    assert guarded().ask(post(body, JSON)).status == 200
+    site = guarded(hide_credentials=True)
+    assert site.ask(post(body, JSON)).status == 413 and not site.origin.requests

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.client import get
+from support.messages import chunk_all
 from support.origin import Origin, echo
 from support.site import Site, config_of, plugin, service
 
@@ -120,3 +121,12 @@ def test_members_beyond_the_bound(shared):
     assert json.loads(sent(shared, json.dumps(many).encode(), JSON)) == edited(dict(many))
     response = shared.ask(get("/", JSON, method="POST", body=json.dumps(many | {"one": 1}).encode()))
     assert response.status == 413
+
+
+def test_a_form_that_nothing_fits_goes_on_as_it_came(open_site, open_origin):
+    site = open_site(config_of(service(origin := open_origin(), plugins=[changed(remove=["gone"], rename=["old:new"], replace=["absent:x"])])),
+                     origin)
+    body = b"a=%61&b&" + b"c=" + b"x" * 3_000
+    assert sent(site, body, FORM) == body
+    assert site.ask(get("/", FORM, "Transfer-Encoding: chunked", method="POST") + chunk_all([body])).status == 200
+    assert origin.requests[-1].body == body

@@ -1,6 +1,6 @@
 """Escaping for log lines: eight bytes at a time while nothing needs it."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastgate._core.base.span cimport span_t
@@ -29,6 +29,32 @@ cdef inline bint is_plain(uint8_t b) noexcept nogil:
     return 0x20 <= b < 0x7f and b != c'"' and b != c'\\'
 
 
+cdef inline uint64_t last_word(const char *at, size_t n) noexcept nogil:
+    """The last eight bytes; of fewer than eight the first and the last four, which may overlap."""
+    cdef uint64_t word
+    cdef uint32_t first, last
+    if n >= 8:
+        memcpy(&word, at + n - 8, 8)
+        return word
+    memcpy(&first, at, 4)
+    memcpy(&last, at + n - 4, 4)
+    return <uint64_t>last << 32 | first
+
+
+cdef inline void copy_last(char *out, const char *at, size_t n) noexcept nogil:
+    """The bytes that last_word looked at."""
+    cdef uint64_t word
+    cdef uint32_t half
+    if n >= 8:
+        memcpy(&word, at + n - 8, 8)
+        memcpy(out + n - 8, &word, 8)
+        return
+    memcpy(&half, at, 4)
+    memcpy(out, &half, 4)
+    memcpy(&half, at + n - 4, 4)
+    memcpy(out + n - 4, &half, 4)
+
+
 cdef inline size_t put_plain(char *out, const char *at, size_t n) noexcept nogil:
     """Copies the bytes before the first that is not plain; how many they were."""
     cdef uint64_t word
@@ -39,6 +65,9 @@ cdef inline size_t put_plain(char *out, const char *at, size_t n) noexcept nogil
             break
         memcpy(out + i, &word, 8)
         i += 8
+    if i < n and n - i < 8 and n >= 4 and word_not_plain(last_word(at, n)) == 0:
+        copy_last(out, at, n)
+        return n
     while i < n and is_plain(<uint8_t>at[i]):
         out[i] = at[i]
         i += 1

@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memchr
 
 from fastgate._core.base.span cimport span_none, span_of, span_t, span_text
-from fastgate._core.base.status cimport MALFORMED, OK, status_t
+from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE, status_t
 from fastgate._core.base.writer cimport writer_open, writer_t
 from fastgate._core.http.message cimport header_t, header_value, message_find_name, message_t
 from fastgate._core.http.query cimport query_arg_t, query_count, query_decode
@@ -24,7 +24,7 @@ from fastgate._core.plugin.key_in_body cimport key_hide_in_body, key_in_body
 from fastgate._core.proxy.collect cimport collect_body
 from fastgate._core.proxy.exchange cimport exchange_query, exchange_t, exchange_take
 from fastgate._core.proxy.policy cimport policy_refuse, policy_request_drop
-from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
+from fastgate._core.proxy.reply cimport TEXT_BODY_TOO_LARGE, TEXT_OVERLOADED
 from fastgate._core.snapshot.keep cimport keep_room, keep_texts
 from fastgate._core.snapshot.snapshot cimport CREDENTIALS_KEY
 
@@ -118,8 +118,11 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         return authentication_fail(&config.authentication, exchange, span_text(DUPLICATE))
     if count and config.hides:
         _hide(exchange, name)
-        if config.in_body:
-            key_hide_in_body(exchange, name)
+        status = key_hide_in_body(exchange, name) if config.in_body else OK
+        if status == TOO_LARGE:
+            return policy_refuse(exchange, 413, span_text(TEXT_BODY_TOO_LARGE))
+        if status != OK:
+            return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
     if key.len == 0:
         return authentication_fail(&config.authentication, exchange, span_text(MISSING))
     credential = credential_find(config.credentials, key)

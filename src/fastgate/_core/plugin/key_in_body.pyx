@@ -79,24 +79,34 @@ cdef status_t key_in_body(exchange_t *exchange, span_t name, span_t *key_out, un
 
 
 cdef span_t _form_without(exchange_t *exchange, span_t name) noexcept nogil:
+    """.at NULL: no memory."""
     cdef span_t body = collect_text(exchange)
     cdef writer_t writer
     cdef char *room = <char *>exchange_take(exchange, body.len + 1)
     if room == NULL:
-        return span_text(b"")
+        return span_none()
     writer_open(&writer, room, body.len + 1)
     query_remove(body, name, &writer)
     return span_of(room, <size_t>(writer.at - writer.start))
 
 
-cdef void key_hide_in_body(exchange_t *exchange, span_t name) noexcept nogil:
+cdef status_t key_hide_in_body(exchange_t *exchange, span_t name) noexcept nogil:
     cdef body_kind_t kind = body_kind(exchange)
     cdef members_t members
     cdef query_arg_t arg
-    cdef span_t text = span_text(b"")
+    cdef span_t text = span_none()
+    cdef status_t status = OK
     if kind == BODY_FORM and query_count(collect_text(exchange), name, &arg):
-        collect_replace(exchange, _form_without(exchange, name))
-    elif kind == BODY_JSON and members_read(&members, exchange, collect_text(exchange), 0) == OK and members_find(&members, name) != NULL:
-        members_remove(&members, name)
-        members_write(&members, exchange, &text)
-        collect_replace(exchange, text)
+        text = _form_without(exchange, name)
+    elif kind == BODY_JSON:
+        status = members_read(&members, exchange, collect_text(exchange), 0)
+        if status == MALFORMED or status == OK and members_find(&members, name) == NULL:
+            return OK
+        if status == OK:
+            members_remove(&members, name)
+            status = members_write(&members, exchange, &text)
+    else:
+        return OK
+    if status != OK:
+        return status
+    return OK if text.at != NULL and collect_replace(exchange, text) else NO_MEMORY

@@ -53,6 +53,8 @@ cdef status_t _transform_form(const edits_t *edits, const span_t *values, exchan
             return TOO_LARGE            # renamed to what was renamed before
         body = span_of(writer.start, <size_t>(writer.at - writer.start))
         is_second = not is_second
+    if body.at == collect_text(exchange).at:
+        return OK                       # nothing fits: what replaces a body may not lie in it
     return OK if collect_replace(exchange, body) else NO_MEMORY
 
 

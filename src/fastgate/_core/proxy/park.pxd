@@ -11,3 +11,5 @@ from fastgate._core.reactor.timer cimport on_timer_cb
 cdef status_t park(exchange_t *exchange, parking_t *parking, uint64_t deadline_ns, on_timer_cb on_late) noexcept nogil
 # The mail is back, or late: the exchange, parked no more. NULL: it went on or ended meanwhile.
 cdef exchange_t *unpark(parking_t *parking) noexcept nogil
+# The exchange is answered without what it waits for: another thread, a time, the rest of its body.
+cdef void park_leave(exchange_t *exchange) noexcept nogil

@@ -3,6 +3,7 @@
 from libc.stdint cimport uint64_t
 
 from fastgate._core.base.status cimport AGAIN, status_t
+from fastgate._core.proxy.exchange cimport exchange_lend_body
 from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_remove
 
 
@@ -22,3 +23,13 @@ cdef exchange_t *unpark(parking_t *parking) noexcept nogil:
         parking.exchange = NULL
         timer_remove(&exchange.wait)
     return exchange
+
+
+cdef void park_leave(exchange_t *exchange) noexcept nogil:
+    exchange.collector = NULL
+    timer_remove(&exchange.wait)
+    if exchange.parking == NULL:
+        return
+    if exchange.parking.reads_body:
+        exchange_lend_body(exchange)
+    unpark(exchange.parking)

@@ -19,7 +19,6 @@ from fastgate._core.proxy.exchange cimport (
     exchange_take,
     withheld_t,
 )
-from fastgate._core.proxy.park cimport unpark
 from fastgate._core.proxy.phases cimport phases_body_filter, phases_header_filter, phases_unfilter
 from fastgate._core.proxy.policy cimport policy_refuse
 
@@ -111,8 +110,6 @@ cdef void withhold_body(exchange_t *exchange) noexcept nogil:
 
 cdef void withhold_drop(exchange_t *exchange) noexcept nogil:
     cdef withheld_t *withheld = exchange.withheld
-    if exchange.parking != NULL:
-        unpark(exchange.parking)
     phases_unfilter(exchange)
     buffer_clear(&withheld.body)
     buffer_clear(&withheld.fields)

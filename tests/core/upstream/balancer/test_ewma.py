@@ -51,8 +51,8 @@ def test_average_follows_the_formula(answers, later):
         now += pause
         peers.observe(0, latency, now)
         model.observe(latency, now)
-        assert peers.latency(0, now) == pytest.approx(model.value, rel=0.01, abs=200)
-    assert peers.latency(0, now + later) == pytest.approx(model.read(now + later), rel=0.015, abs=200)
+        assert peers.latency(0, now) == pytest.approx(model.value, rel=0.02, abs=200)     # each step rounds
+    assert peers.latency(0, now + later) == pytest.approx(model.read(now + later), rel=0.025, abs=200)
 
 
 def test_peak_counts_at_once_and_fades():
