@@ -9,7 +9,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from support.tokens import b64, private_key, unwatched
+from support.signing_keys import unwatched
+from support.tokens import b64, private_key
 
 Answer = tuple[int, dict[str, str], bytes]
 _CURVES = {"ES256": ("P-256", 32), "ES384": ("P-384", 48), "ES512": ("P-521", 66)}

@@ -1,80 +1,42 @@
-"""Tokens for tests: keys and signatures of every JOSE algorithm, made by the `cryptography` package."""
+"""Tokens for tests, of every JOSE algorithm. Those with a shared secret need no package: emulated CPUs have none."""
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import hmac
 import json
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 
-@contextmanager
-def unwatched() -> Iterator[None]:
-    """LeakSanitizer, where this process has one, looks away: what other people's libraries keep is not ours to find."""
-    process = ctypes.CDLL(None)
-    watcher = hasattr(process, "__lsan_disable")
-    if watcher:
-        getattr(process, "__lsan_disable")()
-    try:
-        yield
-    finally:
-        if watcher:
-            getattr(process, "__lsan_enable")()
-
-
-with unwatched():
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
 ALGORITHMS = [*(family + size for family in ("HS", "RS", "PS", "ES") for size in ("256", "384", "512")), "EdDSA"]
 SECRET = "a secret of the tests, as long as it should be"
-_CURVES = {"ES256": (ec.SECP256R1, 32), "ES384": (ec.SECP384R1, 48), "ES512": (ec.SECP521R1, 66)}
 
 
 def b64(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-@cache
-@unwatched()
 def private_key(algorithm: str) -> Any:
     """Of an asymmetric algorithm; one for RS and PS."""
-    if algorithm[:2] in ("RS", "PS"):
-        return _rsa_key()
-    return ed25519.Ed25519PrivateKey.generate() if algorithm == "EdDSA" else ec.generate_private_key(_CURVES[algorithm][0]())
+    from support import signing_keys
+
+    return signing_keys.private_key(algorithm)
 
 
-@cache
-def _rsa_key() -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, 2048)
-
-
-@unwatched()
 def pem(key: Any) -> str:
-    return key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    from support import signing_keys
+
+    return signing_keys.pem(key)
 
 
-@unwatched()
 def sign(algorithm: str, data: bytes, key: Any) -> bytes:
-    digest = {"256": hashes.SHA256, "384": hashes.SHA384, "512": hashes.SHA512}.get(algorithm[2:])
     if algorithm.startswith("HS"):
-        return hmac.digest(key if isinstance(key, bytes) else key.encode(), data, digest().name)
-    if algorithm == "EdDSA":
-        return key.sign(data)
-    if algorithm.startswith("ES"):
-        size = _CURVES[algorithm][1]
-        return b"".join(number.to_bytes(size, "big") for number in decode_dss_signature(key.sign(data, ec.ECDSA(digest()))))
-    if algorithm.startswith("RS"):
-        return key.sign(data, padding.PKCS1v15(), digest())
-    return key.sign(data, padding.PSS(padding.MGF1(digest()), digest.digest_size), digest())
+        return hmac.digest(key if isinstance(key, bytes) else key.encode(), data, f"sha{algorithm[2:]}")
+    from support import signing_keys
+
+    return signing_keys.sign(algorithm, data, key)
 
 
 def token(claims: Any, algorithm: str = "HS256", key: Any = None, *, signature: bytes | None = None, **header: Any) -> str:

@@ -20,7 +20,8 @@ from support.identity import alice, assert_refused
 from support.jwks import KeyServer, jwk, jwk_of
 from support.origin import wait_until
 from support.site import Config, Site, config_of, plugin, service
-from support.tokens import b64, now, token, unwatched
+from support.signing_keys import unwatched
+from support.tokens import b64, now, token
 
 pytestmark = pytest.mark.core
 
