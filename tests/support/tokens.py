@@ -9,7 +9,6 @@ import time
 from base64 import urlsafe_b64encode
 from typing import Any
 
-
 ALGORITHMS = [*(family + size for family in ("HS", "RS", "PS", "ES") for size in ("256", "384", "512")), "EdDSA"]
 SECRET = "a secret of the tests, as long as it should be"
 
