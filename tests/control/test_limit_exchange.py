@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from control.python_calls import run_with
 from fastgate.control import limit_exchange
 from fastgate.control.limit_exchange import Exchange
-from fastgate.plugins.redis_record import REDIS
+from fastgate.config.redis_record import REDIS
 
 
 def test_the_client_is_released_though_the_last_counts_are_not_told(monkeypatch, caplog):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("fastgate.control")
 
 BATCH = 4000                # deltas under way at a time; the rest waits in the table
+FORGET_BATCHES = 50         # of a plugin that left, at each change of the configuration
 BEAT_S = 1.0                # how often a gateway says that it is there
 RETRY_S = 0.25              # the least between two tries of a Redis that is away
 CLOSE_S = 2.0               # for the last counts
@@ -223,6 +224,7 @@ class LimitExchange:
         self._closing: dict[asyncio.Task[None], Exchange] = {}
         self._past: dict[str, int] = {}         # figures of exchanges that are over
         self._by_plugin: dict[str, Exchange] = {}
+        self._left: set[str] = set()            # plugins that shared once and do no more
         self._reads_fd = -1
 
     def follow(self, model: Model) -> None:
@@ -242,11 +244,25 @@ class LimitExchange:
             if key not in self._exchanges:
                 self._exchanges[key] = Exchange(self._gateway, records[key], key[1], self._node)
             self._exchanges[key].follow(plugins)
+        self._left |= self._by_plugin.keys()
         self._by_plugin = {id: self._exchanges[key] for key, plugins in wanted.items() for id in plugins}
+        self._left -= self._by_plugin.keys()
+        for id in self._left:
+            self._forget(id)
         fd = self._gateway.shared_limits.fileno()
         if self._reads_fd < 0 <= fd:
             self._reads_fd = fd
             asyncio.get_running_loop().add_reader(fd, self._take)
+
+    def _forget(self, plugin: str) -> None:
+        """Its keys have nothing to tell any more; else their places in the table could share nothing again."""
+        shared = self._gateway.shared_limits
+        for _ in range(FORGET_BATCHES):
+            found = shared.fetch(plugin, BATCH, time.time_ns())
+            for raw in found:
+                shared.drop(raw)
+            if not found:
+                break
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._past = _sum(self._past, self._closing.pop(task).figures())
