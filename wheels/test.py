@@ -111,7 +111,7 @@ def prepare(target: Target) -> list[str]:
 def test(target: Target, python: list[str], arguments: list[str]) -> bool:
     started = time.monotonic()
     outcome = subprocess.run(
-        [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+        [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=slow",
          *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]), *arguments, "tests/core"],
         cwd=ROOT, timeout=TIMEOUT_S, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )

@@ -18,4 +18,6 @@ for entry in [str(Path(__file__).parents[1]), *reversed(named)]:
 
 # Emulated CPUs and sanitizers are slow, and no test here is about time.
 settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# What one of them is to see is what breaks there; the many examples are for the fast build.
+settings.register_profile("slow", settings.get_profile("core"), max_examples=25)
 settings.load_profile("core")
