@@ -101,6 +101,7 @@ def main() -> None:
     parser.add_argument("targets", nargs="*", metavar="TARGET",
                         help="such as aarch64-abi3 or armv7l-musl-cp312; aarch64, musl or cp312 for all of that; all")
     parser.add_argument("--doors", action="store_true", help="the test doors too, for wheels/test.py")
+    parser.add_argument("--no-release", action="store_true", help="no SHA256SUMS and no SBOM, for which pip asks its index")
     arguments = parser.parse_args()
     os.umask(0o022)
     for target in chosen(arguments.targets):
@@ -109,7 +110,7 @@ def main() -> None:
         print(f"{wheel.relative_to(ROOT)}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
         if arguments.doors:
             build_doors(target)
-    for path in release.write(DIST):
+    for path in [] if arguments.no_release else release.write(DIST):
         print(path.relative_to(ROOT))
 
 
