@@ -28,7 +28,7 @@ def compiled(tmp_path):
             [sys.executable, "-m", "ziglang", "cc", *(compiler or target.compiler), "-O2", "-g0", "-shared", "-fPIC",
              "-Wl,-s", *flags, "-o", str(out), str(tmp_path / "planted.c")],
             check=True, cwd=tmp_path,
-            env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"), "ZIG_LOCAL_CACHE_DIR": str(tmp_path / "zig")},
+            env=os.environ | {"ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"), "ZIG_LOCAL_CACHE_DIR": str(CACHE / "zig/local")},
         )
         return out.read_bytes()
 
