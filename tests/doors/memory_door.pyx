@@ -4,13 +4,22 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from fastgate._core.base.memory cimport (
-    MEMORY_UNLIMITED, memory_admits, memory_figures, memory_give, memory_limit, memory_resize, memory_take,
+    MEMORY_UNLIMITED, memory_admits, memory_count_socket, memory_figures, memory_give, memory_limit, memory_resize, memory_take,
     memory_take_zeroed,
 )
 
 
-def limit(bytes_or_none):
-    memory_limit(MEMORY_UNLIMITED if bytes_or_none is None else <uint64_t>bytes_or_none)
+def limit(bytes_or_none, with_kernel=None):
+    memory_limit(MEMORY_UNLIMITED if bytes_or_none is None else <uint64_t>bytes_or_none,
+                 MEMORY_UNLIMITED if with_kernel is None else <uint64_t>with_kernel)
+
+
+def count_sockets(n):
+    memory_count_socket(n)
+
+
+def kernel():
+    return memory_figures().kernel
 
 
 def admits():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import select
+import socket
 import threading
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pytest
 from support.client import DEADLINE, get
 from support.messages import PeerClosed
 from support.origin import pattern
-from support.site import config_of, service
+from support.site import config_of, plugin, service
 
 BUDGET = 56 * 2**20
 CROWD = 1200
@@ -47,6 +48,15 @@ def wait_refused(crowd) -> list:
     return [sockets[fd] for fd, _ in poller.poll(DEADLINE * 1000)]
 
 
+def ask_and_close(crowd) -> set:
+    """What they were answered, each closed as soon as it was."""
+    answers = set()
+    for client in crowd:
+        answers.add(status_of(client))
+        client.close()
+    return answers
+
+
 def recover(site) -> None:
     """Twenty answers in a row."""
     row = 0
@@ -74,8 +84,12 @@ def running(open_site, open_origin):
             connection.send(PIECE)
 
     origin = open_origin(script)
-    site = open_site(config_of(service(origin, retries=0), gateway={
-        "memory_budget": "56MiB", "workers": 2, "limits": {"connections": 3000}, "access_log": "off"}), origin)
+    routes = ({"name": "all", "paths": ["/"], "strip_path": False},
+              {"name": "collected", "paths": ["/collected"], "strip_path": False,
+               "plugins": [plugin("request-transformer", add={"body": ["a:b"]})]})
+    site = open_site(config_of(service(origin, *routes), gateway={
+        "memory_budget": "56MiB", "workers": 2, "access_log": "off",
+        "limits": {"connections": 5000, "retry_buffer_bytes": 65536}}), origin)
     assert site.ask(get("/first")).status == 200
     client = site.connect()
     client.send(get("/running"))
@@ -111,22 +125,61 @@ def test_slow_heads_are_refused_in_time_and_a_transfer_ends(running):
     assert peak(site) <= BUDGET
 
 
-def test_bodies_are_forwarded_or_refused_and_kept_for_another_try_only_while_there_is_room(running):
+def test_bodies_are_kept_for_another_try_only_while_there_is_room(running):
     site, next_piece, gate = running
     crowd = []
-    for _ in range(CROWD):                  # 75 MB of bodies that would be kept
+    for _ in range(CROWD):                  # 72 MB that would be kept
         crowd.append(site.connect())
         crowd[-1].send_quietly(get("/crowd", method="POST", body=BODY))
     next_piece()
     gate.set()
-    answers = {status_of(client) for client in crowd}
+    answers = ask_and_close(crowd)
     assert 200 in answers and answers <= {200, 503, None}
     for _ in range(PIECES - 2):
         next_piece()
-    for client in crowd:
-        client.close()
+    recover(site)
+    assert site.metrics()["fastgate_memory_refusals_total"] > 0
+    assert peak(site) <= BUDGET
+
+
+def test_bodies_for_plugins_are_refused_when_there_is_no_room(running):
+    site, next_piece, _ = running
+    head = get("/collected", "Content-Type: application/x-www-form-urlencoded", method="POST", body=BODY)
+    crowd = []
+    for _ in range(CROWD):                  # all but the last byte: each is kept until the rest comes
+        crowd.append(site.connect())
+        crowd[-1].send_quietly(head[:-1])
+    refused = wait_refused(crowd)
+    assert refused and {status_of(client) for client in refused} <= {503, None}
+    next_piece()
+    rest = [client for client in crowd if client not in refused]
+    for client in rest:
+        client.send_quietly(head[-1:])
+    answers = ask_and_close(rest)
+    assert 200 in answers and answers <= {200, 503, None}
+    for _ in range(PIECES - 2):
+        next_piece()
     recover(site)
     assert peak(site) <= BUDGET
+
+
+def test_requests_nobody_answers_are_refused_beyond_the_budget(open_site, open_origin):
+    """The upstream's kernel accepts, nobody else does: each request waits."""
+    origin = open_origin()
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as silent:
+        nobody = service("127.0.0.1", {"name": "held", "paths": ["/held"]}, name="nobody", port=silent.getsockname()[1])
+        site = open_site(config_of(service(origin), nobody, gateway={
+            "memory_budget": "56MiB", "workers": 2, "access_log": "off", "limits": {"connections": 6000}}), origin)
+        crowd = []
+        for _ in range(5000):               # 24 MB
+            crowd.append(site.connect())
+            crowd[-1].send_quietly(get("/held"))
+        refused = wait_refused(crowd)
+        assert refused and {status_of(client) for client in refused} <= {503, None}
+        for client in crowd:
+            client.close()
+        recover(site)
+        assert peak(site) <= BUDGET
 
 
 def test_thousands_of_idle_clients_fit(open_site, open_origin):
@@ -154,10 +207,10 @@ def test_a_reload_changes_what_it_can_and_says_what_it_can_not(open_site, open_o
     answer = site.process.reload(config("56MiB"))
     assert answer["ok"] and "gateway.limits.rate_limit_keys has changed: a restart applies it" in answer["warnings"]
     assert not any("limits.connections" in warning for warning in answer["warnings"])
-    assert site.metrics()["fastgate_memory_limit_bytes"] == before - 8 * 2**20
+    assert site.metrics()["fastgate_memory_limit_bytes"] == before - 8 * 2**20 * 15 // 16
     answer = site.process.reload(config("16MiB"))
     assert not answer["ok"] and "memory_budget: 16 MiB is too little" in answer["errors"][0]
-    assert site.metrics()["fastgate_memory_limit_bytes"] == before - 8 * 2**20
+    assert site.metrics()["fastgate_memory_limit_bytes"] == before - 8 * 2**20 * 15 // 16
     assert site.process.reload(config(None))["ok"]
     assert "fastgate_memory_limit_bytes" not in site.metrics()
     assert site.ask(get("/")).status == 200

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 PROC_STATM = "/proc/self/statm"
 CGROUP_CPU_MAX = "/sys/fs/cgroup/cpu.max"
 WORKERS_MAX = 64
+M_MMAP_THRESHOLD = -3       # of <malloc.h>
+LARGE_BLOCK = 32768
 
 
 def worker_count(setting: int | str) -> int:
@@ -66,6 +68,16 @@ def trim() -> None:
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)       # glibc's; musl gives back by itself
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+def give_back_large_blocks() -> None:
+    """From here on malloc maps each block of LARGE_BLOCK and more for itself: freed, it is the system's at once and
+    leaves no hole. It takes a system call, so only where memory is tight."""
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)       # glibc's; musl leaves few holes
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _cgroup_cores(otherwise: int) -> int:

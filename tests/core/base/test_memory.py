@@ -11,6 +11,7 @@ pytestmark = pytest.mark.core
 
 OVERHEAD = 64           # more than malloc adds to a block
 ROOM = 100_000
+SOCKET_BYTES = 2816
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +63,20 @@ def test_a_limit_below_what_is_taken_gives_nothing_until_enough_came_back():
     assert door.Block(1).size == -1 and not held.resize(ROOM * 2)
     held.give()
     assert door.Block(1000).size == 1000
+
+
+def test_sockets_count_against_the_limit_with_the_kernel():
+    kernel = door.kernel()
+    door.limit(None, door.used() + kernel + ROOM)
+    assert door.Block(ROOM // 2).size > 0
+    door.count_sockets(20)
+    assert door.kernel() - kernel == 20 * SOCKET_BYTES
+    assert door.Block(ROOM // 2).size == -1
+    door.count_sockets(30)
+    assert not door.admits()
+    door.count_sockets(-50)
+    assert door.kernel() == kernel
+    assert door.Block(ROOM // 2).size > 0
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30_000)), max_size=60))

@@ -356,9 +356,11 @@ cdef class Gateway:
         """`limits.connections`, for those that come from now on."""
         atomic_store_u32(&self.gate.max_connections, connection_limit(setting))
 
-    def set_memory_limit(self, object limit) -> None:
-        """How many bytes the data path of this process may take from now on; None: as many as there are."""
-        memory_limit(MEMORY_UNLIMITED if limit is None else <uint64_t>limit)
+    def set_memory_limit(self, object limit, object with_kernel=None) -> None:
+        """How many bytes the data path of this process may take from now on, and with what the kernel keeps for its
+        sockets; None: as many as there are."""
+        memory_limit(MEMORY_UNLIMITED if limit is None else <uint64_t>limit,
+                     MEMORY_UNLIMITED if with_kernel is None else <uint64_t>with_kernel)
 
     # --- running
 
@@ -417,13 +419,15 @@ cdef class Gateway:
         return {"keys": limit_table_keys(&self.gate.limits), "evictions": limit_table_evictions(&self.gate.limits)}
 
     def memory(self) -> dict[str, int]:
-        """Of the data path: bytes taken, the limit if there is one, refusals so far; and bytes of the blocks taken at the start."""
+        """Of the data path: bytes taken, the limit if there is one, refusals so far, the kernel's bytes for its sockets; and
+        bytes of the blocks taken at the start."""
         cdef memory_figures_t figures = memory_figures()
         cdef dict limit = {} if figures.limit == MEMORY_UNLIMITED else {"limit": figures.limit}
         return {
             **limit,
             "used": figures.used,
             "refused": figures.refused,
+            "kernel": figures.kernel,
             "tables": self.gate.limits.bytes + self.bans.table.bytes + self.n_lanes * (LANE_INPUT_BYTES + LANE_OUTPUT_BYTES),
         }
 
