@@ -46,6 +46,8 @@ cdef bint buffer_put(buffer_t *buffer, const void *data, size_t len) noexcept no
 
 
 cdef void buffer_clear(buffer_t *buffer) noexcept nogil:
+    if buffer.data == NULL:
+        return
     memory_give(buffer.data)
     buffer.data = NULL
     buffer.start = 0

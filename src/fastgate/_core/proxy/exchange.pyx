@@ -225,7 +225,8 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
         memory_give(exchange.request.headers)
     if exchange.answer.headers != exchange.answer_headers:
         memory_give(exchange.answer.headers)
-    memory_give(exchange.path_block)
+    if exchange.path_block != NULL:
+        memory_give(exchange.path_block)
     timer_remove(&exchange.wait)
     if exchange.parking != NULL:
         exchange.parking.exchange = NULL    # the answer still to come finds nobody
