@@ -109,8 +109,7 @@ def main() -> None:
     print(table(verdicts))
     wrong = [f"{path.name}: {name}: {problem}" for path, verdict in verdicts.items()
              for name, problems in verdict.items() for problem in shortened(problems)]
-    print(*wrong, sep="\n", file=sys.stderr)
-    sys.exit(1 if wrong else 0)
+    sys.exit("\n".join(wrong) or 0)
 
 
 if __name__ == "__main__":
