@@ -1,5 +1,6 @@
 """Debian's packages, unpacked and not installed: nothing of the other machine has to run."""
 
+import os
 import shutil
 import subprocess
 import tarfile
@@ -7,6 +8,8 @@ import tempfile
 from pathlib import Path
 
 from fastgate.bundle import BundleError
+
+NOT_ROOT = "" if os.geteuid() == 0 else "As another user than root, mmdebstrap needs the package uidmap and a range in /etc/subuid."
 
 
 def unpack(suite: str, arch: str, packages: list[str], into: Path, mirror: str | None = None) -> None:
@@ -16,8 +19,9 @@ def unpack(suite: str, arch: str, packages: list[str], into: Path, mirror: str |
         # By way of a tar file: without root, mmdebstrap's files would belong to users of its own.
         archive = Path(scratch, "root.tar")
         run(["mmdebstrap", "--quiet", "--variant=extract", f"--arch={arch}", f"--include={','.join(packages)}",
-             "--skip=check/qemu", suite, str(archive), f"deb {mirror or mirror_of(suite)} {suite} main"])
+             "--skip=check/qemu", suite, str(archive), f"deb {mirror or mirror_of(suite)} {suite} main"], advice=NOT_ROOT)
         with tarfile.open(archive) as tar:
+            tar.extraction_filter = lambda member, _: member        # its absolute links are meant for the tree
             tar.extractall(into, [member for member in tar if member.isreg() or member.issym() or member.islnk()])
 
 
@@ -40,10 +44,10 @@ def need(program: str) -> None:
         raise BundleError(f"{program} not found: on Debian or Ubuntu, apt-get install {program}")
 
 
-def run(command: list[str], **options) -> str:
-    """What the command writes. Raises BundleError with the end of its complaints when it fails."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", **options)
+def run(command: list[str], env: dict[str, str] | None = None, advice: str = "") -> str:
+    """What the command writes. Raises BundleError with the end of its complaints, and the advice, when it fails."""
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
-        raise BundleError(f"{command[0]} failed with exit code {done.returncode}:\n{said}")
+        said = (done.stderr or done.stdout).strip().splitlines()[-15:]
+        raise BundleError("\n".join([f"{command[0]} failed with exit code {done.returncode}:", *said, *filter(None, [advice])]))
     return done.stdout

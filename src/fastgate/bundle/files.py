@@ -74,7 +74,6 @@ RootDirectory=/opt/fastgate
 MountAPIVFS=yes
 BindReadOnlyPaths=/etc/fastgate
 BindReadOnlyPaths=-/run/systemd/notify -/etc/resolv.conf -/etc/hosts -/etc/localtime
-ExecStartPre=/usr/bin/fastgate check -c /etc/fastgate/fastgate.yaml
 ExecStart=/usr/bin/fastgate run -c /etc/fastgate/fastgate.yaml
 ExecReload=/usr/bin/fastgate reload -c /etc/fastgate/fastgate.yaml
 # A little more than gateway.timeouts.drain.
@@ -85,7 +84,6 @@ RestartSec=500ms
 LimitNOFILE=131072
 MemoryMax=64M
 MemorySwapMax=0
-TasksMax=64
 
 DynamicUser=yes
 RuntimeDirectory=fastgate
@@ -117,7 +115,7 @@ LockPersonality=yes
 MemoryDenyWriteExecute=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
+SystemCallFilter=~@privileged
 SystemCallErrorNumber=EPERM
 UMask=0077
 

@@ -50,7 +50,7 @@ def build(machine: Machine, requirements: Sequence[str], find_links: Sequence[st
 def _python_of(root: Path, machine: Machine) -> list[str]:
     """How Debian's Python is run where it lies, as root or not."""
     libraries = [root / "lib" / machine.multiarch, root / "usr/lib" / machine.multiarch]
-    return [str(root / machine.interpreter), "--library-path", ":".join(map(str, libraries)), str(root / f"usr/bin/python{PYTHON}")]
+    return [str(root / machine.interpreter), "--library-path", ":".join(map(str, libraries)), str(root / f"usr/bin/python{PYTHON}"), "-B"]
 
 
 def _add_libraries(root: Path, tree: Path, machine: Machine) -> None:
@@ -104,5 +104,5 @@ def _add_authorities(tree: Path) -> None:
 def _compile(python: list[str], tree: Path) -> None:
     """Unchecked: neither the dates of files nor their content are compared at a start. By one process, in the
     order of names, with fixed hashes: the same source is then the same code."""
-    run([*python, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", "/",
-         str(tree / "usr/lib")], env={"PYTHONHASHSEED": "0"})
+    run([*python, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash", "-s", str(tree), "-p", "/",
+         str(tree / "usr/lib")], {"PYTHONHASHSEED": "0"})

@@ -36,4 +36,5 @@ def install(requirements: Sequence[str], machine: Machine, python: str, find_lin
         command += ["--platform", platform]
     for place in find_links:
         command += ["--find-links", place]
-    run([*command, *requirements], env=os.environ | {"PIP_ROOT_USER_ACTION": "ignore"})
+    run([*command, *requirements], os.environ | {"PIP_ROOT_USER_ACTION": "ignore"},
+        f"Every package must have a wheel for {machine.name} and CPython {series}: folders of wheels are given with --wheels DIR.")
