@@ -44,10 +44,10 @@ def need(program: str) -> None:
         raise BundleError(f"{program} not found: on Debian or Ubuntu, apt-get install {program}")
 
 
-def run(command: list[str], env: dict[str, str] | None = None, advice: str = "") -> str:
-    """What the command writes. Raises BundleError with the end of its complaints, and the advice, when it fails."""
+def run(command: list[str], env: dict[str, str] | None = None, name: str = "", advice: str = "") -> str:
+    """What the command writes. name: what to call it, if not by its first word. Raises BundleError with the end of its complaints, and the advice, when it fails."""
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()[-15:]
-        raise BundleError("\n".join([f"{command[0]} failed with exit code {done.returncode}:", *said, *filter(None, [advice])]))
+        raise BundleError("\n".join([f"{name or command[0]} failed with exit code {done.returncode}:", *said, *filter(None, [advice])]))
     return done.stdout

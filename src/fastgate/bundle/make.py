@@ -23,7 +23,8 @@ def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], e
     for place in wheels:
         if not os.path.isdir(place):
             raise BundleError(f"--wheels {place}: no such folder")
-    places = list(wheels) or [place for place in ("dist",) if os.path.isdir(place)]
+    # As wheels/build.py and wheels/wheelhouse.py leave them.
+    places = list(wheels) or [place for place in ("dist", f"dist/wheelhouse-{machine.name}") if os.path.isdir(place)]
     with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:
         tree = Path(scratch, "tree")
         tree.mkdir()

@@ -27,7 +27,7 @@ ENCODINGS = """
 # Of packages: their tests, sources that were compiled, and pip's notes about where it put what.
 # METADATA and entry_points.txt stay: plugins are found by them; licences stay too.
 PACKAGE = "tests test *.pyx *.pxd *.pyi *.c *.h *.hpp __pycache__".split()
-NOTES = "RECORD INSTALLER REQUESTED WHEEL direct_url.json top_level.txt sboms".split()
+NOTES = "RECORD INSTALLER REQUESTED WHEEL direct_url.json top_level.txt".split()
 
 
 def prune_stdlib(stdlib: Path) -> None:

@@ -28,7 +28,7 @@ def install(requirements: Sequence[str], machine: Machine, python: str, find_lin
     if find_spec("pip") is None:
         raise BundleError(f"{sys.executable} has no pip: install it there, or run fastgate from an environment that has it")
     series = python.rpartition(".")[0]
-    command = [sys.executable, "-c", PIP, machine.name, python, "--disable-pip-version-check", "install", "--quiet",
+    command = [sys.executable, "-c", PIP, machine.name, python, "--disable-pip-version-check", "install", "--quiet", "--quiet",
                "--target", str(into), "--no-compile", "--only-binary=:all:", "--implementation", "cp", "--python-version", python]
     for abi in (f"cp{series.replace('.', '')}", "abi3", "none"):
         command += ["--abi", abi]
@@ -36,5 +36,5 @@ def install(requirements: Sequence[str], machine: Machine, python: str, find_lin
         command += ["--platform", platform]
     for place in find_links:
         command += ["--find-links", place]
-    run([*command, *requirements], os.environ | {"PIP_ROOT_USER_ACTION": "ignore"},
+    run([*command, *requirements], os.environ | {"PIP_ROOT_USER_ACTION": "ignore"}, "pip",
         f"Every package must have a wheel for {machine.name} and CPython {series}: folders of wheels are given with --wheels DIR.")
