@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Iterator
 
 import machine
-from peers import PYTHON, PYTHON_PATH, Peer, Setup, route_path
+from peers import PYTHON, PYTHON_PATH, Peer, Setup, policy_headers, route_path
 from process import Memory, Program, free_port, get_status
 from sample import Load, Origin, gateway
 
 IDLE_CONNECTIONS = 10_000
+LOADED_CONNECTIONS = 5_000
+LOADED_S = 5.0
 ROUTES = 10_000
 REST_WORKERS = 2
 SETTLE_S = 1.0              # for memory: what start-up gives back late
@@ -32,7 +34,7 @@ def started(peer: Peer, body_bytes: int = 13, **settings: int | str) -> Iterator
     with tempfile.TemporaryDirectory(prefix="fastgate-bench-") as folder, Origin(body_bytes) as origin:
         setup = Setup(Path(folder), free_port(), origin.port, **settings)  # type: ignore[arg-type]
         with gateway(peer, setup) as running:
-            running.wait_ready(setup.port, route_path(0) if setup.routes else "/")
+            running.wait_ready(setup.port, route_path(0) if setup.routes else "/", policy_headers(setup.policy))
             yield running, setup, origin
 
 
@@ -66,6 +68,26 @@ def rest(peer: Peer) -> dict:
         memory: Memory = running.memory()
         processes = len(running.pids())
     return {**memory._asdict(), "processes": processes}
+
+
+def loaded(peer: Peer) -> dict:
+    """The most it had resident since its start, after 5,000 kept-alive clients asked as fast as they could for some seconds,
+    each request with a token (jwt), a rate limit, counters and a line of JSON in the access log."""
+    with started(peer, connections=LOADED_CONNECTIONS, workers=REST_WORKERS, policy="jwt") as (running, setup, _):
+        time.sleep(SETTLE_S)
+        before = running.memory()
+        arguments = ["-c", str(LOADED_CONNECTIONS), "-t", str(int(LOADED_S * 1000))]
+        for header in policy_headers(setup.policy):
+            arguments += ["-H", header]
+        with Load(setup.port, arguments) as load:
+            load.begin()
+            result = load.result()
+            after = running.memory()
+        peak = running.peak()
+    if result["errors"]:
+        raise running.fail(f"loaded: {result['errors']} of {result['requests']} requests failed")
+    return {"rss": peak, "before": before._asdict(), "after": after._asdict(), "requests": result["requests"],
+            "reconnects": result["reconnects"], "p99_us": result["p99_us"]}
 
 
 def start(peer: Peer) -> dict:

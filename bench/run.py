@@ -22,7 +22,7 @@ import figures
 import machine
 import sample
 import summary
-from peers import DEFAULT, OURS, Peer, choose
+from peers import DEFAULT, OURS, TAKES_POLICY, Peer, choose
 from process import required
 from scenarios import SCENARIOS
 
@@ -63,6 +63,8 @@ def contestants(figure: str, peers: list[Peer]) -> dict[str, Callable[[], dict]]
     peers = [peer for peer in peers if peer.is_proxy]
     if figure == "python":
         return {peer.name: partial(figures.python, peer) for peer in peers if peer.name.startswith(OURS)}
+    if figure == "loaded":
+        return {peer.name: partial(figures.loaded, peer) for peer in peers if peer.name.startswith(TAKES_POLICY)}
     if figure != "publish":
         measure = {"idle": figures.idle, "rest": figures.rest, "start": figures.start}[figure]
         return {peer.name: partial(measure, peer) for peer in peers}
