@@ -36,7 +36,8 @@ PACKAGES = {
     "plugins": "config sdk clients",
     "telemetry": "_core.bridge",
     "control": "asgi config plugins sdk telemetry clients _core.bridge",
-    "cli": "control config plugins sdk telemetry clients",
+    "bundle": "",
+    "cli": "bundle control config plugins sdk telemetry clients",
     "_core": "",
 }
 

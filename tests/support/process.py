@@ -238,7 +238,7 @@ def write_config(path: Path, config: dict | str) -> None:
 def start_gateway(config: dict | str, *, workers: int = 1, listen: int | list[str] | None = 1,
                   status: bool = True, access_log: str | None = "off", log_level: str = "info",
                   args: tuple[str, ...] = (), env: dict[str, str] | None = None, fds: tuple[int, ...] = (),
-                  ready_s: float = READY_S) -> GatewayProcess:
+                  ready_s: float = READY_S, program: tuple[str, ...] = (sys.executable, "-m", "fastgate")) -> GatewayProcess:
     """Starts `python -m fastgate run` and waits until it is ready.
 
     config: a dict in Kong's format (`_format_version` is added; a `gateway:` section may be in it) or YAML text.
@@ -247,6 +247,7 @@ def start_gateway(config: dict | str, *, workers: int = 1, listen: int | list[st
     access_log: as the configuration's; None: the configuration says it. Off by default.
     args, env: further arguments, and environment variables on top of this process's.
     fds: descriptors the process inherits.
+    program: what becomes the gateway's process; by default this Python with the fastgate found here.
     Raises GatewayFailed when it ends or is not ready after `ready_s`.
     """
     home = Path(tempfile.mkdtemp(prefix="fastgate-test-"))
@@ -254,7 +255,7 @@ def start_gateway(config: dict | str, *, workers: int = 1, listen: int | list[st
     path = home / ("fastgate.yaml" if isinstance(config, str) else "fastgate.json")
     write_config(path, config)
 
-    command = [sys.executable, "-m", "fastgate", "run", "-c", str(path), "--log-level", log_level,
+    command = [*program, "run", "-c", str(path), "--log-level", log_level,
                "--workers", str(workers)]
     if isinstance(listen, int):
         reserved += [reserve_port() for _ in range(listen)]

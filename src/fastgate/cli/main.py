@@ -6,9 +6,9 @@ Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.
 import argparse
 import sys
 
-from fastgate.cli import bans, check, demo, plugins, reload, run, stop, version
+from fastgate.cli import bans, bundle, check, demo, health, plugins, reload, run, stop, version
 
-COMMANDS = (run, check, reload, stop, plugins, bans, demo, version)
+COMMANDS = (run, check, reload, stop, health, plugins, bans, bundle, demo, version)
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130      # 128 + SIGINT, as shells count
 

@@ -1,0 +1,51 @@
+"""From the arguments of `fastgate bundle` to the finished file."""
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from fastgate._version import __version__
+from fastgate.bundle import BundleError
+from fastgate.bundle.archive import write_archive
+from fastgate.bundle.image import write_image
+from fastgate.bundle.machines import MACHINES, this_machine
+from fastgate.bundle.tree import build
+
+FORMATS = ("tar.zst", "tar.gz", "oci")
+TOP = "fastgate"            # the folder an archive unpacks to
+
+
+def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], extra: Sequence[str], mirror: str | None) -> int:
+    """Writes the bundle, all or nothing; its size in bytes."""
+    form = form or form_of(out)
+    machine = MACHINES[arch] if arch else this_machine()
+    for place in wheels:
+        if not os.path.isdir(place):
+            raise BundleError(f"--wheels {place}: no such folder")
+    # As wheels/build.py and wheels/wheelhouse.py leave them.
+    places = list(wheels) or [place for place in ("dist", f"dist/wheelhouse-{machine.name}") if os.path.isdir(place)]
+    with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:
+        tree = Path(scratch, "tree")
+        tree.mkdir()
+        build(machine, [f"fastgate=={__version__}", *extra], [os.path.abspath(place) for place in places], tree, mirror)
+        unfinished = out.with_name(f".{out.name}.new")
+        try:
+            if form == "oci":
+                write_image(tree, unfinished, machine)
+            else:
+                write_archive(tree, unfinished, TOP, form.removeprefix("tar."))
+            os.replace(unfinished, out)
+        except OSError as error:
+            raise BundleError(f"{out} can't be written: {error.strerror or error}") from None
+        finally:
+            unfinished.unlink(missing_ok=True)
+    return out.stat().st_size
+
+
+def form_of(out: Path) -> str:
+    """The format, by the file's name. Raises BundleError when that tells nothing."""
+    for ending, form in ((".tar.zst", "tar.zst"), (".tar.gz", "tar.gz"), (".tgz", "tar.gz"), (".oci.tar", "oci"), (".oci", "oci")):
+        if out.name.endswith(ending):
+            return form
+    raise BundleError(f"{out}: name it .tar.zst, .tar.gz or .oci.tar, or say what it shall be with --format {'|'.join(FORMATS)}")

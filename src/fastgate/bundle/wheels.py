@@ -1,0 +1,40 @@
+"""Wheels for another machine, chosen and unpacked by this one's pip."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from fastgate.bundle import BundleError
+from fastgate.bundle.debian import run
+from fastgate.bundle.machines import Machine
+
+# pip takes the tags of wheels from its command line, but reads markers such as
+# `platform_machine != "armv7l"` off the Python it runs on: so that one is told to be another.
+PIP = """
+import os, platform, runpy, sys
+machine, version = sys.argv[1:3]
+del sys.argv[1:3]
+platform.machine = lambda: machine
+platform.python_version = lambda: version
+platform.python_version_tuple = lambda: tuple(version.split("."))
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
+
+def install(requirements: Sequence[str], machine: Machine, python: str, find_links: Sequence[str], into: Path) -> None:
+    """Puts the requirements and theirs into the folder. python: the full version they will run on."""
+    if find_spec("pip") is None:
+        raise BundleError(f"{sys.executable} has no pip: install it there, or run fastgate from an environment that has it")
+    series = python.rpartition(".")[0]
+    command = [sys.executable, "-c", PIP, machine.name, python, "--disable-pip-version-check", "install", "--quiet", "--quiet",
+               "--target", str(into), "--no-compile", "--only-binary=:all:", "--implementation", "cp", "--python-version", python]
+    for abi in (f"cp{series.replace('.', '')}", "abi3", "none"):
+        command += ["--abi", abi]
+    for platform in machine.platforms:
+        command += ["--platform", platform]
+    for place in find_links:
+        command += ["--find-links", place]
+    run([*command, *requirements], os.environ | {"PIP_ROOT_USER_ACTION": "ignore"}, "pip",
+        f"Every package must have a wheel for {machine.name} and CPython {series}: folders of wheels are given with --wheels DIR.")

@@ -1,0 +1,34 @@
+"""`fastgate health`."""
+
+import argparse
+import sys
+
+from fastgate.cli import options
+
+NAME = "health"
+HELP = "say whether the running gateway is well"
+DESCRIPTION = """\
+Asks the gateway that runs this file for its state, through its control socket. Exit code 0: it takes
+requests; 1: it does not answer, or starts or ends just now. For health checks of containers: needs no shell, no
+HTTP client and no open port."""
+EXAMPLES = (
+    "fastgate health",
+    "fastgate health -c /etc/fastgate/fastgate.yaml --timeout 2",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    options.add_config(parser)
+    options.add_control_socket(parser, timeout_s=5)
+
+
+def run(args: argparse.Namespace) -> int:
+    from fastgate.control.control_client import ControlError, find_socket, send_command
+
+    try:
+        answer = send_command(args.control_socket or find_socket(args.config), "info", args.timeout)
+    except ControlError as error:
+        print(f"fastgate health: {error}", file=sys.stderr)
+        return 1
+    print(f"{answer['state']}: fastgate {answer['version']}, pid {answer['pid']}, up {answer['uptime_s']:.0f} s")
+    return 0 if answer["state"] == "ready" else 1

@@ -1,0 +1,52 @@
+"""What is refused before any work is done, and how it is said."""
+
+from pathlib import Path
+
+import pytest
+from fastgate.bundle import BundleError
+from fastgate.bundle.debian import mirror_of, unpack
+from fastgate.bundle.make import form_of
+from fastgate.cli.main import main
+
+
+@pytest.mark.parametrize("name, form", [("fastgate-arm64.tar.zst", "tar.zst"), ("x.tar.gz", "tar.gz"), ("x.oci.tar", "oci")])
+def test_the_format_by_the_name(name, form):
+    assert form_of(Path(name)) == form
+
+
+def test_a_name_that_tells_nothing(capsys):
+    assert main(["bundle", "-o", "fastgate.zip"]) == 1
+    assert "fastgate.zip: name it .tar.zst" in capsys.readouterr().err
+
+
+def test_a_folder_of_wheels_that_is_not_there(capsys):
+    assert main(["bundle", "-o", "x.tar.gz", "--wheels", "/nowhere"]) == 1
+    assert capsys.readouterr().err == "fastgate bundle: --wheels /nowhere: no such folder\n"
+
+
+def test_without_mmdebstrap_the_message_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BundleError, match="mmdebstrap not found: .*apt-get install mmdebstrap"):
+        unpack("bookworm", "amd64", ["dash"], tmp_path / "root")
+
+
+def fake(folder, name, script):
+    (folder / name).write_text(f"#!/bin/sh\n{script}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_the_mirror_is_apts_own_and_never_the_security_archive(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fake(tmp_path, "apt-get", "echo 'bookworm-security Debian http://mirror.test/debian-security'\n"
+                              "echo 'trixie Debian http://mirror.test/other'\necho 'bookworm Debian http://mirror.test/debian'\n")
+    assert mirror_of("bookworm") == "http://mirror.test/debian"
+    fake(tmp_path, "apt-get", "echo 'noble Ubuntu http://mirror.test/ubuntu'")
+    with pytest.raises(BundleError, match="--mirror URL"):
+        mirror_of("bookworm")
+
+
+def test_a_command_that_fails_is_quoted(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fake(tmp_path, "mmdebstrap", "echo 'E: no such suite' >&2; exit 3")
+    with pytest.raises(BundleError, match="mmdebstrap failed with exit code 3:\nE: no such suite"):
+        unpack("bookworm", "amd64", ["dash"], tmp_path / "root", "http://mirror.test/debian")
