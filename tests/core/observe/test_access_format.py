@@ -101,7 +101,7 @@ def test_json_line_when_a_field_is_long_is_cut_and_marked(name, most):
     assert value(20_000) == "\x01" * most + f"...+{20_000 - most}"
 
 
-@pytest.mark.parametrize("name", ["service", "route", "consumer"])
+@pytest.mark.parametrize("name", ["service", "route", "consumer", "host", "target"])
 @pytest.mark.parametrize("length", [1, FIELD_BYTES, FIELD_BYTES + 1])
 def test_json_line_of_plain_names_is_the_same_whether_that_is_known(name, length):
     record = {**FULL, name: b"n" * length}

@@ -30,13 +30,13 @@ cdef inline size_t cut_length(span_t s, size_t most) noexcept nogil:
 
 cdef size_t access_bound(const access_record_t *record) noexcept nogil:
     cdef size_t n = cut_length(record.uri, ACCESS_URI_BYTES)
-    n += cut_length(record.host, ACCESS_FIELD_BYTES)
+    n += cut_length(record.host.text, ACCESS_FIELD_BYTES)
     n += cut_length(record.user_agent, ACCESS_FIELD_BYTES)
     n += cut_length(record.referer, ACCESS_FIELD_BYTES)
     n += cut_length(record.service.text, ACCESS_FIELD_BYTES)
     n += cut_length(record.route.text, ACCESS_FIELD_BYTES)
     n += cut_length(record.consumer.text, ACCESS_FIELD_BYTES)
-    n += cut_length(record.target, ACCESS_FIELD_BYTES)
+    n += cut_length(record.target.text, ACCESS_FIELD_BYTES)
     return ESCAPE_MAX * n + FIXED_BYTES
 
 
@@ -63,10 +63,9 @@ cdef inline char *put_json_string(char *out, span_t s, size_t most) noexcept nog
 
 
 cdef inline char *put_json_name(char *out, log_name_t name) noexcept nogil:
-    """The same of a name, which is looked at once in its life, and the end of the object it is in."""
     if name.is_plain:
-        return put_text(put_span(out, name.text), b'"}')
-    return put_text(put_json_string(out, name.text, ACCESS_FIELD_BYTES), b'}')
+        return put_text(put_span(out, name.text), b'"')
+    return put_json_string(out, name.text, ACCESS_FIELD_BYTES)
 
 
 cdef char *put_json_line(char *out, const access_record_t *record) noexcept nogil:
@@ -75,7 +74,7 @@ cdef char *put_json_line(char *out, const access_record_t *record) noexcept nogi
     out = put_span(put_text(out, b'","request":{"id":"'), record.request_id)
     out = put_span(put_text(out, b'","method":"'), record.method)
     out = put_span(put_text(out, b'","scheme":"'), record.scheme)
-    out = put_json_string(put_text(out, b'","host":"'), record.host, ACCESS_FIELD_BYTES)
+    out = put_json_name(put_text(out, b'","host":"'), record.host)
     out = put_json_string(put_text(out, b',"uri":"'), record.uri, ACCESS_URI_BYTES)
     out = put_text(out, b',"http_version":"1.1"' if record.http_minor else b',"http_version":"1.0"')
     out = put_decimal(put_text(out, b',"size":'), record.bytes_in)
@@ -91,16 +90,19 @@ cdef char *put_json_line(char *out, const access_record_t *record) noexcept nogi
     if record.tries:
         out = put_milliseconds(put_text(out, b',"upstream":'), record.upstream_ns)
     out = put_decimal(put_text(out, b'},"tries":'), record.tries)
-    if record.target.len:
-        out = put_json_string(put_text(out, b',"target":"'), record.target, ACCESS_FIELD_BYTES)
+    if record.target.text.len:
+        out = put_json_name(put_text(out, b',"target":"'), record.target)
     if record.upstream_status:
         out = put_decimal(put_text(out, b',"upstream_status":'), record.upstream_status)
     if record.service.text.len:
         out = put_json_name(put_text(out, b',"service":{"name":"'), record.service)
+        out = put_text(out, b'}')
     if record.route.text.len:
         out = put_json_name(put_text(out, b',"route":{"name":"'), record.route)
+        out = put_text(out, b'}')
     if record.consumer.text.len:
         out = put_json_name(put_text(out, b',"consumer":{"username":"'), record.consumer)
+        out = put_text(out, b'}')
     if record.source == SOURCE_UPSTREAM:
         out = put_text(out, b',"source":"upstream","snapshot":')
     elif record.source == SOURCE_GATEWAY:

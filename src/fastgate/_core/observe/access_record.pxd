@@ -19,9 +19,9 @@ cdef enum:
 
 
 cdef struct log_name_t:
-    # A value: a name out of the configuration.
+    # A value: text of which it may be known, from when it was read, that access_is_plain.
     span_t text
-    uint8_t is_plain            # printable ASCII without quote and backslash, not too long (access_is_plain); false is never wrong
+    uint8_t is_plain            # false is never wrong
 
 
 cdef struct access_record_t:
@@ -33,13 +33,13 @@ cdef struct access_record_t:
     span_t method               # plain: one the parser knows
     span_t scheme               # plain: "http"
     span_t uri                  # path and query as the client sent them, credentials masked
-    span_t host                 # authority as the client sent it
+    log_name_t host             # authority as the client sent it
     span_t user_agent
     span_t referer
     log_name_t service          # name, or id of one without
     log_name_t route            # name, or id of one without
     log_name_t consumer         # username
-    span_t target               # the last peer tried: "192.0.2.1:80"
+    log_name_t target           # the last peer tried: "192.0.2.1:80"
     uint64_t started_at_ms      # wall clock, Unix
     uint64_t bytes_in           # of the request: head and body as received
     uint64_t bytes_out          # of the answer: head and body as sent

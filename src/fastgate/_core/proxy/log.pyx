@@ -1,6 +1,6 @@
 """What became of a request, told to those who count and write."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.string cimport strlen
 
 from fastgate._core.base.atomics cimport own_add_u64
@@ -17,6 +17,7 @@ from fastgate._core.http.message cimport (
     message_find,
 )
 from fastgate._core.net.address cimport address_format
+from fastgate._core.observe.access_format cimport ACCESS_FIELD_BYTES
 from fastgate._core.observe.access_log cimport access_log_emit
 from fastgate._core.observe.access_record cimport access_record_t, log_name_t
 from fastgate._core.observe.series cimport series_count
@@ -52,7 +53,8 @@ cdef void _put_request(exchange_t *exchange, access_record_t *record) noexcept n
     record.client_ip = span_of(exchange.client_ip, exchange.client_ip_len)
     record.scheme = span_of(b"https", 5) if exchange.is_https else span_of(b"http", 4)
     if not exchange.parser.is_head_done:
-        record.method = record.uri = record.host = record.user_agent = record.referer = span_none()
+        record.method = record.uri = record.user_agent = record.referer = span_none()
+        record.host = _named(span_none(), False)
         record.http_minor = 0
         return
     method = llhttp_method_name(exchange.request.method)
@@ -60,7 +62,11 @@ cdef void _put_request(exchange_t *exchange, access_record_t *record) noexcept n
     if exchange.tunnel == NULL:
         exchange_mask(exchange)
     record.uri = exchange_target(exchange)
-    record.host = span_of(exchange.input + exchange.authority_at, exchange.authority_len)
+    # What host_parse took is plain.
+    record.host = _named(
+        span_of(exchange.input + exchange.authority_at, exchange.authority_len),
+        exchange.host_len != 0 and exchange.authority_len <= <uint32_t>ACCESS_FIELD_BYTES,
+    )
     record.http_minor = exchange.request.http_minor
     record.user_agent = _value_of(exchange, HEADER_USER_AGENT)
     record.referer = _value_of(exchange, HEADER_REFERER)
@@ -105,7 +111,9 @@ cdef void log_exchange(exchange_t *exchange) noexcept nogil:
     )
     is_plain = exchange.tunnel == NULL and exchange.consumer != NULL and exchange.consumer.is_plain
     record.consumer = _named(exchange_consumer(exchange), is_plain)
-    record.target = span_of(exchange.target, exchange.target_len)
+    # An address is plain; the path of a socket and the name of an application need not be.
+    is_plain = exchange.target_len != 0 and (exchange.target[0] == c'[' or c'0' <= exchange.target[0] <= c'9')
+    record.target = _named(span_of(exchange.target, exchange.target_len), is_plain)
     record.started_at_ms = gate_wall_ns(lane.gate, exchange.opened_ns) // NS_PER_MS
     record.bytes_in = bytes_in
     record.bytes_out = bytes_out
