@@ -9,7 +9,7 @@ from fastgate._core.auth.key_index cimport KEY_NONE, key_index_build, key_index_
 from fastgate._core.auth.secret cimport secret_equal
 from fastgate._core.base.arena cimport arena_close, arena_open, arena_t
 from fastgate._core.base.hash cimport hash_bytes
-from fastgate._core.base.siphash cimport siphash
+from fastgate._core.base.siphash cimport siphash, siphash_two
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport MALFORMED, OK
 
@@ -26,6 +26,12 @@ def equal(bytes a, bytes b):
 def siphash13(bytes data, uint64_t key_0, uint64_t key_1, size_t skip=0):
     """Of data[skip:], read at whatever address that falls on."""
     return siphash(<const char *>data + skip, <size_t>len(data) - skip, key_0, key_1)
+
+
+def siphash13_two(bytes data, uint64_t key_0, uint64_t key_1):
+    cdef uint64_t second = 0
+    cdef uint64_t first = siphash_two(<const char *>data, <size_t>len(data), key_0, key_1, &second)
+    return first, second
 
 
 cdef class IpSet:

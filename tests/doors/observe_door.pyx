@@ -5,12 +5,13 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from fastgate._core.base.clock cimport clock_ns
+from fastgate._core.base.decimal cimport put_decimal
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.bridge.access_log cimport AccessLog
 from fastgate._core.bridge.series_registry cimport SeriesRegistry
-from fastgate._core.observe.access_format cimport access_bound, access_format, access_format_t
+from fastgate._core.observe.access_format cimport access_bound, access_format, access_format_t, access_is_plain
 from fastgate._core.observe.access_log cimport access_log_emit, access_log_t
-from fastgate._core.observe.access_record cimport access_record_t
+from fastgate._core.observe.access_record cimport access_record_t, log_name_t
 from fastgate._core.observe.counters cimport counters_t
 from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_combined, escape_json
 from fastgate._core.observe.histogram cimport histogram_bucket
@@ -19,7 +20,7 @@ from fastgate._core.observe.log_ring cimport (
     log_ring_skip, log_ring_t,
 )
 from fastgate._core.observe.series cimport series_count, series_t, series_unref
-from fastgate._core.observe.text cimport put_decimal, put_milliseconds
+from fastgate._core.observe.text cimport put_milliseconds
 
 
 cdef extern from "<stdlib.h>" nogil:
@@ -88,12 +89,13 @@ SPANS = ("request_id", "client_ip", "method", "uri", "scheme", "host", "user_age
 
 
 cdef class Record:
-    """An access record from keyword arguments: bytes for spans, numbers for the rest."""
+    """An access record from keyword arguments: bytes for spans, numbers for the rest. knows_plain: names out of
+    the configuration are marked where they are plain, as in a snapshot."""
 
     cdef access_record_t c_record
     cdef dict spans
 
-    def __cinit__(self, **fields):
+    def __cinit__(self, bint knows_plain=True, **fields):
         memset(&self.c_record, 0, sizeof(access_record_t))
         self.spans = {name: fields.pop(name, b"") for name in SPANS}
         self.c_record.request_id = span_from(self.spans["request_id"])
@@ -101,13 +103,13 @@ cdef class Record:
         self.c_record.method = span_from(self.spans["method"])
         self.c_record.uri = span_from(self.spans["uri"])
         self.c_record.scheme = span_from(self.spans["scheme"])
-        self.c_record.host = span_from(self.spans["host"])
+        self.c_record.host = name_from(self.spans["host"], knows_plain)
         self.c_record.user_agent = span_from(self.spans["user_agent"])
         self.c_record.referer = span_from(self.spans["referer"])
-        self.c_record.service = span_from(self.spans["service"])
-        self.c_record.route = span_from(self.spans["route"])
-        self.c_record.consumer = span_from(self.spans["consumer"])
-        self.c_record.target = span_from(self.spans["target"])
+        self.c_record.service = name_from(self.spans["service"], knows_plain)
+        self.c_record.route = name_from(self.spans["route"], knows_plain)
+        self.c_record.consumer = name_from(self.spans["consumer"], knows_plain)
+        self.c_record.target = name_from(self.spans["target"], knows_plain)
         self.c_record.started_at_ms = fields.pop("started_at_ms", 0)
         self.c_record.bytes_in = fields.pop("bytes_in", 0)
         self.c_record.bytes_out = fields.pop("bytes_out", 0)
@@ -156,6 +158,13 @@ cdef class Record:
 
 cdef span_t span_from(bytes text):
     return span_of(text, len(text))
+
+
+cdef log_name_t name_from(bytes text, bint knows_plain):
+    cdef log_name_t name
+    name.text = span_from(text)
+    name.is_plain = knows_plain and access_is_plain(name.text)
+    return name
 
 
 def emit(AccessLog log, uint32_t reactor, Record record, uint64_t times=1) -> tuple[int, int]:

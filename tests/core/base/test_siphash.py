@@ -16,7 +16,12 @@ def rotate(x: int, n: int) -> int:
 
 
 def siphash(data: bytes, key_0: int, key_1: int, rounds: int = 1, final_rounds: int = 3) -> int:
-    a, b = key_0 ^ 0x736F6D6570736575, key_1 ^ 0x646F72616E646F6D
+    return siphash_wide(data, key_0, key_1, rounds, final_rounds, n=1)[0]
+
+
+def siphash_wide(data: bytes, key_0: int, key_1: int, rounds: int = 1, final_rounds: int = 3, n: int = 2) -> list[int]:
+    """n words of 64 bits: one, or the two of the variant with 128 bits."""
+    a, b = key_0 ^ 0x736F6D6570736575, key_1 ^ 0x646F72616E646F6D ^ (0xEE if n == 2 else 0)
     c, d = key_0 ^ 0x6C7967656E657261, key_1 ^ 0x7465646279746573
 
     def turn(times):
@@ -39,15 +44,23 @@ def siphash(data: bytes, key_0: int, key_1: int, rounds: int = 1, final_rounds: 
         d ^= w
         turn(rounds)
         a ^= w
-    c ^= 0xFF
+    c ^= 0xEE if n == 2 else 0xFF
     turn(final_rounds)
-    return a ^ b ^ c ^ d
+    words = [a ^ b ^ c ^ d]
+    if n == 2:
+        b ^= 0xDD
+        turn(final_rounds)
+        words.append(a ^ b ^ c ^ d)
+    return words
 
 
 def test_the_model_gives_the_example_of_the_paper():
     """SipHash-2-4 over 00 … 0e (Aumasson, Bernstein 2012, appendix A)."""
     key_0, key_1 = 0x0706050403020100, 0x0F0E0D0C0B0A0908
     assert siphash(bytes(range(15)), key_0, key_1, 2, 4) == 0xA129CA6149BE45E5
+    # and of 128 bits over nothing and over 00, as the authors' reference code gives them
+    wide = [b"".join(w.to_bytes(8, "little") for w in siphash_wide(bytes(range(n)), key_0, key_1, 2, 4)) for n in (0, 1)]
+    assert [text.hex() for text in wide] == ["a3817f04ba25a8e66df67214c7550293", "da87c1d86b99af44347659119b22fc45"]
 
 
 # CPython 3.11 hashes bytes so; these are hash(data) under PYTHONHASHSEED=0, which is the key 0, 0.
@@ -64,6 +77,11 @@ def test_gives_what_cpython_gives(data, expected):
 @given(st.binary(max_size=300), word, word)
 def test_is_the_model(data, key_0, key_1):
     assert door.siphash13(data, key_0, key_1) == siphash(data, key_0, key_1)
+
+
+@given(st.binary(max_size=300), word, word)
+def test_two_words_are_the_models(data, key_0, key_1):
+    assert door.siphash13_two(data, key_0, key_1) == tuple(siphash_wide(data, key_0, key_1))
 
 
 @given(st.binary(min_size=9, max_size=60), st.integers(0, 8))

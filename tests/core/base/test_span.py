@@ -27,6 +27,22 @@ def test_ieq_holds_for_a_recased_copy(data):
     assert door.ieq(data, swapped)
 
 
+@given(st.binary(min_size=1, max_size=40), st.data())
+def test_ieq_finds_one_changed_bit_wherever_it_is(data, draw):
+    at = draw.draw(st.integers(0, len(data) - 1))
+    changed = bytearray(data)
+    changed[at] ^= draw.draw(st.sampled_from([1 << k for k in range(8)]))
+    assert door.ieq(data, bytes(changed)) == (ascii_lower(data) == ascii_lower(bytes(changed)))
+
+
+def test_ieq_of_two_bytes_is_the_models_at_every_place_of_a_word():
+    for at in (0, 3, 7, 8, 12):
+        for a in range(256):
+            for b in (a ^ 0x20, a ^ 0x21, 255 - a):
+                x, y = (b"x" * at + bytes([c]) + b"-" * (12 - at) for c in (a, b))
+                assert door.ieq(x, y) == (ascii_lower(x) == ascii_lower(y))
+
+
 def test_ieq_keeps_bytes_above_ascii_apart():
     # 0xC0 and 0xE0 differ by 32 too, and are upper and lower case only in Latin-1.
     assert not door.ieq(b"\xc0", b"\xe0")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 U64 = 2**64 - 1
 numbers = st.one_of(st.integers(0, U64), st.sampled_from([0, 9, 10, 99, 100, 2**32 - 1, 2**32, 10**19, U64]))
-short = st.binary(max_size=12)
+short = st.binary(max_size=12) | st.binary(min_size=13, max_size=70)
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("put"), short),

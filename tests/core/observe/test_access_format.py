@@ -25,10 +25,12 @@ FULL = {
     "body_bytes_out": 800, "total_ns": 4_567_891, "upstream_ns": 4_500_000, "gateway_ns": 61_999, "snapshot": 7,
     "tries": 2, "status": 200, "upstream_status": 201, "http_minor": 1, "source": 0,
 }
+PLAIN = ["request_id", "client_ip", "method", "scheme"]       # the gateway's own: nothing to escape, nothing to cut
 NUMBERS = st.integers(0, 2**64 - 1)
 RECORDS = st.fixed_dictionaries({
     **{name: st.binary(max_size=40) | st.text(max_size=20).map(str.encode)
-       for name, value in FULL.items() if isinstance(value, bytes)},
+       for name, value in FULL.items() if isinstance(value, bytes) and name not in PLAIN},
+    **{name: st.text("!#$%&'()*+,-./:[]^_`{|}~ 019azAZ", max_size=64).map(str.encode) for name in PLAIN},
     **{name: NUMBERS for name in (
         "started_at_ms", "bytes_in", "bytes_out", "body_bytes_out", "total_ns", "upstream_ns", "gateway_ns",
         "snapshot")},
@@ -68,6 +70,7 @@ def model(record):
 @given(RECORDS)
 def test_json_line_when_read_back_is_the_record(record):
     line = Record(**record).line(JSON)
+    assert Record(knows_plain=False, **record).line(JSON) == line
     assert line.endswith(b"}\n") and line.count(b"\n") == 1
     assert json.loads(line) == model(record)
 
@@ -84,7 +87,8 @@ def test_json_line_of_a_plain_request():
 
 
 @pytest.mark.parametrize(("name", "most"), [
-    (name, URI_BYTES if name == "uri" else FIELD_BYTES) for name, value in FULL.items() if isinstance(value, bytes)])
+    (name, URI_BYTES if name == "uri" else FIELD_BYTES)
+    for name, value in FULL.items() if isinstance(value, bytes) and name not in PLAIN])
 def test_json_line_when_a_field_is_long_is_cut_and_marked(name, most):
     def value(n):
         line = json.loads(Record(**{**FULL, name: b"\x01" * n}).line(JSON))
@@ -97,6 +101,14 @@ def test_json_line_when_a_field_is_long_is_cut_and_marked(name, most):
     assert value(20_000) == "\x01" * most + f"...+{20_000 - most}"
 
 
+@pytest.mark.parametrize("name", ["service", "route", "consumer", "host", "target"])
+@pytest.mark.parametrize("length", [1, FIELD_BYTES, FIELD_BYTES + 1])
+def test_json_line_of_plain_names_is_the_same_whether_that_is_known(name, length):
+    record = {**FULL, name: b"n" * length}
+    assert Record(**record).line(JSON) == Record(knows_plain=False, **record).line(JSON)
+    assert (b"...+1" in Record(**record).line(JSON)) == (length > FIELD_BYTES)
+
+
 def test_json_line_when_the_cut_splits_a_character_stays_valid():
     line = json.loads(Record(**{**FULL, "uri": b"/" + "é".encode() * 4000}).line(JSON))
     assert line["request"]["uri"].startswith("/é") and line["request"]["uri"].endswith(f"...+{8001 - URI_BYTES}")
@@ -104,6 +116,7 @@ def test_json_line_when_the_cut_splits_a_character_stays_valid():
 
 def test_longest_line_fits_its_bound():
     spans = {name: b"\xff" * 20_000 for name, value in FULL.items() if isinstance(value, bytes)}
+    spans |= {name: b"x" * 64 for name in PLAIN}
     numbers = {name: 2**64 - 1 for name in ("started_at_ms", "bytes_in", "bytes_out", "body_bytes_out", "total_ns",
                                             "upstream_ns", "gateway_ns", "snapshot")}
     record = Record(**{**FULL, **spans, **numbers, "tries": 2**32 - 1, "status": 65535, "upstream_status": 65535})

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from support.client import get
-from support.identity import IDENTITY, alice, assert_refused, bob, identity, nobody, told
+from support.identity import ALICE_ID, IDENTITY, alice, assert_refused, bob, identity, nobody, told
 from support.site import Site, config_of, plugin, service
 
 pytestmark = [pytest.mark.core, pytest.mark.one_thread]
@@ -109,6 +109,24 @@ def test_preflight_requests_pass_where_they_may(guarded):
     assert identity(site.echo(get("/", method="OPTIONS"))) == {}
     assert site.ask(get("/")).status == 401
     assert guarded().ask(get("/", method="OPTIONS")).status == 401
+
+
+@pytest.mark.parametrize(("change", "gone", "new"), [
+    ({"remove": {"headers": ["x-consumer-custom-id"]}}, "X-Consumer-Custom-ID", {}),
+    ({"rename": {"headers": ["X-Consumer-ID:X-Who"]}}, "X-Consumer-ID", {"X-Who": ALICE_ID}),
+    ({"replace": {"headers": ["X-Consumer-Username:nobody"]}}, "X-Consumer-Username", {"X-Consumer-Username": "nobody"}),
+    ({"append": {"headers": ["X-Who:me"]}}, None, {"X-Who": "me"}),
+])
+def test_a_plugin_behind_it_changes_one_field_of_identity_and_the_others_stay(open_site, open_origin, change, gone, new):
+    """They are one piece of text until somebody changes one of them."""
+    origin = open_origin()
+    plugins = [plugin("key-auth"), plugin("request-transformer", **change)]
+    site = open_site(config_of(service(origin, plugins=plugins), consumers=[alice("alice-key"), bob("bob-key")]), origin)
+    seen = site.echo(get("/", "apikey: alice-key"))
+    expected = {"X-Consumer-ID": ALICE_ID, "X-Consumer-Custom-ID": "A-1", "X-Consumer-Username": "alice"}
+    expected = {name: value for name, value in expected.items() if name != gone} | new
+    got = [(name, value) for name, value in seen["headers"] if name.startswith("X-Consumer") or name == "X-Who"]
+    assert sorted(got) == sorted(expected.items())
 
 
 def test_the_anonymous_consumer_stands_in(guarded):

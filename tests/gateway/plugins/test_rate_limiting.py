@@ -95,6 +95,25 @@ def test_concurrency_alone_has_fields_of_its_own_only(limited):
         "X-RateLimit-Limit-Concurrency": 3, "X-RateLimit-Remaining-Concurrency": 2}
 
 
+@pytest.mark.parametrize(("change", "gone", "new"), [
+    ({"remove": {"headers": ["x-ratelimit-limit-day"]}}, "X-RateLimit-Limit-Day", {}),
+    ({"remove": {"headers": ["ratelimit-limit"]}}, "RateLimit-Limit", {}),
+    ({"rename": {"headers": ["x-ratelimit-remaining-day:X-New"]}}, "X-RateLimit-Remaining-Day", {"X-New": "4"}),
+    ({"replace": {"headers": ["ratelimit-remaining:77"]}}, "RateLimit-Remaining", {"ratelimit-remaining": "77"}),
+    ({"append": {"headers": ["X-New:77"]}}, None, {"X-New": "77"}),
+])
+def test_a_plugin_behind_it_changes_one_field_and_the_others_stay(limited, change, gone, new):
+    """They are one piece of text until somebody changes one of them."""
+    fields = {"X-RateLimit-Limit-Day": "5", "X-RateLimit-Remaining-Day": "4", "X-RateLimit-Limit-Year": "2147483647",
+              "X-RateLimit-Remaining-Year": "2147483646", "RateLimit-Limit": "5", "RateLimit-Remaining": "4"}
+    site = limited(limit(day=5, year=2**31 - 1), plugin("response-transformer", **change))
+    got = [(name, value) for name, value in site.ask(get()).fields if "ratelimit" in name.lower() or name == "X-New"]
+    reset = [value for name, value in got if name == "RateLimit-Reset"]
+    assert len(reset) == 1 and 0 < int(reset[0]) <= 86400
+    kept = {name: value for name, value in fields.items() if name != gone}
+    assert sorted(got) == sorted([*kept.items(), *new.items(), ("RateLimit-Reset", reset[0])])
+
+
 def test_fields_can_be_hidden(limited):
     site = limited(limit(day=1, concurrency=1, hide_client_headers=True))
     assert told(site.ask(get())) == {}

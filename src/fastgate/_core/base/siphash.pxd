@@ -19,11 +19,13 @@ cdef extern from * nogil:
         c += d; d = FG_SIP_ROTATE(d, 16) ^ c; \\
         a += d; d = FG_SIP_ROTATE(d, 21) ^ a; \\
         c += b; b = FG_SIP_ROTATE(b, 17) ^ c; c = FG_SIP_ROTATE(c, 32)
-    static inline uint64_t fg_siphash(const void *data, size_t n, uint64_t key_0, uint64_t key_1)
+    /* The first half is returned; without `second` the variant of 64 bits is. */
+    static inline __attribute__((always_inline)) uint64_t fg_siphash_both(
+        const void *data, size_t n, uint64_t key_0, uint64_t key_1, uint64_t *second)
     {
         const unsigned char *p = (const unsigned char *)data, *end = p + (n & ~(size_t)7);
-        uint64_t a = key_0 ^ UINT64_C(0x736f6d6570736575), b = key_1 ^ UINT64_C(0x646f72616e646f6d);
-        uint64_t c = key_0 ^ UINT64_C(0x6c7967656e657261), d = key_1 ^ UINT64_C(0x7465646279746573);
+        uint64_t a = key_0 ^ UINT64_C(0x736f6d6570736575), b = key_1 ^ UINT64_C(0x646f72616e646f6d) ^ (second ? 0xee : 0);
+        uint64_t first, c = key_0 ^ UINT64_C(0x6c7967656e657261), d = key_1 ^ UINT64_C(0x7465646279746573);
         uint64_t w, last = (uint64_t)n << 56;
         unsigned rest = (unsigned)(n & 7), i;
         for (; p != end; p += 8) { memcpy(&w, p, 8); d ^= w; FG_SIP_ROUND; a ^= w; }
@@ -32,9 +34,17 @@ cdef extern from * nogil:
             last |= w >> (64 - 8 * rest);
         } else for (i = 0; i < rest; i++) last |= (uint64_t)p[i] << (8 * i);
         d ^= last; FG_SIP_ROUND; a ^= last;
-        c ^= 0xff; FG_SIP_ROUND; FG_SIP_ROUND; FG_SIP_ROUND;
-        return a ^ b ^ c ^ d;
+        c ^= second ? 0xee : 0xff; FG_SIP_ROUND; FG_SIP_ROUND; FG_SIP_ROUND;
+        first = a ^ b ^ c ^ d;
+        if (second) { b ^= 0xdd; FG_SIP_ROUND; FG_SIP_ROUND; FG_SIP_ROUND; *second = a ^ b ^ c ^ d; }
+        return first;
     }
+    static inline uint64_t fg_siphash(const void *data, size_t n, uint64_t key_0, uint64_t key_1)
+    { return fg_siphash_both(data, n, key_0, key_1, NULL); }
+    static inline uint64_t fg_siphash_two(const void *data, size_t n, uint64_t key_0, uint64_t key_1, uint64_t *second)
+    { return fg_siphash_both(data, n, key_0, key_1, second); }
     #endif
     """
     uint64_t siphash "fg_siphash"(const void *data, size_t n, uint64_t key_0, uint64_t key_1)
+    # SipHash-1-3 with 128 bits of result, for little more: two numbers that have nothing to do with each other.
+    uint64_t siphash_two "fg_siphash_two"(const void *data, size_t n, uint64_t key_0, uint64_t key_1, uint64_t *second)

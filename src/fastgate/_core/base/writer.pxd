@@ -3,6 +3,8 @@
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, strlen
 
+from fastgate._core.base.copy cimport copy_bytes
+from fastgate._core.base.decimal cimport DECIMAL_BYTES, put_decimal
 from fastgate._core.base.span cimport span_t
 
 
@@ -46,11 +48,11 @@ cdef inline void writer_field(writer_t *writer, span_t name, span_t value) noexc
     if <size_t>(writer.end - at) < len:
         writer.is_full = True
         return
-    memcpy(at, name.at, name.len)
+    copy_bytes(at, name.at, name.len)
     at += name.len
     at[0] = c':'
     at[1] = c' '
-    memcpy(at + 2, value.at, value.len)
+    copy_bytes(at + 2, value.at, value.len)
     at += 2 + value.len
     at[0] = c'\r'
     at[1] = c'\n'
@@ -58,15 +60,13 @@ cdef inline void writer_field(writer_t *writer, span_t name, span_t value) noexc
 
 
 cdef inline void writer_number(writer_t *writer, uint64_t value) noexcept nogil:
-    cdef char digits[20]
-    cdef unsigned n = 20
-    while True:
-        n -= 1
-        digits[n] = <char>(48 + value % 10)
-        value //= 10
-        if value == 0:
-            break
-    writer_put(writer, digits + n, 20 - n)
+    cdef char digits[DECIMAL_BYTES]
+    cdef char *end
+    if writer.end - writer.at >= DECIMAL_BYTES:
+        writer.at = put_decimal(writer.at, value)
+        return
+    end = put_decimal(digits, value)
+    writer_put(writer, digits, <size_t>(end - digits))
 
 
 cdef inline char hex_digit(uint64_t nibble) noexcept nogil:

@@ -13,6 +13,7 @@ from fastgate._core.bridge.shared_limits cimport SharedLimits
 from fastgate._core.bridge.splits cimport Splits
 from fastgate._core.bridge.upstreams cimport Upstream
 from fastgate._core.net.address cimport cidr_t
+from fastgate._core.observe.access_format cimport access_is_plain
 from fastgate._core.snapshot.keep cimport keep_room, keep_text, keep_texts, ns_of_ms
 from fastgate._core.snapshot.routes_builder cimport routes_build
 from fastgate._core.snapshot.snapshot cimport (
@@ -115,6 +116,7 @@ cdef int _put_hash(arena_t *arena, hash_key_t *key, dict upstream, str which) ex
 
 cdef int _put_service(arena_t *arena, service_t *service, dict entity, dict upstream, Upstream peers) except -1:
     keep_text(arena, entity["name"] or entity["id"], &service.name)
+    service.is_plain = access_is_plain(service.name)
     keep_text(arena, entity["path"] or "", &service.path)
     service.connect_timeout_ns = ns_of_ms(entity["connect_timeout"])
     service.write_timeout_ns = ns_of_ms(entity["write_timeout"])
@@ -143,6 +145,7 @@ cdef dict _put_targets(snapshot_t *snapshot, object model, dict upstreams, dict 
         if target not in places:
             service = &snapshot.targets[snapshot.n_targets]
             keep_text(&snapshot.arena, target[0], &service.name)
+            service.is_plain = access_is_plain(service.name)
             _put_upstream(&snapshot.arena, service, by_name.get(target[0]), upstreams[target])
             places[target] = snapshot.n_targets
             snapshot.n_targets += 1
@@ -180,6 +183,7 @@ cdef int _put_all(snapshot_t *snapshot, object model, dict upstreams, SeriesRegi
         route = &snapshot.routes[snapshot.n_routes]
         name = entity["name"] or entity["id"]
         keep_text(arena, name, &route.name)
+        route.is_plain = access_is_plain(route.name)
         if entity["service"] is not None:
             i = positions[entity["service"]]
             route.service = &snapshot.services[i]

@@ -1,9 +1,9 @@
 """A small open-addressed table from field names to header_id_t, filled at import."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from fastgate._core.base.span cimport ascii_lower
+from fastgate._core.base.span cimport same_but_case
 from fastgate._core.http.message cimport (
     HEADER_AUTHORIZATION,
     HEADER_CONNECTION,
@@ -65,30 +65,11 @@ cdef field_t table[SLOTS]
 
 
 cdef inline uint32_t _slot(const char *name, size_t len) noexcept nogil:
-    cdef uint32_t first = <uint8_t>ascii_lower(name[0])
-    cdef uint32_t last = <uint8_t>ascii_lower(name[len - 1])
-    cdef uint32_t middle = <uint8_t>ascii_lower(name[len // 2])
+    # The bit makes ASCII letters lower case; what else it joins, same_but_case tells apart.
+    cdef uint32_t first = <uint8_t>name[0] | 0x20
+    cdef uint32_t last = <uint8_t>name[len - 1] | 0x20
+    cdef uint32_t middle = <uint8_t>name[len // 2] | 0x20
     return (<uint32_t>len * 7 + first * 31 + middle * 5 + last) & (SLOTS - 1)
-
-
-cdef inline uint64_t _folded(const char *at, size_t len) noexcept nogil:
-    """Up to eight bytes in one word, with the bit set that makes ASCII letters lower case.
-
-    Exact for what is compared here: a field name holds no control bytes (llhttp), and the
-    names in the table only letters and hyphens, so no two different bytes fold to one of them.
-    """
-    cdef uint64_t word = 0
-    memcpy(&word, at, len)
-    return word | <uint64_t>0x2020202020202020ULL
-
-
-cdef inline bint _is_name(const field_t *field, const char *name, size_t len) noexcept nogil:
-    cdef size_t i = 0
-    while i + 8 <= len:
-        if _folded(name + i, 8) != _folded(field.name + i, 8):
-            return False
-        i += 8
-    return i == len or _folded(name + i, len - i) == _folded(field.name + i, len - i)
 
 
 cdef uint16_t field_id(const char *name, size_t len) noexcept nogil:
@@ -101,7 +82,7 @@ cdef uint16_t field_id(const char *name, size_t len) noexcept nogil:
         field = &table[slot]
         if field.len == 0:
             return HEADER_OTHER
-        if field.len == len and _is_name(field, name, len):
+        if field.len == len and same_but_case(field.name, name, len):
             return field.id
         slot = (slot + 1) & (SLOTS - 1)
 

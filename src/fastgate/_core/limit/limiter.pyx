@@ -95,7 +95,8 @@ cdef inline status_t _decide(limit_table_t *table, const limit_rule_t *rule, con
     cdef uint64_t delay_ns = 0
     cdef uint64_t each_ns
     cdef uint64_t remaining
-    cdef uint32_t i
+    cdef uint32_t i, tightest = 0
+    cdef uint32_t least = <uint32_t>-1
     result_out.admitted = False
     result_out.n_windows = 0
     result_out.tightest = 0
@@ -140,10 +141,11 @@ cdef inline status_t _decide(limit_table_t *table, const limit_rule_t *rule, con
         window_out.limit = rule.windows[i].limit
         window_out.remaining = <uint32_t>remaining if remaining < <uint32_t>-1 else <uint32_t>-1
         window_out.reset_s = _seconds(levels[i].left_ns)
-        if window_out.remaining < result_out.windows[result_out.tightest].remaining or (
-                window_out.remaining == result_out.windows[result_out.tightest].remaining
-                and rule.windows[i].period_ns > rule.windows[result_out.tightest].period_ns):
-            result_out.tightest = i
+        if window_out.remaining < least or (
+                window_out.remaining == least and rule.windows[i].period_ns > rule.windows[tightest].period_ns):
+            tightest = i
+            least = window_out.remaining
+    result_out.tightest = tightest
     return OK
 
 

@@ -1,5 +1,6 @@
 """An access record as one line of text."""
 
+from fastgate._core.base.span cimport span_t
 from fastgate._core.observe.access_record cimport access_record_t
 
 
@@ -16,6 +17,9 @@ cdef enum:
 
 # Room that access_format may need for this record, in bytes.
 cdef size_t access_bound(const access_record_t *record) noexcept nogil
+
+# Whether a name needs neither escape nor cut: log_name_t.is_plain.
+cdef bint access_is_plain(span_t name) noexcept nogil
 
 # Writes the line, its newline included; the number of bytes.
 cdef size_t access_format(char *out, const access_record_t *record, access_format_t format) noexcept nogil

@@ -2,16 +2,17 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from fastgate._core.base.decimal cimport put_decimal, put_pair
 from fastgate._core.base.span cimport span_of, span_t
-from fastgate._core.observe.access_record cimport SOURCE_GATEWAY, SOURCE_UPSTREAM, access_record_t
-from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_combined, escape_json
-from fastgate._core.observe.text cimport (
-    put_decimal, put_milliseconds, put_pair, put_span, put_text,
+from fastgate._core.observe.access_record cimport (
+    LOG_PLAIN_BYTES, SOURCE_GATEWAY, SOURCE_UPSTREAM, access_record_t, log_name_t,
 )
+from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_combined, escape_is_needless, escape_json
+from fastgate._core.observe.text cimport put_milliseconds, put_span, put_text
 
 
 cdef enum:
-    FIXED_BYTES = 1024              # key names, numbers and marks of the longest line
+    FIXED_BYTES = 1024 + 4 * LOG_PLAIN_BYTES    # key names, numbers, marks and plain fields of the longest line
     MS_PER_DAY = 86400000
     LAST_DAY = 2932896          # 9999-12-31, in days since 1970-01-01
 
@@ -29,18 +30,18 @@ cdef inline size_t cut_length(span_t s, size_t most) noexcept nogil:
 
 cdef size_t access_bound(const access_record_t *record) noexcept nogil:
     cdef size_t n = cut_length(record.uri, ACCESS_URI_BYTES)
-    n += cut_length(record.request_id, ACCESS_FIELD_BYTES)
-    n += cut_length(record.client_ip, ACCESS_FIELD_BYTES)
-    n += cut_length(record.method, ACCESS_FIELD_BYTES)
-    n += cut_length(record.scheme, ACCESS_FIELD_BYTES)
-    n += cut_length(record.host, ACCESS_FIELD_BYTES)
+    n += cut_length(record.host.text, ACCESS_FIELD_BYTES)
     n += cut_length(record.user_agent, ACCESS_FIELD_BYTES)
     n += cut_length(record.referer, ACCESS_FIELD_BYTES)
-    n += cut_length(record.service, ACCESS_FIELD_BYTES)
-    n += cut_length(record.route, ACCESS_FIELD_BYTES)
-    n += cut_length(record.consumer, ACCESS_FIELD_BYTES)
-    n += cut_length(record.target, ACCESS_FIELD_BYTES)
+    n += cut_length(record.service.text, ACCESS_FIELD_BYTES)
+    n += cut_length(record.route.text, ACCESS_FIELD_BYTES)
+    n += cut_length(record.consumer.text, ACCESS_FIELD_BYTES)
+    n += cut_length(record.target.text, ACCESS_FIELD_BYTES)
     return ESCAPE_MAX * n + FIXED_BYTES
+
+
+cdef bint access_is_plain(span_t name) noexcept nogil:
+    return name.len <= ACCESS_FIELD_BYTES and escape_is_needless(name)
 
 
 cdef size_t access_format(char *out, const access_record_t *record, access_format_t format) noexcept nogil:
@@ -61,13 +62,19 @@ cdef inline char *put_json_string(char *out, span_t s, size_t most) noexcept nog
     return out + 1
 
 
+cdef inline char *put_json_name(char *out, log_name_t name) noexcept nogil:
+    if name.is_plain:
+        return put_text(put_span(out, name.text), b'"')
+    return put_json_string(out, name.text, ACCESS_FIELD_BYTES)
+
+
 cdef char *put_json_line(char *out, const access_record_t *record) noexcept nogil:
     out = put_decimal(put_text(out, b'{"started_at":'), record.started_at_ms)
-    out = put_json_string(put_text(out, b',"client_ip":"'), record.client_ip, ACCESS_FIELD_BYTES)
-    out = put_json_string(put_text(out, b',"request":{"id":"'), record.request_id, ACCESS_FIELD_BYTES)
-    out = put_json_string(put_text(out, b',"method":"'), record.method, ACCESS_FIELD_BYTES)
-    out = put_json_string(put_text(out, b',"scheme":"'), record.scheme, ACCESS_FIELD_BYTES)
-    out = put_json_string(put_text(out, b',"host":"'), record.host, ACCESS_FIELD_BYTES)
+    out = put_span(put_text(out, b',"client_ip":"'), record.client_ip)
+    out = put_span(put_text(out, b'","request":{"id":"'), record.request_id)
+    out = put_span(put_text(out, b'","method":"'), record.method)
+    out = put_span(put_text(out, b'","scheme":"'), record.scheme)
+    out = put_json_name(put_text(out, b'","host":"'), record.host)
     out = put_json_string(put_text(out, b',"uri":"'), record.uri, ACCESS_URI_BYTES)
     out = put_text(out, b',"http_version":"1.1"' if record.http_minor else b',"http_version":"1.0"')
     out = put_decimal(put_text(out, b',"size":'), record.bytes_in)
@@ -83,27 +90,26 @@ cdef char *put_json_line(char *out, const access_record_t *record) noexcept nogi
     if record.tries:
         out = put_milliseconds(put_text(out, b',"upstream":'), record.upstream_ns)
     out = put_decimal(put_text(out, b'},"tries":'), record.tries)
-    if record.target.len:
-        out = put_json_string(put_text(out, b',"target":"'), record.target, ACCESS_FIELD_BYTES)
+    if record.target.text.len:
+        out = put_json_name(put_text(out, b',"target":"'), record.target)
     if record.upstream_status:
         out = put_decimal(put_text(out, b',"upstream_status":'), record.upstream_status)
-    if record.service.len:
-        out = put_json_string(put_text(out, b',"service":{"name":"'), record.service, ACCESS_FIELD_BYTES)
+    if record.service.text.len:
+        out = put_json_name(put_text(out, b',"service":{"name":"'), record.service)
         out = put_text(out, b'}')
-    if record.route.len:
-        out = put_json_string(put_text(out, b',"route":{"name":"'), record.route, ACCESS_FIELD_BYTES)
+    if record.route.text.len:
+        out = put_json_name(put_text(out, b',"route":{"name":"'), record.route)
         out = put_text(out, b'}')
-    if record.consumer.len:
-        out = put_json_string(put_text(out, b',"consumer":{"username":"'), record.consumer, ACCESS_FIELD_BYTES)
+    if record.consumer.text.len:
+        out = put_json_name(put_text(out, b',"consumer":{"username":"'), record.consumer)
         out = put_text(out, b'}')
-    out = put_text(out, b',"source":"')
     if record.source == SOURCE_UPSTREAM:
-        out = put_text(out, b'upstream')
+        out = put_text(out, b',"source":"upstream","snapshot":')
     elif record.source == SOURCE_GATEWAY:
-        out = put_text(out, b'gateway')
+        out = put_text(out, b',"source":"gateway","snapshot":')
     else:
-        out = put_text(out, b'error')
-    out = put_decimal(put_text(out, b'","snapshot":'), record.snapshot)
+        out = put_text(out, b',"source":"error","snapshot":')
+    out = put_decimal(out, record.snapshot)
     return put_text(out, b'}\n')
 
 
@@ -116,7 +122,7 @@ cdef inline char *put_combined_field(char *out, span_t s, size_t most) noexcept 
 
 cdef char *put_combined_line(char *out, const access_record_t *record) noexcept nogil:
     out = put_combined_field(out, record.client_ip, ACCESS_FIELD_BYTES)
-    out = put_combined_field(put_text(out, b' - '), record.consumer, ACCESS_FIELD_BYTES)
+    out = put_combined_field(put_text(out, b' - '), record.consumer.text, ACCESS_FIELD_BYTES)
     out = put_combined_time(put_text(out, b' ['), record.started_at_ms)
     out = put_combined_field(put_text(out, b'] "'), record.method, ACCESS_FIELD_BYTES)
     out = put_combined_field(put_text(out, b' '), record.uri, ACCESS_URI_BYTES)

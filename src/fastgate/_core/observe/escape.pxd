@@ -15,3 +15,6 @@ cdef char *escape_json(char *out, span_t s) noexcept nogil
 # As Apache's logs have it: \" \\ \b \n \r \t \v, and \xhh for other controls and for all
 # bytes above 0x7e. Same room, same result.
 cdef char *escape_combined(char *out, span_t s) noexcept nogil
+
+# Neither of the two has anything to do.
+cdef bint escape_is_needless(span_t s) noexcept nogil

@@ -171,3 +171,11 @@ cdef char *escape_combined(char *out, span_t s) noexcept nogil:
         else:
             out = put_hex(put_text(out, b"\\x"), b)
         i += 1
+
+
+cdef bint escape_is_needless(span_t s) noexcept nogil:
+    cdef size_t i
+    for i in range(s.len):
+        if not is_plain(<uint8_t>s.at[i]):
+            return False
+    return True

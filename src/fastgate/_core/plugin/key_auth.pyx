@@ -3,10 +3,10 @@
 from libc.stdint cimport uint32_t
 from libc.string cimport memchr
 
-from fastgate._core.base.span cimport span_none, span_of, span_t, span_text
+from fastgate._core.base.span cimport span_ieq, span_none, span_of, span_t, span_text
 from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE, status_t
 from fastgate._core.base.writer cimport writer_open, writer_t
-from fastgate._core.http.message cimport header_t, header_value, message_find_name, message_t
+from fastgate._core.http.message cimport HEADER_DROPPED, header_name, header_t, header_value, message_t
 from fastgate._core.http.query cimport query_arg_t, query_count, query_decode
 from fastgate._core.http.query_edit cimport query_remove
 from fastgate._core.plugin.authentication cimport (
@@ -37,11 +37,16 @@ cdef const char *UNKNOWN = b"Unauthorized"
 
 cdef unsigned _in_header(const message_t *request, span_t name, span_t *key_out) noexcept nogil:
     """How many such fields there are; the first one's value."""
-    cdef const header_t *first = message_find_name(request, name, 0)
-    if first == NULL:
-        return 0
-    key_out[0] = header_value(request, first)
-    return 1 if message_find_name(request, name, <unsigned>(first - request.headers) + 1) == NULL else 2
+    cdef const header_t *header
+    cdef unsigned i, count = 0
+    for i in range(request.n_headers):
+        header = &request.headers[i]
+        if header.name_len != name.len or header.id == HEADER_DROPPED or not span_ieq(header_name(request, header), name):
+            continue
+        if count == 0:
+            key_out[0] = header_value(request, header)
+        count += 1
+    return count
 
 
 cdef unsigned _in_query(exchange_t *exchange, span_t name, span_t *key_out) noexcept nogil:

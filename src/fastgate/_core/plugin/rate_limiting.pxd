@@ -1,6 +1,6 @@
 """rate-limiting: how often, and how many at a time, each caller may call (Kong's plugin of that name)."""
 
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.limit.rule cimport limit_rule_t
@@ -22,18 +22,21 @@ cdef enum identity_t:
 
 
 cdef struct rate_fields_t:
-    # Part of rate_limiting_t: the answer's fields about one limit. Read-only after build.
+    # Part of rate_limiting_t: the answer's fields about one limit, as text up to what remains, to which the
+    # other spans point. Read-only after build.
+    span_t lines                    # "X-RateLimit-Limit-Minute: 60\r\nX-RateLimit-Remaining-Minute: "
     span_t limit_name
     span_t limit_text
     span_t remaining_name
+    span_t tightest_lines           # "RateLimit-Limit: 60\r\nRateLimit-Remaining: ", where this is the tightest
 
 
 cdef struct rate_limiting_t:
     # Owner: the snapshot's arena. Read-only after build.
     limit_rule_t windows            # n_windows 0: none
     limit_rule_t concurrency        # n_windows 0: none
-    # Two keys of the hash, of this plugin's id: the same after a reload, so its counters go on.
-    uint64_t seeds[4]
+    # The hash's key, of this plugin's id: the same after a reload, so its counters go on.
+    uint64_t seeds[2]
     identity_t identities[IDENTITY_COUNT]
     unsigned n_identities
     span_t header_name
@@ -44,6 +47,7 @@ cdef struct rate_limiting_t:
     rate_asks_t *asks               # where each request asks; NULL: decided here
     uint64_t patience_ns            # for an answer
     uint8_t refuses_unknown         # fault_tolerant: false
+    uint32_t text_bytes             # of all these fields, with the largest numbers, at most
     rate_fields_t window_fields[LIMIT_WINDOWS]
     rate_fields_t concurrency_fields
 

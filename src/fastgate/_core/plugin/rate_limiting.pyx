@@ -3,15 +3,15 @@
 import os
 from hashlib import blake2b
 
-from libc.stdint cimport uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
 
 from fastgate._core.base.atomics cimport atomic_load_u32, own_add_u64
 from fastgate._core.base.arena cimport arena_t
-from fastgate._core.base.siphash cimport siphash
+from fastgate._core.base.decimal cimport put_decimal
+from fastgate._core.base.siphash cimport siphash, siphash_two
 from fastgate._core.base.span cimport span_eq, span_none, span_of, span_t, span_text
 from fastgate._core.base.status cimport AGAIN, OK, status_t
-from fastgate._core.base.writer cimport writer_number, writer_open, writer_t
-from fastgate._core.limit.limiter cimport limit_decide, limit_know, limit_look, limit_result_t
+from fastgate._core.limit.limiter cimport limit_decide, limit_know, limit_look, limit_result_t, limit_window_result_t
 from fastgate._core.limit.rule cimport (
     LIMIT_CONCURRENCY,
     LIMIT_FIXED_WINDOW,
@@ -24,6 +24,7 @@ from fastgate._core.limit.rule cimport (
 )
 from fastgate._core.limit.sharing cimport limit_sharing_t
 from fastgate._core.limit.table cimport limit_key_t, limit_table_t
+from fastgate._core.observe.text cimport put_span, put_text
 from fastgate._core.proxy.exchange cimport (
     added_t,
     exchange_hold,
@@ -34,13 +35,14 @@ from fastgate._core.proxy.exchange cimport (
 from fastgate._core.proxy.policy cimport policy_answer_fields, policy_refuse, policy_request_value, policy_wait
 from fastgate._core.plugin.rate_ask cimport RATE_REFUSED, RATE_UNKNOWN, rate_ask, rate_ask_t, rate_asks_t
 from fastgate._core.proxy.reply cimport TEXT_UNEXPECTED
-from fastgate._core.snapshot.keep cimport keep_room, keep_text, ns_of_ms
+from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text, ns_of_ms
 
 from fastgate._core.bridge.errors import SnapshotError
 
 
 cdef enum:
     NUMBER_BYTES = 10           # the digits of a uint32_t
+    TIGHTEST_BYTES = 61 + 3 * NUMBER_BYTES      # of the three fields about the tightest limit
     ASK_GRACE_MS = 2000         # beyond what Redis may take: the control loop has its own deadline
 
 
@@ -104,57 +106,77 @@ cdef limit_key_t _key(exchange_t *exchange, const rate_limiting_t *config) noexc
             value = span_of(exchange.client_ip, exchange.client_ip_len)
         seed = key
         seed.low ^= <uint64_t>kind
-        key.low = siphash(value.at, value.len, config.seeds[0] ^ seed.low, config.seeds[1] ^ seed.high)
-        key.high = siphash(value.at, value.len, config.seeds[2] ^ seed.low, config.seeds[3] ^ seed.high)
+        key.low = siphash_two(value.at, value.len, config.seeds[0] ^ seed.low, config.seeds[1] ^ seed.high, &key.high)
     return key
 
 
 # --- what the answer says
 
-cdef inline void _put(added_t *field, span_t name, span_t value) noexcept nogil:
-    field.name = name
-    field.value = value
+cdef inline void _put(added_t *field, const char *name, size_t name_len, const char *value, size_t value_len) noexcept nogil:
+    field.name = span_of(name, name_len)
+    field.value = span_of(value, value_len)
 
 
-cdef span_t _number(writer_t *writer, uint32_t value) noexcept nogil:
-    cdef char *at = writer.at
-    writer_number(writer, value)
-    return span_of(at, <size_t>(writer.at - at))
+cdef inline char *_put_end(char *at) noexcept nogil:
+    at[0] = c'\r'
+    at[1] = c'\n'
+    return at + 2
 
 
-cdef void _tell(exchange_t *exchange, const rate_fields_t *about, const limit_result_t *result,
+cdef char *_tell_limit(added_t *fields, const rate_fields_t *about, uint32_t remaining, char *at) noexcept nogil:
+    """Two fields of the run, and their text; where it ends."""
+    cdef char *number = put_span(at, about.lines)
+    cdef char *end = put_decimal(number, remaining)
+    _put(&fields[0], at, about.limit_name.len, at + (about.limit_text.at - about.lines.at), about.limit_text.len)
+    _put(&fields[1], number - 2 - about.remaining_name.len, about.remaining_name.len, number, <size_t>(end - number))
+    return _put_end(end)
+
+
+cdef char *_tell_tightest(added_t *fields, const rate_fields_t *about, const limit_window_result_t *result, char *at) noexcept nogil:
+    """Three fields, of the draft of the IETF that has them so."""
+    cdef char *number = put_span(at, about.tightest_lines)
+    cdef char *end = put_decimal(number, result.remaining)
+    cdef char *reset = put_text(_put_end(end), b"RateLimit-Reset: ")
+    _put(&fields[0], at, 15, at + 17, about.limit_text.len)
+    _put(&fields[1], number - 21, 19, number, <size_t>(end - number))
+    end = put_decimal(reset, result.reset_s)
+    _put(&fields[2], reset - 17, 15, reset, <size_t>(end - reset))
+    return _put_end(end)
+
+
+cdef void _tell(exchange_t *exchange, const rate_limiting_t *config, const rate_fields_t *about, const limit_result_t *result,
                 bint has_tightest) noexcept nogil:
     cdef uint32_t n = result.n_windows
     cdef uint32_t n_fields = 2 * n + (3 if has_tightest else 0)
-    cdef size_t digits = (n + 1) * NUMBER_BYTES
     cdef added_t *fields
-    cdef writer_t writer
+    cdef char *text
+    cdef char *at
     cdef uint32_t i
     if n == 0:
         return
-    fields = policy_answer_fields(exchange, n_fields, digits)
+    fields = policy_answer_fields(exchange, n_fields, config.text_bytes)
     if fields == NULL:
         return
-    writer_open(&writer, <char *>&fields[n_fields], digits)
+    text = <char *>&fields[n_fields]
+    at = text
     for i in range(n):
-        _put(&fields[2 * i], about[i].limit_name, about[i].limit_text)
-        _put(&fields[2 * i + 1], about[i].remaining_name, _number(&writer, result.windows[i].remaining))
+        at = _tell_limit(&fields[2 * i], &about[i], result.windows[i].remaining, at)
     if has_tightest:
         i = result.tightest
-        _put(&fields[2 * n], span_text(b"RateLimit-Limit"), about[i].limit_text)
-        _put(&fields[2 * n + 1], span_text(b"RateLimit-Remaining"), fields[2 * i + 1].value)
-        _put(&fields[2 * n + 2], span_text(b"RateLimit-Reset"), _number(&writer, result.windows[i].reset_s))
+        at = _tell_tightest(&fields[2 * n], &about[i], &result.windows[i], at)
+    fields[0].run_bytes = <uint32_t>(at - text)
+    fields[0].run_fields = <uint16_t>n_fields
 
 
 cdef status_t _refuse(exchange_t *exchange, const rate_limiting_t *config, uint32_t retry_after_s) noexcept nogil:
     cdef added_t *field
-    cdef writer_t writer
+    cdef char *number
     own_add_u64(&exchange.lane.reactor.counters.rate_limited, 1)
     if not config.hides_fields:
         field = policy_answer_fields(exchange, 1, NUMBER_BYTES)
         if field != NULL:
-            writer_open(&writer, <char *>&field[1], NUMBER_BYTES)
-            _put(field, span_text(b"Retry-After"), _number(&writer, retry_after_s))
+            number = <char *>&field[1]
+            _put(field, b"Retry-After", 11, number, <size_t>(put_decimal(number, retry_after_s) - number))
     return policy_refuse(exchange, config.status, config.message)
 
 
@@ -175,7 +197,7 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         if place.admitted:
             exchange_hold(exchange, &key)
         if not config.hides_fields:
-            _tell(exchange, &config.concurrency_fields, &place, False)
+            _tell(exchange, config, &config.concurrency_fields, &place, False)
         if not place.admitted:
             return _refuse(exchange, config, place.retry_after_s)
     if config.windows.n_windows == 0:
@@ -193,7 +215,7 @@ cdef status_t _decide(exchange_t *exchange, const rate_limiting_t *config, const
         return policy_refuse(exchange, 500, span_text(TEXT_UNEXPECTED))
     limit_decide(&exchange.lane.gate.limits, &config.windows, key, now_ns, 1, &rate)
     if not config.hides_fields:
-        _tell(exchange, config.window_fields, &rate, True)
+        _tell(exchange, config, config.window_fields, &rate, True)
     if not rate.admitted:
         return _refuse(exchange, config, rate.retry_after_s)
     return policy_wait(exchange, rate.delay_ns) if rate.delay_ns else OK
@@ -210,17 +232,23 @@ cdef void _on_answer(exchange_t *exchange, const rate_ask_t *ask) noexcept nogil
     limit_know(table, &config.windows, &ask.key, ask.now_wall_ns, ask.counts)
     limit_look(table, &config.windows, &ask.key, ask.now_wall_ns, &rate)
     if not config.hides_fields:
-        _tell(exchange, config.window_fields, &rate, True)
+        _tell(exchange, config, config.window_fields, &rate, True)
     if ask.verdict == RATE_REFUSED:
         _refuse(exchange, config, rate.retry_after_s if rate.retry_after_s else 1)
 
 
 # --- build
 
-cdef int _put_fields(arena_t *arena, rate_fields_t *fields, str name, uint32_t limit) except -1:
-    keep_text(arena, f"X-RateLimit-Limit-{name}", &fields.limit_name)
-    keep_text(arena, f"X-RateLimit-Remaining-{name}", &fields.remaining_name)
-    keep_text(arena, str(limit), &fields.limit_text)
+cdef int _put_fields(arena_t *arena, rate_limiting_t *kept, rate_fields_t *fields, str name, uint32_t limit) except -1:
+    cdef bytes limit_name = f"X-RateLimit-Limit-{name}".encode()
+    cdef bytes remaining_name = f"X-RateLimit-Remaining-{name}".encode()
+    cdef bytes text = str(limit).encode()
+    keep_bytes(arena, b"%s: %s\r\n%s: " % (limit_name, text, remaining_name), &fields.lines)
+    fields.limit_name = span_of(fields.lines.at, <size_t>len(limit_name))
+    fields.limit_text = span_of(fields.lines.at + len(limit_name) + 2, <size_t>len(text))
+    fields.remaining_name = span_of(fields.limit_text.at + len(text) + 2, <size_t>len(remaining_name))
+    keep_bytes(arena, b"RateLimit-Limit: %s\r\nRateLimit-Remaining: " % text, &fields.tightest_lines)
+    kept.text_bytes += <uint32_t>fields.lines.len + NUMBER_BYTES + 2
     return 0
 
 
@@ -235,7 +263,7 @@ cdef int _put_windows(arena_t *arena, rate_limiting_t *kept, dict config) except
         window.period_ns = ns_of_ms(seconds * 1000)
         window.limit = config[name]
         window.burst = config["burst"] or 0
-        _put_fields(arena, &kept.window_fields[kept.windows.n_windows], name.title(), window.limit)
+        _put_fields(arena, kept, &kept.window_fields[kept.windows.n_windows], name.title(), window.limit)
         kept.windows.n_windows += 1
     return 0
 
@@ -244,7 +272,7 @@ cdef int _put_concurrency(arena_t *arena, rate_limiting_t *kept, uint32_t limit)
     kept.concurrency.algorithm = LIMIT_CONCURRENCY
     kept.concurrency.n_windows = 1
     kept.concurrency.windows[0].limit = limit
-    return _put_fields(arena, &kept.concurrency_fields, "Concurrency", limit)
+    return _put_fields(arena, kept, &kept.concurrency_fields, "Concurrency", limit)
 
 
 cdef int _share(rate_limiting_t *kept, str id, dict config, object shared) except -1:
@@ -254,8 +282,8 @@ cdef int _share(rate_limiting_t *kept, str id, dict config, object shared) excep
     cdef uint32_t i
     secret = blake2b((config["redis"]["password"] or "").encode(), digest_size=32, key=b"fastgate rate-limiting", salt=b"keys",
                      person=b"1").digest()
-    seeds = blake2b(id.encode(), digest_size=32, key=secret).digest()
-    for i in range(4):
+    seeds = blake2b(id.encode(), digest_size=16, key=secret).digest()
+    for i in range(2):
         kept.seeds[i] = int.from_bytes(seeds[8 * i:8 * i + 8], "little")
     kept.windows.sharing = <limit_sharing_t *>address
     kept.refuses_unknown = not config["fault_tolerant"]
@@ -271,7 +299,7 @@ cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config
     cdef rate_limiting_t *kept = <rate_limiting_t *>keep_room(arena, sizeof(rate_limiting_t))
     cdef list identities = [config["limit_by"]] if isinstance(config["limit_by"], str) else config["limit_by"]
     cdef uint32_t i
-    for i in range(4):
+    for i in range(2):
         kept.seeds[i] = siphash(plugin.id.at, plugin.id.len, secret_0 ^ i, secret_1)
     if config["policy"] == "redis":
         _share(kept, context["entity"]["id"], config, context["shared"])
@@ -283,6 +311,7 @@ cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config
     kept.status = config["error_code"]
     keep_text(arena, config["error_message"], &kept.message)
     kept.hides_fields = config["hide_client_headers"]
+    kept.text_bytes = TIGHTEST_BYTES
     _put_windows(arena, kept, config)
     if kept.windows.n_windows and limit_rule_prepare(&kept.windows) != OK:
         raise SnapshotError(f'plugin "{context["entity"]["id"]}"', "config.burst", "the bucket takes too long to fill: over 70 years")

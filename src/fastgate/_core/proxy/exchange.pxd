@@ -129,6 +129,10 @@ cdef struct added_t:
     added_t *next
     span_t name
     span_t value
+    # Of the first of a run: that many added_t side by side in memory, whose text, `Name: value\r\n` for each,
+    # lies ready from name.at on. Good as long as the list is not changed. 0: no run.
+    uint32_t run_bytes
+    uint16_t run_fields
     uint8_t is_hidden               # a header filter took it out: phases_unfilter brings it back
 
 
@@ -136,6 +140,8 @@ cdef struct additions_t:
     # Part of exchange_t: fields to add, in order.
     added_t *first
     added_t *last
+    uint64_t known                  # bit: header_id_t; of another name than these none is in the list
+    uint8_t is_changed              # some field was taken out or hidden: runs are not whole any more
 
 
 cdef enum withheld_stage_t:

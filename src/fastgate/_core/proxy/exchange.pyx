@@ -8,7 +8,6 @@ from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_relea
 from fastgate._core.base.buffer cimport buffer_clear, buffer_t
 from fastgate._core.base.memory cimport memory_admits, memory_give, memory_resize, memory_take
 from fastgate._core.base.span cimport span_none, span_of, span_t
-from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.message cimport HEADER_REFERER, header_t, header_value, message_find
 from fastgate._core.http.parser cimport parser_close, parser_open_request
 from fastgate._core.http.query cimport query_arg_t, query_next
@@ -35,13 +34,21 @@ cdef uint64_t gate_wall_ns(gate_t *gate, uint64_t mono_ns) noexcept nogil:
     return mono_ns + atomic_load_u64(&gate.wall_offset_ns)
 
 
+cdef inline void _put_eight(char *room, uint32_t random) noexcept nogil:
+    """Eight hex digits at once: a nibble in each byte of a word, then what makes of each a digit or a letter."""
+    cdef uint64_t word = random
+    cdef uint64_t letters
+    word = (word | word << 16) & <uint64_t>0x0000ffff0000ffff
+    word = (word | word << 8) & <uint64_t>0x00ff00ff00ff00ff
+    word = (word | word << 4) & <uint64_t>0x0f0f0f0f0f0f0f0f
+    letters = (word + <uint64_t>0x0606060606060606) >> 4 & <uint64_t>0x0101010101010101
+    word += <uint64_t>0x3030303030303030 + letters * 39
+    memcpy(room, &word, 8)
+
+
 cdef void _put_id(char *room, uint64_t random) noexcept nogil:
-    """Sixteen hex digits, two at a time."""
-    cdef unsigned i
-    for i in range(0, <unsigned>(REQUEST_ID_BYTES // 2), 2):
-        room[i] = hex_digit(random & 15)
-        room[i + 1] = hex_digit(random >> 4 & 15)
-        random >>= 8
+    _put_eight(room, <uint32_t>random)
+    _put_eight(room + 8, <uint32_t>(random >> 32))
 
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:

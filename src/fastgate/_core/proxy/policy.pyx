@@ -1,6 +1,6 @@
 """The exchange as plugins may change it."""
 
-from libc.stdint cimport uint16_t, uint64_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_text
 from fastgate._core.base.status cimport AGAIN, DONE, status_t
@@ -12,6 +12,7 @@ from fastgate._core.http.message cimport (
     HEADER_EXPECT,
     HEADER_HOST,
     HEADER_KEEP_ALIVE,
+    HEADER_OTHER,
     HEADER_PROXY_CONNECTION,
     HEADER_SEC_WEBSOCKET_ACCEPT,
     HEADER_SEC_WEBSOCKET_KEY,
@@ -20,6 +21,11 @@ from fastgate._core.http.message cimport (
     HEADER_TRAILER,
     HEADER_TRANSFER_ENCODING,
     HEADER_UPGRADE,
+    HEADER_X_ANONYMOUS_CONSUMER,
+    HEADER_X_CONSUMER_CUSTOM_ID,
+    HEADER_X_CONSUMER_ID,
+    HEADER_X_CONSUMER_USERNAME,
+    HEADER_X_CREDENTIAL_IDENTIFIER,
     HEADER_X_FORWARDED_FOR,
     HEADER_X_FORWARDED_HOST,
     HEADER_X_FORWARDED_PATH,
@@ -54,6 +60,15 @@ cdef uint64_t REQUEST_IS_OURS = (
     | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT) | field_bit(HEADER_X_FORWARDED_PATH)
     | field_bit(HEADER_X_FORWARDED_PREFIX) | field_bit(HEADER_X_REAL_IP)
 )
+# What policy_authenticated tells the upstream.
+cdef uint64_t IDENTITY = (
+    field_bit(HEADER_X_CONSUMER_ID) | field_bit(HEADER_X_CONSUMER_CUSTOM_ID) | field_bit(HEADER_X_CONSUMER_USERNAME)
+    | field_bit(HEADER_X_CREDENTIAL_IDENTIFIER) | field_bit(HEADER_X_ANONYMOUS_CONSUMER)
+)
+
+
+cdef enum:
+    IDENTITY_FIELDS = 5
 
 
 # --- the end of the access phase
@@ -102,6 +117,7 @@ cdef void _drop(message_t *message, additions_t *added, span_t name, bint may_re
     added.last = NULL
     while link[0] != NULL:
         if span_ieq(link[0].name, name):
+            added.is_changed = True
             if not may_return:
                 link[0] = link[0].next
                 continue
@@ -118,6 +134,13 @@ cdef void _append(additions_t *added, added_t *first, added_t *last) noexcept no
     added.last = last
 
 
+cdef inline void _append_all(additions_t *added, added_t *fields, unsigned n) noexcept nogil:
+    cdef unsigned i
+    for i in range(1, n):
+        fields[i - 1].next = &fields[i]
+    _append(added, fields, &fields[n - 1])
+
+
 cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
     cdef added_t *field = <added_t *>exchange_take(exchange, sizeof(added_t))
     if field == NULL:
@@ -126,6 +149,7 @@ cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t val
         return
     field.name = name
     field.value = value
+    added.known |= field_bit(field_id(name.at, name.len))
     _append(added, field, field)
 
 
@@ -221,12 +245,10 @@ cdef void policy_answer_replace(exchange_t *exchange, span_t name, span_t value)
 
 cdef added_t *policy_answer_fields(exchange_t *exchange, unsigned n, size_t more) noexcept nogil:
     cdef added_t *fields = <added_t *>exchange_take(exchange, n * sizeof(added_t) + more)
-    cdef unsigned i
     if fields == NULL:
         return NULL
-    for i in range(1, n):
-        fields[i - 1].next = &fields[i]
-    _append(&exchange.answer_added, fields, &fields[n - 1])
+    _append_all(&exchange.answer_added, fields, n)
+    exchange.answer_added.known |= field_bit(HEADER_OTHER)
     return fields
 
 
@@ -239,17 +261,39 @@ cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_o
 cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer, span_t credential, span_t identifier,
                                bint is_anonymous) noexcept nogil:
     """The identity fields for the upstream (as Kong's); those a client sent are never passed on."""
+    cdef additions_t *added = &exchange.request_added
+    cdef unsigned n = 0
+    cdef added_t *fields
     exchange.consumer = consumer
     exchange.credential = credential
     exchange.is_anonymous = is_anonymous
-    _identify(exchange, span_text(b"X-Consumer-ID"), consumer.id)
-    _identify(exchange, span_text(b"X-Consumer-Custom-ID"), consumer.custom_id)
-    _identify(exchange, span_text(b"X-Consumer-Username"), consumer.username)
-    _identify(exchange, span_text(b"X-Credential-Identifier"), identifier)
-    _identify(exchange, span_text(b"X-Anonymous-Consumer"), span_text(b"true") if is_anonymous else span_of(NULL, 0))
+    if (exchange.request.known | added.known) & IDENTITY:
+        _drop_identity(exchange)
+    fields = <added_t *>exchange_take(exchange, IDENTITY_FIELDS * sizeof(added_t))
+    if fields == NULL:
+        policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+        return
+    _put_if(fields, &n, span_of(consumer.fields.at, 13), consumer.id)
+    _put_if(fields, &n, span_text(b"X-Consumer-Custom-ID"), consumer.custom_id)
+    _put_if(fields, &n, span_text(b"X-Consumer-Username"), consumer.username)
+    fields[0].run_bytes = <uint32_t>consumer.fields.len
+    fields[0].run_fields = <uint16_t>n
+    _put_if(fields, &n, span_text(b"X-Credential-Identifier"), identifier)
+    _put_if(fields, &n, span_text(b"X-Anonymous-Consumer"), span_text(b"true") if is_anonymous else span_of(NULL, 0))
+    added.known |= IDENTITY
+    _append_all(added, fields, n)
 
 
-cdef void _identify(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
-    _drop(&exchange.request, &exchange.request_added, name, False)
+cdef inline void _put_if(added_t *fields, unsigned *n, span_t name, span_t value) noexcept nogil:
     if value.len:
-        _add(exchange, &exchange.request_added, name, value)
+        fields[n[0]].name = name
+        fields[n[0]].value = value
+        n[0] += 1
+
+
+cdef void _drop_identity(exchange_t *exchange) noexcept nogil:
+    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Consumer-ID"), False)
+    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Consumer-Custom-ID"), False)
+    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Consumer-Username"), False)
+    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Credential-Identifier"), False)
+    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Anonymous-Consumer"), False)

@@ -16,7 +16,7 @@ from fastgate._core.base.writer cimport (
     writer_t,
     writer_text,
 )
-from fastgate._core.http.message cimport header_t, header_value, message_find_name
+from fastgate._core.http.message cimport HEADER_DATE, HEADER_SERVER, header_t, header_value, message_find_name
 from fastgate._core.http.status_line cimport reason_phrase
 from fastgate._core.includes.llhttp cimport METHOD_HEAD
 from fastgate._core.includes.socket cimport iovec
@@ -170,9 +170,9 @@ cdef void _put_head(exchange_t *exchange, unsigned status, span_t type, size_t b
     writer_text(head, b" ")
     writer_text(head, reason_phrase(status))
     writer_text(head, b"\r\n")
-    if not has_added(&exchange.answer_added, span_text(b"Date")):
+    if not has_added(&exchange.answer_added, HEADER_DATE, span_text(b"Date")):
         writer_field(head, span_of(b"Date", 4), lane_date(lane))
-    if not has_added(&exchange.answer_added, span_text(b"Server")):
+    if not has_added(&exchange.answer_added, HEADER_SERVER, span_text(b"Server")):
         writer_text(head, SERVER)
     if type.len:
         writer_field(head, span_of(b"Content-Type", 12), type)

@@ -35,9 +35,12 @@ cdef struct plugin_t:
 
 cdef struct consumer_t:
     # Who may call. Owner: the snapshot's arena. Read-only after build.
-    span_t id
+    span_t fields                   # what the upstream is told, as whole lines: X-Consumer-ID, -Custom-ID, -Username
+    # where they are in it
+    span_t id                       # never empty
     span_t username                 # empty: none
     span_t custom_id                # empty: none
+    uint8_t is_plain                # of the username, or else the id: log_name_t's
     span_t *groups                  # acl groups, sorted as bytes
     uint32_t n_groups
     span_t groups_text              # "a, b"

@@ -39,6 +39,7 @@ cdef struct hash_key_t:
 cdef struct service_t:
     # Owner: the snapshot. Read-only after build.
     span_t name                 # or its id, when it has none
+    uint8_t is_plain            # the name: log_name_t's
     span_t host_header          # Host towards the upstream; empty: the target's own
     span_t path
     upstream_t *upstream
@@ -64,6 +65,7 @@ cdef struct split_series_t:
 cdef struct route_t:
     # Owner: the snapshot, in the order of the router's indices. Read-only after build.
     span_t name                 # or its id, when it has none
+    uint8_t is_plain            # the name: log_name_t's
     service_t *service          # NULL: none
     series_t *series            # one reference held
     const chain_t *chain        # its plugins; NULL: none
