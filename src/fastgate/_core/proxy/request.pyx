@@ -151,6 +151,7 @@ cdef bint _read_target(exchange_t *exchange) noexcept nogil:
         return True
     exchange.path_block = <char *>malloc(normal.len)
     if exchange.path_block == NULL:
+        exchange.path_len = 0
         _refuse(exchange, 503, TEXT_OVERLOADED)
         return True
     memcpy(exchange.path_block, normal.at, normal.len)
