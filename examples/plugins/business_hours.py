@@ -23,7 +23,7 @@ class BusinessHours(Plugin):
         days: list[int] = [0, 1, 2, 3, 4]           # Monday is 0
         allow: list[str] = []                       # consumers who may always
 
-        def __post_init__(self):
+        def __post_init__(self) -> None:
             if self.opens >= self.closes:
                 raise ValueError("opens must be before closes")
 

@@ -1,6 +1,7 @@
 """From a name to an application: what is found, and what is said when it can't be used."""
 
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -64,6 +65,13 @@ def test_a_folder_that_is_none(tmp_path):
 def test_without_uvicorn(monkeypatch):
     monkeypatch.setattr(finding, "NEEDED", ("uvicorn", "no_such_package"))
     assert problem_of("x:app", None) == "an ASGI application needs no_such_package: pip install 'fastgate[asgi]'"
+
+
+def test_the_folder_hides_no_module_of_others(folder):
+    (folder / "mailbox.py").write_text("raise RuntimeError('not the standard library')\n")
+    assert problem_of("found_here:app", str(folder)) is None
+    sys.modules.pop("mailbox", None)
+    assert hasattr(import_module("mailbox"), "Maildir")
 
 
 def test_a_module_that_was_mended_is_found(folder):

@@ -61,6 +61,25 @@ def test_a_part_that_fails_stops_neither_the_others_nor_the_reload(kinds, caplog
         "bad: what works beside the requests could not follow the configuration"] * 2 + ["bad: closing it failed"]
 
 
+def test_a_part_that_prepares_is_asked_before_and_told_of_a_refusal(kinds, monkeypatch):
+    class Prepares(Part):
+        async def prepare(self, model: object) -> None:
+            self.followed.append(f"soon {model}")
+
+        def abandon(self) -> None:
+            self.followed.append("not so")
+
+    sys.modules["parts_of_a_test"].Prepares = Prepares
+    monkeypatch.setitem(background.KINDS, "good", Kind(lambda model: True, "parts_of_a_test:Prepares", prepares=True))
+    parts = Background(None)
+    asyncio.run(parts.prepare("first"))
+    parts.abandon()
+    asyncio.run(parts.prepare("second"))
+    parts.follow("second")
+    assert parts.part("good").followed == ["soon first", "not so", "soon second", "second"]
+    assert parts.part("bad").followed == ["second"]
+
+
 def test_what_parts_need_is_imported_in_a_thread(kinds, monkeypatch):
     threads = []
 

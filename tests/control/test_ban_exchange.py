@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import SimpleNamespace
 
 from control.python_calls import run_with
+from fastgate._core.bridge.bans import Bans
 from fastgate.control import ban_exchange
 from fastgate.control.ban_exchange import BanExchange
+from fastgate.control.bans import address_of
 
 MODEL = SimpleNamespace(gateway={"redis": {"host": "h"}, "bans": {"sync_rate": 0.001}}, plugins=[{"name": "anti-bot"}])
 
@@ -38,7 +41,7 @@ def test_whatever_goes_wrong_the_exchange_goes_on_and_ends(monkeypatch, caplog):
     async def talk():
         shared = Shared()
         monkeypatch.setattr(ban_exchange, "shared_redis", lambda record: shared)
-        exchange = BanExchange(SimpleNamespace(bans=SimpleNamespace(read=list)))
+        exchange = BanExchange(SimpleNamespace(bans=SimpleNamespace(read=list, news=int)))
         exchange.follow(MODEL)
         await shared.is_asked_again.wait()
         assert exchange.figures()["away"] == 1 and exchange.figures()["failures"] >= 1
@@ -48,3 +51,60 @@ def test_whatever_goes_wrong_the_exchange_goes_on_and_ends(monkeypatch, caplog):
 
     run_with(talk)
     assert "bans: the last ones did not reach Redis: writer" in caplog.text
+
+
+def test_the_table_is_read_for_telling_only_when_there_are_new_bans(monkeypatch):
+    """With a table of the core, and a Redis that takes everything but what it is told first."""
+    told, reads, asked = [], [], asyncio.Event()
+
+    class Takes(Shared):
+        def scan_iter(self, **options: object) -> object:
+            self.asked += 1
+            asked.set()
+            return _nothing()
+
+        def pipeline(self, transaction: bool) -> object:
+            return SimpleNamespace(set=lambda key, score, px: told.append(key), execute=self.execute)
+
+        async def execute(self) -> list:
+            if len(told) == 1:
+                raise OSError("away")
+            return []
+
+    class Counted:
+        def __init__(self) -> None:
+            self.bans = Bans(64)
+
+        def __getattr__(self, name: str) -> object:
+            if name == "read":
+                reads.append(name)
+            return getattr(self.bans, name)
+
+    async def turn() -> None:
+        asked.clear()
+        await asyncio.wait_for(asked.wait(), 30)
+
+    async def talk():
+        monkeypatch.setattr(ban_exchange, "shared_redis", lambda record: Takes())
+        bans = Counted()
+        exchange = BanExchange(SimpleNamespace(bans=bans))
+        bans.add(address_of("192.0.2.1"), time.monotonic_ns() + 60_000_000_000)
+        exchange.follow(MODEL)
+        await turn()
+        assert told == ["blacklist:192.0.2.1"] * 2          # again, for the first try failed
+        reads.clear()
+        for _ in range(3):
+            await turn()
+        assert 3 <= len(reads) <= 4                         # once a reading of Redis, and none for telling
+        bans.add(address_of("192.0.2.2"), time.monotonic_ns() + 60_000_000_000)
+        await turn()
+        await turn()
+        assert told[2:] == ["blacklist:192.0.2.2"]
+        await exchange.close()
+
+    run_with(talk)
+
+
+async def _nothing():
+    for key in ():
+        yield key

@@ -1,7 +1,13 @@
 """When a source of published keys is asked again."""
 
+from types import SimpleNamespace
+
 import pytest
-from fastgate.control.jwks import Settings, next_s, retry_s
+from control.python_calls import run_with
+from fastgate.control import jwks
+from fastgate.control.jwks import Jwks, Settings, next_s, retry_s
+from fastgate.plugins.jwt import CONFIG
+from support.jwks import KeyServer
 
 
 @pytest.mark.parametrize("cache_control, seconds", [
@@ -21,3 +27,23 @@ def test_of_two_plugins_wishes_the_one_that_asks_or_allows_more():
     one = Settings("http://a/", None, 300, 5, 5, 1000, 100)
     other = Settings("http://a/", None, 60, 10, 2, 9000, 10)
     assert one.and_those(other) == other.and_those(one) == Settings("http://a/", None, 60, 5, 5, 9000, 100)
+
+
+def test_a_source_that_does_not_answer_is_not_waited_for_long(monkeypatch):
+    monkeypatch.setattr(jwks, "FIRST_S", 0.01)
+    published = []
+    gateway = SimpleNamespace(set_remote_keys=published.append, collect_keys=int, wanted_keys=list)
+
+    async def talk(server: KeyServer) -> None:
+        config = CONFIG.defaults() | {"jwks_uri": server.uri, "jwks_timeout": 60}
+        parts = Jwks(gateway)
+        model = SimpleNamespace(plugins=[{"name": "jwt", "config": config}])
+        await parts.prepare(model)
+        assert parts.figures()["sources"] == 0 and not published
+        parts.follow(model)
+        assert parts.figures()["sources"] == 1 and published == [{}]
+        await parts.close()
+
+    with KeyServer() as server:
+        server.answer = lambda _: (server.released.wait(60), (500, {}, b""))[1]
+        run_with(lambda: talk(server))

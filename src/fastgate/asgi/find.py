@@ -60,6 +60,7 @@ def _import(module_name: str) -> Any:
 
 
 def _look_into(folder: str) -> None:
+    """Behind everything else: a file there called json.py must not be the gateway's json."""
     path = os.path.abspath(folder)
     if path not in sys.path:
-        sys.path.insert(0, path)
+        sys.path.append(path)

@@ -10,6 +10,7 @@ from collections.abc import Collection
 # A path is a tuple of mapping keys and list indexes from the top of the file.
 
 _PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
+_NAME_AND_SECRET = re.compile(r"""[^\s"'/:@]+:[^\s"']*@""")
 
 
 class ConfigError(namedtuple("ConfigError", ("file", "line", "path", "message"))):
@@ -18,6 +19,9 @@ class ConfigError(namedtuple("ConfigError", ("file", "line", "path", "message"))
     for the file as a whole."""
 
     __slots__ = ()
+
+    def __new__(cls, file: str, line: int, path: str, message: str) -> ConfigError:
+        return super().__new__(cls, file, line, path, without_userinfo(message))
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else str(self.file)
@@ -55,6 +59,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
+        value = without_userinfo(value)
         cut = value if len(value) <= 80 else value[:77] + "..."
         inner = cut.encode("utf-8", "backslashreplace").decode()
         inner = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in inner)
@@ -62,6 +67,17 @@ def shown(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 256:
         return "a very long number"
     return str(value)
+
+
+def without_userinfo(text: str) -> str:
+    """For messages: what stands before an "@" in an address may hold a password, however the address is misspelt."""
+    end = text.rfind("@")
+    if end < 0:
+        return text
+    start = text.find("//", 0, end)
+    if start >= 0:
+        return f"{text[:start]}//***{text[end:]}"
+    return _NAME_AND_SECRET.sub("***@", text)
 
 
 def did_you_mean(word: str, known: Collection[object], before: int = 0) -> str:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
@@ -30,11 +30,22 @@ class Part(Protocol):
         """For `/metrics`."""
 
 
+class PreparedPart(Part, Protocol):
+    """One that wants to be ready before requests need it. Behind `prepare` follows `follow` or, refused, `abandon`."""
+
+    async def prepare(self, model: "Model") -> None:
+        """This configuration is about to be published. May wait, but not for long: a start or a reload waits with it."""
+
+    def abandon(self) -> None:
+        """It was refused."""
+
+
 class Kind(NamedTuple):
     """A part that there may be."""
 
     is_needed: "Callable[[Model], bool]"
-    place: str          # "module:class"
+    place: str              # "module:class"
+    prepares: bool = False  # it is a PreparedPart
 
 
 def _has_jwks(model: "Model") -> bool:
@@ -50,7 +61,7 @@ def _shares_limits(model: "Model") -> bool:
 
 
 KINDS: dict[str, Kind] = {
-    "jwks": Kind(_has_jwks, "fastgate.control.jwks:Jwks"),
+    "jwks": Kind(_has_jwks, "fastgate.control.jwks:Jwks", prepares=True),
     "bans": Kind(_shares_bans, "fastgate.control.ban_exchange:BanExchange"),
     "limit_exchange": Kind(_shares_limits, "fastgate.control.limit_exchange:LimitExchange"),
 }
@@ -68,20 +79,33 @@ class Background:
         self._parts: dict[str, Part] = {}
 
     async def prepare(self, model: "Model") -> None:
-        """Before the model is published: imports, in a thread, what its parts need. That takes the time of many requests."""
+        """Before the model is published. Imports, in a thread, what its parts need: that takes the time of many requests."""
         for name, kind in KINDS.items():
-            if name not in self._parts and kind.is_needed(model):
+            if not kind.is_needed(model):
+                continue
+            if name not in self._parts:
                 await asyncio.get_running_loop().run_in_executor(None, import_module, kind.place.partition(":")[0])
+            if kind.prepares:
+                await self._made(name, kind).prepare(model)
+
+    def abandon(self) -> None:
+        """What was prepared is refused."""
+        for name, part in self._parts.items():
+            if KINDS[name].prepares:
+                part.abandon()
+
+    def _made(self, name: str, kind: Kind) -> Any:
+        if name not in self._parts:
+            module, _, part = kind.place.partition(":")
+            self._parts[name] = getattr(import_module(module), part)(self._gateway)
+        return self._parts[name]
 
     def follow(self, model: "Model") -> None:
         """Never raises: the model runs already. A part that fails is asked again with the next one."""
         for name, kind in KINDS.items():
             try:
-                if name not in self._parts and kind.is_needed(model):
-                    module, _, part = kind.place.partition(":")
-                    self._parts[name] = getattr(import_module(module), part)(self._gateway)
-                if name in self._parts:
-                    self._parts[name].follow(model)
+                if name in self._parts or kind.is_needed(model):
+                    self._made(name, kind).follow(model)
             except Exception:
                 log.exception("%s: what works beside the requests could not follow the configuration", name)
 

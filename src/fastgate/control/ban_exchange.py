@@ -45,6 +45,7 @@ class BanExchange:
         self._ends: set[asyncio.Task[None]] = set()
         self._lifted: dict[str, None] = {}
         self._is_away = False
+        self._news: int | None = None       # Bans.news, when Redis was last told
         self.exchanges = self.failures = 0
 
     def follow(self, model: Model) -> None:
@@ -57,6 +58,7 @@ class BanExchange:
         if self._record is not None:
             self._let_go()
         self._record = record
+        self._news = None
         if record is not None:
             self._redis = shared_redis(record)
             self._task = asyncio.get_running_loop().create_task(self._run(self._redis))
@@ -131,6 +133,9 @@ class BanExchange:
             await redis.delete(PREFIX + address)
             self._lifted.pop(address, None)
         now_ns = time.monotonic_ns()
+        news = self._bans.news()
+        if news == self._news:
+            return                          # the table is large, and this comes often
         fresh = [ban for ban in self._bans.read() if ban.is_new]
         for some in _batches(fresh):
             pipe = redis.pipeline(transaction=False)
@@ -139,6 +144,7 @@ class BanExchange:
             await pipe.execute()
             for ban in some:
                 self._bans.told(ban)
+        self._news = news
 
     async def _read(self, redis: Any) -> None:
         """What Redis has becomes a ban here; what it had and has no more is lifted."""

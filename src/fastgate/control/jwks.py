@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.25               # how soon a key nobody knows is noticed
 FIRST_RETRY_S = 1.0         # doubled with each failure, up to jwks_refresh
+FIRST_S = 5.0               # how long a start or a reload waits for the first answers of new sources
 JITTER = 0.1                # gateways that began together do not ask together for ever
 
 log = logging.getLogger("fastgate.control")
@@ -91,6 +92,7 @@ class KeySource:
         self._asked_at = time.monotonic()
         self._good_at = before._good_at if before else self._asked_at
         self._wanted = asyncio.Event()
+        self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()     # it has answered, or failed to
         self._task = asyncio.ensure_future(self._run())
 
     def want(self) -> None:
@@ -116,6 +118,8 @@ class KeySource:
             except Exception as error:      # a defect of ours: the keys of now go on all the same
                 log.exception("jwks_uri %s", self._name())
                 wait_s = self._note_failure(repr(error))
+            if not self.first.done():
+                self.first.set_result(None)
             await self._pause(wait_s * random.uniform(1 - JITTER, 1 + JITTER))
 
     async def _pause(self, wait_s: float) -> None:
@@ -183,21 +187,42 @@ class KeySource:
         return self.settings.uri.partition("?")[0].rpartition("@")[2]
 
 
+def _wanted(model: Model) -> dict[bytes, Settings]:
+    wanted: dict[bytes, Settings] = {}
+    for config in _configs(model):
+        name, settings = source_id(config), Settings.of(config)
+        wanted[name] = settings.and_those(wanted.get(name, settings))
+    return wanted
+
+
 class Jwks:
     """All sources of the running configuration: a part of control/background."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._sources: dict[bytes, KeySource] = {}
+        self._staged: dict[bytes, KeySource] = {}                       # new ones of a configuration that is not published yet
         self._ending: set[asyncio.Task] = set()
         self._gone = {"fetches": 0, "failures": 0, "rotations": 0}      # of sources that ended: counters never fall
         self._poller = asyncio.ensure_future(self._poll())
 
+    async def prepare(self, model: Model) -> None:
+        """Asks the sources that are new, and waits a while: the first tokens are to find their keys."""
+        self.abandon()
+        self._staged = {name: KeySource(settings, self._publish) for name, settings in _wanted(model).items()
+                        if name not in self._sources}
+        if self._staged:
+            await asyncio.wait([source.first for source in self._staged.values()], timeout=FIRST_S)
+
+    def abandon(self) -> None:
+        """The configuration last prepared was refused."""
+        while self._staged:
+            self._end(self._staged.popitem()[1])
+
     def follow(self, model: Model) -> None:
-        wanted: dict[bytes, Settings] = {}
-        for config in _configs(model):
-            name, settings = source_id(config), Settings.of(config)
-            wanted[name] = settings.and_those(wanted.get(name, settings))
+        wanted = _wanted(model)
+        self._sources |= self._staged
+        self._staged = {}
         for name in self._sources.keys() - wanted.keys():
             self._end(self._sources.pop(name))
         for name, settings in wanted.items():
@@ -216,6 +241,7 @@ class Jwks:
         task.add_done_callback(self._ending.discard)
 
     async def close(self) -> None:
+        self.abandon()
         await end_all([self._poller])
         await asyncio.gather(*self._ending, *(source.close() for source in self._sources.values()),
                              return_exceptions=True)
@@ -232,7 +258,7 @@ class Jwks:
 
     def _publish(self) -> None:
         self._gateway.set_remote_keys({
-            name: list(source.keys) for name, source in self._sources.items() if source.keys is not None})
+            name: list(source.keys) for name, source in (self._sources | self._staged).items() if source.keys is not None})
 
     async def _poll(self) -> None:
         """The reactors only set a mark: nothing of theirs waits for us."""

@@ -97,6 +97,7 @@ class Lifecycle:
             except BaseException:
                 await self.python.close()
                 await self.applications.close()
+                await self.background.close()
                 raise
         published = self.plane.published
         self.reloader = Reloader(self.gateway, self.names, self._source.load, published, self._on_published,

@@ -147,6 +147,7 @@ class Reloader:
     async def _abandon(self) -> None:
         await self._python.abandon()
         await self._applications.abandon()
+        self._background.abandon()
 
     def _refused(self, errors: list[str]) -> ReloadResult:
         return self._result(False, errors=errors)

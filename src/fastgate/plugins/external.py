@@ -136,7 +136,7 @@ def described(context: Context, config: Any) -> dict[str, Any]:
             "id": request.id, "method": request.method, "scheme": request.scheme, "host": request.host, "path": request.path,
             "query": request.query, "client_ip": request.client_ip,
             "headers": [[name, value] for name, value in request.headers if ALL in wanted or name.lower() in wanted]},
-        "route": {"name": context.route.name},
+        "route": {"name": context.route.name} if context.route.name else None,
         "service": None if service is None else {"name": service.name},
         "consumer": None if consumer is None else consumer._asdict(),
         "settings": config.settings,

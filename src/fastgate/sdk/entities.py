@@ -15,7 +15,7 @@ class Consumer(NamedTuple):
 
 
 class Route(NamedTuple):
-    name: str                   # or its id, when it has none
+    name: str                   # or its id, when it has none; empty: the request has no route
 
 
 class Service(NamedTuple):

@@ -178,7 +178,7 @@ class Registry:
                 found = None                    # a new version of the plugin means something else by it
             if owner not in owners:
                 owners.append(owner)
-            kept = self._metrics[metric.name] = found or metric     # type: ignore[assignment]
+            kept = self._metrics[metric.name] = found or metric
             return kept                         # type: ignore[return-value]
 
     def drop(self, owner: Metrics) -> None:

@@ -128,7 +128,7 @@ class Contract:
 
 def _checked(plugin_class: type, attribute: str, kind: type, pattern: re.Pattern[str], form: str) -> Any:
     value = getattr(plugin_class, attribute, None)
-    if type(value) is not kind or not pattern.match(value):
+    if type(value) is not kind or not pattern.match(str(value)):
         raise PluginError(f"{plugin_class.__name__}.{attribute} must be {form}; it is {value!r}")
     return value
 

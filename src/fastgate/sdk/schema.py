@@ -92,7 +92,11 @@ class _Kind:
     """A type: reads plain data, and makes objects of it."""
 
     def __init__(self, hint: Any, place: str) -> None:
+        self.name: Any
         self.limits: tuple[Any, ...] = ()
+        self.of: Any = None         # of a list or a mapping
+        self.schema: Schema | None = None
+        self.choices: tuple[Any, ...] = ()
         if get_origin(hint) is Annotated:
             hint, *limits = get_args(hint)
             self.limits = tuple(one for one in limits if isinstance(one, (Between, Matches)))
@@ -107,9 +111,6 @@ class _Kind:
             self.limits, self.of, self.name, self.schema = inner.limits + self.limits, inner.of, inner.name, inner.schema
             self.choices = inner.choices
             return
-        self.of: Any = None         # of a list or a mapping
-        self.schema: Schema | None = None
-        self.choices: tuple[Any, ...] = ()
         if hint in _PLAIN or hint is Any:
             self.name = hint
         elif origin is list and arguments:

@@ -10,6 +10,8 @@ import threading
 import pytest
 
 from fastgate._core.bridge.gateway import Gateway
+from fastgate._core.bridge.series_registry import SeriesRegistry
+from fastgate._core.bridge.upstreams import Upstream
 from fastgate.config import load_text
 
 CONFIG = """
@@ -65,6 +67,20 @@ def test_end_in_the_middle_of_everything_leaves_nothing(listening):
         assert (upstream.recv(1), client.recv(1)) == (b"", b"")
         upstream.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_collector_takes_nothing_apart(listening):
+    """A cycle that ends in a gateway (an exception's traceback, say) goes, and all that C holds is freed with it: LeakSanitizer
+    would tell. What has addresses in a dict must not be cleared first, so the collector must not know it."""
+    gateway, model = gateway_of(listening)
+    gateway.publish(model)
+    gateway.publish(load_text(CONFIG % 10, "fastgate.yaml"))
+    owners = [gateway, gateway.shared_limits, SeriesRegistry(1), Upstream(1)]
+    assert not [owner for owner in owners if gc.is_tracked(owner)]
+    ring = [gateway, *owners]
+    ring.append(ring)
+    del gateway, owners, ring
+    gc.collect()
 
 
 WITHOUT_LIBRARY = """

@@ -312,6 +312,39 @@ def test_a_reload_that_asks_the_source_otherwise_refuses_nobody(guarded, server,
     server.released.set()
 
 
+def test_a_reload_waits_for_the_keys_of_a_new_source(open_site, origin, config, server):
+    """What runs goes on meanwhile; the first token under the new configuration finds its key."""
+    site = open_site(config_of(service(origin)), origin)
+    good, asked = server.answer, threading.Event()
+
+    def slowly(fields):
+        asked.set()
+        server.released.wait(60)
+        return good(fields)
+
+    server.answer = slowly
+    site.process.write_config(config())
+    reload = threading.Thread(target=site.process.reload)
+    reload.start()
+    assert asked.wait(30)
+    assert json.loads(site.status("/status")[1])["gateway"]["snapshot"]["number"] == 1 and site.ask(get("/")).status == 200
+    server.released.set()
+    reload.join()
+    assert site.ask(bearer(signed())).status == 200
+
+
+def test_a_reload_that_is_refused_asks_no_source(open_site, origin, config, server):
+    """Refused by the core, which sees the configuration last."""
+    site = open_site(config_of(service(origin)), origin)
+    refused = config()
+    refused["plugins"] = [plugin("jwt")]
+    refused["consumers"][0]["jwt_secrets"] = [{"key": "k", "algorithm": "RS256", "rsa_public_key": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"}]
+    answer = site.process.reload(refused)
+    assert not answer["ok"] and len(server.asked) == 1, answer
+    assert site.metrics()["fastgate_jwks_sources"] == 0
+    assert site.process.reload(config())["ok"] and site.ask(bearer(signed())).status == 200
+
+
 def test_two_plugins_one_source(open_site, origin, server):
     """Asked once for both; of two bounds the wider."""
     services = [service(origin, {"name": name, "paths": [f"/{name}"]}, name=name,

@@ -16,6 +16,7 @@ from fastgate._core.guard.table cimport (
     guard_close,
     guard_lift,
     guard_network,
+    guard_news,
     guard_open,
     guard_told,
 )
@@ -83,6 +84,10 @@ cdef class Bans:
     def made(self) -> int:
         """Bans that a score led to, ever."""
         return guard_bans_made(&self.table)
+
+    def news(self) -> int:
+        """Changes when there are bans that Redis has not been told of: those that a score led to, those of `add`."""
+        return guard_news(&self.table)
 
     def network(self, bytes address not None) -> bytes:
         """What a ban of these 16 bytes of address is for: itself, or the first address of its /64."""

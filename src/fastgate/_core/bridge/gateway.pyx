@@ -67,7 +67,7 @@ cdef class Snapshot:
             snapshot_free(self.c_snapshot)
 
 
-@cython.no_gc_clear     # the lanes are closed before what they queue in
+@cython.no_gc           # part of no cycle; and no collector empties what its lanes, closed first, still point at
 cdef class Gateway:
     """The data plane: `workers` reactors over one current snapshot.
 

@@ -22,5 +22,5 @@ cdef class Chains:
     cdef dict built             # what a chain is made of -> its address
 
     cdef int build_plugins(self, snapshot_t *snapshot) except -1
-    cdef int _put_rewriting(self, snapshot_t *snapshot) except -1
+    cdef int _put_global(self, snapshot_t *snapshot) except -1
     cdef const chain_t *of_route(self, snapshot_t *snapshot, dict route) except? NULL

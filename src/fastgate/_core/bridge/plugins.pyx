@@ -70,12 +70,13 @@ cdef class Chains:
                 if consumer.plugins == NULL:
                     consumer.plugins = <const plugin_t **>keep_room(arena, len(self.names) * sizeof(plugin_t *))
                 consumer.plugins[<uint32_t>self.kinds[entity["name"]]] = plugin
-        return self._put_rewriting(snapshot)
+        return self._put_global(snapshot)
 
-    cdef int _put_rewriting(self, snapshot_t *snapshot) except -1:
-        """Of each name, what is configured for everybody: no route is known yet (as in Kong)."""
+    cdef int _put_global(self, snapshot_t *snapshot) except -1:
+        """Of each name, what is configured for everybody: where no route is known (as in Kong)."""
         cdef const plugin_t *plugin
         cdef uint32_t at
+        parts = []
         snapshot.rewriting = <const plugin_t **>keep_room(&snapshot.arena, len(self.names) * sizeof(plugin_t *))
         for name in self.names:
             if (name, None, None, None) in self.scopes:
@@ -84,6 +85,10 @@ cdef class Chains:
                 if plugin.rewrite != NULL:
                     snapshot.rewriting[snapshot.n_rewriting] = plugin
                     snapshot.n_rewriting += 1
+                if plugin.header_filter != NULL or plugin.log != NULL:
+                    parts.append((self.kinds[name], at, False, ()))
+        if parts:
+            snapshot.for_all = _chain(snapshot, tuple(parts), self.wanting, self.keeping, self.logs)
         return 0
 
     def parts(self, route: dict) -> tuple:

@@ -4,6 +4,7 @@ A pair is known by its service's and route's names (ids where they have none), s
 its counters go on over a reload that changes everything else about it.
 """
 
+cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
 
 from fastgate._core.base.atomics cimport (
@@ -20,6 +21,7 @@ from fastgate._core.observe.series cimport (
 LATENCY_BOUNDS_S: tuple = tuple(HISTOGRAM_FIRST_NS * 2 ** k / 1e9 for k in range(HISTOGRAM_BOUNDS))
 
 
+@cython.no_gc           # the collector would empty the dict whose addresses are freed at the end
 cdef class SeriesRegistry:
     """All series of a gateway.
 

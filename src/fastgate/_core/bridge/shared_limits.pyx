@@ -23,6 +23,7 @@ cdef int _read(tuple delta, limit_delta_t *delta_out) except -1:
     return 0
 
 
+@cython.no_gc           # the collector would empty the dict whose addresses are freed at the end
 cdef class SharedLimits:
     def __cinit__(self):
         self.sharings = {}

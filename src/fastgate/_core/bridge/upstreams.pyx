@@ -1,5 +1,6 @@
 """Keeps peers over rebuilds, so that their connections and what the balancer learnt outlive them."""
 
+cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uintptr_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
@@ -94,6 +95,7 @@ def host_text(host: str, port: int) -> str:
     return host if port == 80 else f"{host}:{port}"
 
 
+@cython.no_gc           # as Upstream
 cdef class PeerPlan:
     """What an upstream's peers are going to be."""
 
@@ -103,6 +105,7 @@ cdef class PeerPlan:
             peer_unref(<peer_t *><uintptr_t>address)
 
 
+@cython.no_gc           # the collector would empty the dict whose addresses are freed at the end
 cdef class Upstream:
     """The current peers of one upstream.
 

@@ -103,9 +103,11 @@ cdef visitor_t *_take(visitor_t *ways, const uint8_t *network, uint64_t owner, u
     return place
 
 
-cdef void _set_ban(visitor_t *ways, const uint8_t *network, uint64_t until_ns, uint32_t score, bint is_shared,
-                   uint64_t now_ns) noexcept nogil:
+cdef void _set_ban(guard_lock_t *lock, visitor_t *ways, const uint8_t *network, uint64_t until_ns, uint32_t score,
+                   bint is_shared, uint64_t now_ns) noexcept nogil:
     cdef visitor_t *ban = _take(ways, network, BAN, now_ns)
+    if not is_shared:
+        own_add_u32(&lock.news, 1)
     ban.seen_ns = now_ns
     ban.until_ns = until_ns
     ban.score = score
@@ -129,7 +131,7 @@ cdef guard_verdict_t guard_judge(guard_table_t *table, const guard_rules_t *rule
         if score >= rules.threshold and rules.is_dry:
             verdict = GUARD_SUSPECT
         elif score >= rules.threshold:
-            _set_ban(ways, network, now_ns + rules.ban_ns, score, False, now_ns)
+            _set_ban(lock, ways, network, now_ns + rules.ban_ns, score, False, now_ns)
             own_add_u32(&lock.bans_made, 1)
             verdict = GUARD_NEW_BAN
     spin_unlock(&lock.lock)
@@ -150,7 +152,7 @@ cdef void guard_miss(guard_table_t *table, const guard_rules_t *rules, const uin
 cdef void guard_ban(guard_table_t *table, const uint8_t *network, uint64_t until_ns, bint is_shared, uint64_t now_ns) noexcept nogil:
     cdef uint32_t bucket = _bucket(table, network)
     cdef guard_lock_t *lock = _lock(table, bucket)
-    _set_ban(&table.visitors[<size_t>bucket * GUARD_WAYS], network, until_ns, 0, is_shared, now_ns)
+    _set_ban(lock, &table.visitors[<size_t>bucket * GUARD_WAYS], network, until_ns, 0, is_shared, now_ns)
     spin_unlock(&lock.lock)
 
 
@@ -195,4 +197,11 @@ cdef uint32_t guard_bans_made(guard_table_t *table) noexcept nogil:
     cdef uint32_t total = 0, i
     for i in range(table.n_locks):
         total += atomic_load_u32(&table.locks[i].bans_made)
+    return total
+
+
+cdef uint32_t guard_news(guard_table_t *table) noexcept nogil:
+    cdef uint32_t total = 0, i
+    for i in range(table.n_locks):
+        total += atomic_load_u32(&table.locks[i].news)
     return total

@@ -31,7 +31,7 @@ from fastgate._core.base.span cimport span_eq, span_of
 from fastgate._core.plugin.authentication cimport credential_find, credential_t
 from fastgate._core.plugin.jwt_keys cimport jwt_key_of, jwt_keys_scope
 from fastgate._core.plugin.jwt_remote cimport jwt_remote_scope, jwt_remote_verify
-from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_bytes, keep_text, keep_texts
 
 
 cdef enum:
@@ -168,15 +168,6 @@ cdef void jwt_rules_judge(const jwt_rules_t *rules, const credential_table_t *ta
 
 # ---- building
 
-cdef span_t *_keep_all(arena_t *arena, list texts, uint32_t *n_out) except NULL:
-    cdef span_t *kept = <span_t *>keep_room(arena, len(texts) * sizeof(span_t))
-    cdef uint32_t i
-    for i, text in enumerate(texts):
-        keep_text(arena, text, &kept[i])
-    n_out[0] = <uint32_t>len(texts)
-    return kept
-
-
 cdef int jwt_rules_build(jwt_rules_t *rules, arena_t *arena, const jwt_remote_t *remote, const credential_table_t *table,
                          dict config) except -1:
     cdef span_t settings
@@ -190,8 +181,8 @@ cdef int jwt_rules_build(jwt_rules_t *rules, arena_t *arena, const jwt_remote_t 
     rules.asks_nbf = "nbf" in claims
     rules.most_ms = <int64_t>config["maximum_expiration"] * MS_PER_SECOND
     rules.leeway_ms = <int64_t>config["leeway"] * MS_PER_SECOND
-    rules.issuers = _keep_all(arena, issuers, &rules.n_issuers)
-    rules.audiences = _keep_all(arena, audiences, &rules.n_audiences)
+    rules.issuers = keep_texts(arena, issuers, &rules.n_issuers)
+    rules.audiences = keep_texts(arena, audiences, &rules.n_audiences)
     # All that a verdict depends on, but the keys: plugins that agree in it share verdicts.
     keep_bytes(arena, json.dumps([
         config["key_claim_name"], config["secret_is_base64"], claims, issuers, audiences,

@@ -9,7 +9,7 @@ from fastgate._core.http.message cimport HEADER_COOKIE, header_t, header_value, 
 from fastgate._core.http.query cimport query_arg_t, query_decode, query_next
 from fastgate._core.http.uri cimport uri_name_eq
 from fastgate._core.proxy.exchange cimport exchange_query, exchange_take
-from fastgate._core.snapshot.keep cimport keep_room, keep_text
+from fastgate._core.snapshot.keep cimport keep_texts
 
 
 cdef enum:
@@ -96,17 +96,8 @@ cdef jwt_found_t jwt_source_find(const jwt_source_t *source, exchange_t *exchang
 
 # ---- building
 
-cdef span_t *_keep_names(arena_t *arena, list names, uint32_t *n_out) except NULL:
-    cdef span_t *kept = <span_t *>keep_room(arena, len(names) * sizeof(span_t))
-    cdef uint32_t i
-    for i, name in enumerate(names):
-        keep_text(arena, name, &kept[i])
-    n_out[0] = <uint32_t>len(names)
-    return kept
-
-
 cdef int jwt_source_build(jwt_source_t *source, arena_t *arena, dict config) except -1:
-    source.arguments = _keep_names(arena, config["uri_param_names"] or [], &source.n_arguments)
-    source.cookies = _keep_names(arena, config["cookie_names"] or [], &source.n_cookies)
-    source.headers = _keep_names(arena, config["header_names"] or [], &source.n_headers)
+    source.arguments = keep_texts(arena, config["uri_param_names"] or [], &source.n_arguments)
+    source.cookies = keep_texts(arena, config["cookie_names"] or [], &source.n_cookies)
+    source.headers = keep_texts(arena, config["header_names"] or [], &source.n_headers)
     return 0

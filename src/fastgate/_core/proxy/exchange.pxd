@@ -25,7 +25,7 @@ from fastgate._core.reactor.reactor cimport grave_t, mail_t, reactor_t
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.route.pattern cimport pattern_scratch_t
 from fastgate._core.route.router cimport route_match_t
-from fastgate._core.snapshot.plugin cimport consumer_t, plugin_t
+from fastgate._core.snapshot.plugin cimport chain_t, consumer_t, plugin_t
 from fastgate._core.snapshot.snapshot cimport route_t, service_t, snapshot_t
 from fastgate._core.upstream.balancer.policy cimport pick_t
 from fastgate._core.upstream.peer cimport PEER_NAME_BYTES
@@ -244,7 +244,8 @@ cdef struct exchange_t:
     # plugins (phases.pyx)
     arena_t arena                   # what does not fit into `room`
     uint32_t room_used              # behind the head; 0: nothing yet
-    uint16_t step                   # of the route's chain: the next
+    const chain_t *chain            # whose plugins meet it: the route's, or for_all where none of those had its turn; NULL: none yet
+    uint16_t step                   # of `chain`, before there is one of `rewriting`: the next
     uint16_t n_filters
     const plugin_t **filters        # of the plugins met, those with a header_filter; NULL: none met yet
     additions_t request_added

@@ -196,6 +196,7 @@ cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil:
     if exchange.series != NULL:
         series_ref(exchange.series)
     exchange.route = &tunnel.route
+    exchange.chain = NULL
     exchange.service = &tunnel.service
     exchange.consumer = NULL
     exchange_mask(exchange)

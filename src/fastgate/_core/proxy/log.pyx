@@ -100,8 +100,7 @@ cdef void log_exchange(exchange_t *exchange) noexcept nogil:
             exchange.series, lane.reactor.index, exchange.status, bytes_in, bytes_out, total_ns, upstream_ns,
             gateway_ns, exchange.answered_ns != 0,
         )
-    if exchange.route != NULL:
-        phases_log(exchange)
+    phases_log(exchange)
     if lane.gate.access_log == NULL:
         return
     _put_request(exchange, &record)

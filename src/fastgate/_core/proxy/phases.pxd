@@ -5,6 +5,10 @@ from fastgate._core.base.status cimport status_t
 from fastgate._core.proxy.exchange cimport exchange_t
 
 
+# Before an answer of the gateway's own: the plugins whose turn has not come are noted, without access: they filter it,
+# and log (as Kong's). Where none of the route's had its turn, those are met that are configured for everybody.
+cdef void phases_meet_rest(exchange_t *exchange) noexcept nogil
+
 # Runs the global plugins that rewrite, from where they stand. OK: find the route. DONE, AGAIN: as phases_access.
 cdef status_t phases_rewrite(exchange_t *exchange) noexcept nogil
 

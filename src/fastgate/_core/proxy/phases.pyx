@@ -27,7 +27,24 @@ cdef bint _begin(exchange_t *exchange, const chain_t *chain) noexcept nogil:
     """False: no memory."""
     if exchange.filters == NULL:
         exchange.filters = <const plugin_t **>exchange_take(exchange, chain.n_steps * sizeof(plugin_t *))
+        exchange.chain = chain
     return exchange.filters != NULL
+
+
+cdef inline bint _is_understood(const exchange_t *exchange) noexcept nogil:
+    """Its head is there, and its target could be read: plugins may look at it."""
+    return exchange.parser.is_head_done and (exchange.path_len != 0 or exchange.has_asterisk_target)
+
+
+cdef void phases_meet_rest(exchange_t *exchange) noexcept nogil:
+    if exchange.chain == NULL:
+        if exchange.snapshot == NULL or exchange.snapshot.for_all == NULL or not _is_understood(exchange):
+            return
+        exchange.step = 0
+        if not _begin(exchange, exchange.snapshot.for_all):
+            return                          # without memory the answer goes as it is
+    while exchange.step < exchange.chain.n_steps:
+        _next(exchange, exchange.chain)
 
 
 cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
@@ -37,13 +54,10 @@ cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
     cdef status_t status = DONE if exchange.refusal else OK
     if chain != NULL and not _begin(exchange, chain):
         return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
-    while chain != NULL and exchange.step < chain.n_steps:
+    while status == OK and chain != NULL and exchange.step < chain.n_steps:
         plugin = _next(exchange, chain)
-        # Behind a refusal plugins are only noted: they filter it (as Kong's do).
-        if plugin != NULL and plugin.access != NULL and status == OK:
+        if plugin != NULL and plugin.access != NULL:
             status = plugin.access(plugin, exchange)
-            if status == AGAIN:
-                return AGAIN
             if status == OK and exchange.refusal:
                 status = DONE               # a field could not be added
     if status == OK and exchange.service != NULL:
@@ -124,12 +138,11 @@ cdef void phases_unfilter(exchange_t *exchange) noexcept nogil:
 
 cdef void phases_log(exchange_t *exchange) noexcept nogil:
     """Of tunnels nothing: they have let go of their route's plugins."""
-    cdef const chain_t *chain = exchange.route.chain
     cdef const plugin_t *plugin
     cdef uint32_t i
-    if chain == NULL or not chain.logs:
+    if exchange.chain == NULL or not exchange.chain.logs:
         return
     for i in range(exchange.step):          # those that had their turn
-        plugin = step_pick(&chain.steps[i], exchange.consumer)
+        plugin = step_pick(&exchange.chain.steps[i], exchange.consumer)
         if plugin != NULL and plugin.log != NULL:
             plugin.log(plugin, exchange)

@@ -35,7 +35,7 @@ from fastgate._core.proxy.exchange cimport (
 from fastgate._core.proxy.own_fields cimport SERVER
 from fastgate._core.proxy.park cimport park_leave
 from fastgate._core.proxy.pass_fields cimport has_added, put_added
-from fastgate._core.proxy.phases cimport phases_filter_begin, phases_header_filter
+from fastgate._core.proxy.phases cimport phases_filter_begin, phases_header_filter, phases_meet_rest
 from fastgate._core.proxy.policy cimport policy_answer_add
 from fastgate._core.proxy.withhold cimport withhold_drop, withhold_filter, withhold_reply
 
@@ -203,6 +203,7 @@ cdef void reply_send_body(exchange_t *exchange, unsigned status, span_t type, sp
     exchange.answer.n_headers = 0           # of an upstream's answer that was no good
     exchange.answer.known = 0
     park_leave(exchange)
+    phases_meet_rest(exchange)
     if exchange.withheld != NULL:
         withhold_drop(exchange)
     if exchange.n_filters and type.len:

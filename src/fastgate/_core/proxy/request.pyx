@@ -1,43 +1,21 @@
 """From a parsed head to a route and a service, or a refusal."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memchr, memcpy
+from libc.string cimport memcpy
 
 from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
 from fastgate._core.base.memory cimport memory_give, memory_take
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_text, span_trim
 from fastgate._core.base.status cimport OK, status_t
-from fastgate._core.http.connection_options cimport connection_has, connection_names_fields
+from fastgate._core.http.connection_options cimport connection_has
 from fastgate._core.http.cookie cimport cookie_find
-from fastgate._core.http.fields cimport field_id
 from fastgate._core.http.message cimport (
-    HEADER_AUTHORIZATION,
     HEADER_COOKIE,
-    HEADER_DROPPED,
     HEADER_EXPECT,
-    HEADER_FORWARDED,
     HEADER_HOST,
-    HEADER_ORIGIN,
-    HEADER_OTHER,
     HEADER_UPGRADE,
-    HEADER_X_ANONYMOUS_CONSUMER,
-    HEADER_X_AUTHENTICATED_GROUPS,
-    HEADER_X_AUTHENTICATED_SCOPE,
-    HEADER_X_AUTHENTICATED_USERID,
-    HEADER_X_CONSUMER_CUSTOM_ID,
-    HEADER_X_CONSUMER_GROUPS,
-    HEADER_X_CONSUMER_ID,
-    HEADER_X_CONSUMER_USERNAME,
-    HEADER_X_CREDENTIAL_IDENTIFIER,
-    HEADER_X_FORWARDED_FOR,
-    HEADER_X_FORWARDED_HOST,
-    HEADER_X_FORWARDED_PATH,
-    HEADER_X_FORWARDED_PORT,
-    HEADER_X_FORWARDED_PREFIX,
     HEADER_X_FORWARDED_PROTO,
-    HEADER_X_REAL_IP,
-    header_name,
     header_t,
     header_value,
     message_find,
@@ -68,7 +46,7 @@ from fastgate._core.proxy.exchange cimport (
     exchange_t,
     exchange_take,
 )
-from fastgate._core.proxy.pass_fields cimport field_bit
+from fastgate._core.proxy.heard cimport heard_trim
 from fastgate._core.proxy.reply cimport (
     TEXT_BAD_REQUEST,
     TEXT_BODY_TOO_LARGE,
@@ -85,7 +63,6 @@ from fastgate._core.proxy.reply cimport (
 from fastgate._core.proxy.rewritten cimport rewritten_message
 from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.route.router cimport route_match_group, route_match_t, route_query_t, router_match
-from fastgate._core.snapshot.plugin cimport chain_t
 from fastgate._core.snapshot.snapshot cimport (
     HASH_CONSUMER,
     HASH_COOKIE,
@@ -106,29 +83,6 @@ cdef enum:
     HTTP_PORT = 80
     HTTPS_PORT = 443
     HTTPS_UPGRADE = 426
-    DISGUISED_LEAST = 9             # "X-Real-IP"
-    DISGUISED_MOST = 23             # "X-Credential-Identifier"
-
-
-# What tells an upstream who the consumer is (as Kong's).
-cdef uint64_t IDENTITY = (
-    field_bit(HEADER_X_CONSUMER_ID) | field_bit(HEADER_X_CONSUMER_CUSTOM_ID) | field_bit(HEADER_X_CONSUMER_USERNAME)
-    | field_bit(HEADER_X_CONSUMER_GROUPS) | field_bit(HEADER_X_CREDENTIAL_IDENTIFIER)
-    | field_bit(HEADER_X_ANONYMOUS_CONSUMER) | field_bit(HEADER_X_AUTHENTICATED_GROUPS)
-    | field_bit(HEADER_X_AUTHENTICATED_SCOPE) | field_bit(HEADER_X_AUTHENTICATED_USERID)
-)
-
-# What tells where a request comes from, and only trusted peers may say.
-cdef uint64_t FORWARDING = (
-    field_bit(HEADER_FORWARDED) | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
-    | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT) | field_bit(HEADER_X_FORWARDED_PATH)
-    | field_bit(HEADER_X_FORWARDED_PREFIX) | field_bit(HEADER_X_REAL_IP)
-)
-
-# Besides fields that the gateway does not know, what Connection may take out before plugins look.
-cdef uint64_t MAY_BE_NAMED = (
-    field_bit(HEADER_OTHER) | field_bit(HEADER_AUTHORIZATION) | field_bit(HEADER_COOKIE) | field_bit(HEADER_ORIGIN)
-)
 
 
 cdef status_t _refuse(exchange_t *exchange, unsigned status, const char *text) noexcept nogil:
@@ -197,6 +151,7 @@ cdef bint _read_target(exchange_t *exchange) noexcept nogil:
         return True
     exchange.path_block = <char *>memory_take(normal.len)
     if exchange.path_block == NULL:
+        exchange.path_len = 0
         _refuse(exchange, 503, TEXT_OVERLOADED)
         return True
     memcpy(exchange.path_block, normal.at, normal.len)
@@ -369,45 +324,6 @@ cdef void request_hash_consumer(exchange_t *exchange) noexcept nogil:
         exchange.pick.has_hash = True
 
 
-cdef bint _is_disguised(const exchange_t *exchange, span_t name) noexcept nogil:
-    """X_Consumer_ID and its like: with CGI and WSGI the upstream cannot tell them from the real ones."""
-    cdef char folded[DISGUISED_MOST]
-    cdef size_t i
-    if name.len < DISGUISED_LEAST or name.len > DISGUISED_MOST or memchr(name.at, c'_', name.len) == NULL:
-        return False
-    for i in range(name.len):
-        folded[i] = c'-' if name.at[i] == c'_' else name.at[i]
-    return (IDENTITY if exchange.is_trusted else IDENTITY | FORWARDING) >> field_id(folded, name.len) & 1
-
-
-cdef void _drop_unheard(exchange_t *exchange, const chain_t *chain, bint has_plugins) noexcept nogil:
-    """What does not go on to the upstream is not there for plugins either, or it would go on by another name:
-    who the consumer is, which only trusted peers may say, where the gateway does not find out itself;
-    with plugins, what Connection names, and what others than trusted peers say of where they come from."""
-    cdef message_t *request = &exchange.request
-    cdef bint has_named = has_plugins and connection_names_fields(request)
-    cdef bint is_guarded = not exchange.is_trusted or chain != NULL and chain.authenticates
-    cdef uint64_t dropped = 0
-    cdef header_t *header
-    cdef unsigned i
-    if is_guarded:
-        dropped = IDENTITY & request.known
-    if has_plugins and not exchange.is_trusted:
-        dropped |= FORWARDING & request.known
-    if not is_guarded and not has_named:
-        return
-    for i in range(request.n_headers):
-        header = &request.headers[i]
-        if has_named and MAY_BE_NAMED & field_bit(header.id) and connection_has(request, header_name(request, header)):
-            request.known &= ~field_bit(header.id)
-            header.id = HEADER_DROPPED
-        elif dropped & field_bit(header.id):
-            header.id = HEADER_DROPPED
-        elif is_guarded and header.id == HEADER_OTHER and _is_disguised(exchange, header_name(request, header)):
-            header.id = HEADER_DROPPED
-    request.known &= ~dropped
-
-
 cdef void _keep_match(exchange_t *exchange, const route_match_t *match) noexcept nogil:
     """As much of it as there are groups."""
     cdef size_t size = <size_t>&(<route_match_t *>NULL).groups + 2 * match.n_groups * sizeof(uint32_t)
@@ -441,7 +357,7 @@ cdef void _find_route(exchange_t *exchange, const message_t *message) noexcept n
     exchange.service = exchange.route.service
     exchange.series = exchange.route.series
     exchange.prefix_len = match.prefix_len
-    _drop_unheard(exchange, exchange.route.chain, exchange.route.chain != NULL)
+    heard_trim(exchange, exchange.route.chain, exchange.route.chain != NULL)
     if exchange.route.chain != NULL and exchange.route.chain.wants_match:
         _keep_match(exchange, &match)
     if match.https_status:
@@ -475,7 +391,7 @@ cdef status_t request_on_head(parser_t *parser) noexcept nogil:
     if exchange.refusal == 0 and exchange.snapshot.n_rewriting == 0:
         _find_route(exchange, &exchange.request)
     elif exchange.refusal == 0:
-        _drop_unheard(exchange, NULL, True)     # the route is found when they are done: request_find_route
+        heard_trim(exchange, NULL, True)     # the route is found when they are done: request_find_route
     exchange.keeps_body = True
     return OK
 

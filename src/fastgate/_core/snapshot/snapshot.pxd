@@ -151,6 +151,7 @@ cdef struct snapshot_t:
     uint32_t n_plugins
     const plugin_t **rewriting  # those with a part in the rewrite phase, by priority
     uint32_t n_rewriting
+    const chain_t *for_all      # what is configured for everybody, for requests that meet no route's; NULL: no filter or log there
     void *names                 # plugin/python_names; NULL: no plugin in Python asks for any
     void *credentials[CREDENTIALS_COUNT]    # by credentials_t: the table its plugins share; NULL: none of them is configured
     secret_arg_t *secret_args   # each name once
