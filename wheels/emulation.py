@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import debian
 from targets import CACHE, ROOT, TABLE, Target
 
 # Of an ELF header, what the kernel compares to tell whose program it is, and which bits of it:
@@ -45,23 +46,11 @@ def need(program: str, package: str) -> str:
     sys.exit(f"{program} not found: apt-get install {package}")
 
 
-def mirror(suite: str) -> str:
-    """Where this machine gets Debian from. Without the security archive, whose index of the
-    smaller architectures is now and then caught between two states."""
-    command = ["apt-get", "indextargets", "--format", "$(CODENAME) $(ORIGIN) $(SITE)", "Created-By: Packages"]
-    lines = [line.split() for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()]
-    sites = [line[2] for line in lines if line[0] == suite and len(line) == 3]
-    sites += [line[2] for line in lines if line[1:2] == ["Debian"] and "security" not in line[2]]
-    if not sites:
-        sys.exit("apt knows no Debian mirror: run apt-get update on a Debian machine")
-    return f"deb {sites[0]} {suite} main"
-
-
-def unpack(name: str, debian: str, packages: list[str]) -> Path:
-    """A directory with these packages unpacked and nothing of them configured: once, then kept.
-    Another list of packages is another directory."""
-    suite = TABLE["root"]["suite"]
-    root = CACHE / f"{name}-{suite}-{debian}"
+def root_of(target: Target) -> Path:
+    """The board: a root file system of this architecture, its packages unpacked and nothing of them
+    configured, with the Python of its distribution. Made once, and again for other packages."""
+    suite, packages, architecture = TABLE["root"]["suite"], TABLE["root"]["packages"], target.facts["debian"]
+    root = CACHE / f"root-{suite}-{architecture}"
     listed = root / ".packages"
     wanted = " ".join(packages) + "\n"
     if not listed.exists() or listed.read_text() != wanted:
@@ -70,7 +59,8 @@ def unpack(name: str, debian: str, packages: list[str]) -> Path:
         fresh = Path(tempfile.mkdtemp(dir=root.parent, prefix="root-"))
         subprocess.run(
             ["mmdebstrap", "--quiet", "--mode=root" if os.geteuid() == 0 else "--mode=unshare", "--variant=extract",
-             f"--arch={debian}", f"--include={','.join(packages)}", "--skip=check/qemu", suite, str(fresh), mirror(suite)],
+             f"--arch={architecture}", f"--include={','.join(packages)}", "--skip=check/qemu", suite, str(fresh),
+             debian.mirror(suite)],
             check=True,
         )
         (fresh / ".packages").write_text(wanted)
@@ -78,11 +68,6 @@ def unpack(name: str, debian: str, packages: list[str]) -> Path:
             shutil.rmtree(root)
         fresh.rename(root)
     return root
-
-
-def root_of(target: Target) -> Path:
-    """The board: a root file system of this architecture, with the Python of its distribution."""
-    return unpack("root", target.facts["debian"], TABLE["root"]["packages"])
 
 
 def emulated(target: Target) -> list[str]:

@@ -86,7 +86,7 @@ def content(wheel: Wheel) -> Iterator[str]:
     """Nothing of the machine that built it, and no test."""
     places = [str(ROOT), str(CACHE), sys.prefix, str(Path.home() / ".")[:-1], tempfile.gettempdir() + "/tmp", tempfile.gettempdir() + "/pip-"]
     for name, data in wheel.members.items():
-        if "fastgate_doors" in name or name.startswith("tests/") or name.endswith((".pyx", ".c")):
+        if wheel.is_ours and ("fastgate_doors" in name or name.startswith("tests/") or name.endswith((".pyx", ".c"))):
             yield f"{name}: not to be shipped"
         for place in places:
             if name in wheel.libraries and len(place) > 5 and place.encode() in data:

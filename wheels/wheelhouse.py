@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Everything a board installs besides fastgate, as wheels: wheels/wheelhouse.py [ARCH ...]
+"""Everything a board installs besides fastgate, as wheels: wheels/wheelhouse.py [--python 3.11] [ARCH ...]
 
     pip install --no-index --find-links dist --find-links dist/wheelhouse-armv7l fastgate
 
 What no registry has a wheel of for an architecture ([wheelhouse] in targets.toml) is cross-built
-from its source with build.py's compiler, for the CPython that runs this; the rest is fetched, so
+from its source with build.py's compiler and must pass check.py's gates; the rest is fetched, so
 that the directory is enough by itself, with all of fastgate's extras. SHA256SUMS says what is in
 it. Built wheels are kept in the cache, by their exact version.
 """
@@ -21,8 +21,9 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import check
+import debian
 from build import build_wheel
-from emulation import unpack
 from targets import CACHE, DIST, ROOT, TABLE, Target
 
 EXTRAS = ("fast", "validator", "trust", "asgi")
@@ -41,19 +42,13 @@ def pip(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "-q"], check=True)
 
 
-def native_of(arch: str) -> Target:
-    """The target of wheels that are for one CPython: for this one."""
-    return Target(arch, "cp%d%d" % sys.version_info[:2])
-
-
 def house_of(arch: str) -> Path:
     return DIST / f"wheelhouse-{arch}"
 
 
 def foreign(arch: str, python: str) -> list[str]:
     """pip's words for wheels of another machine: of any glibc up to that of the tests' root."""
-    tag = TABLE["arch"][arch]["platform"].removeprefix("manylinux_2_17_")
-    platforms = [f"manylinux_2_{minor}_{tag}" for minor in range(36, 16, -1)] + [f"manylinux2014_{tag}"]
+    platforms = [f"manylinux_2_{minor}_{arch}" for minor in range(TABLE["root"]["glibc"], 16, -1)] + [f"manylinux2014_{arch}"]
     return ["--only-binary=:all:", "--implementation", "cp", "--python-version", python,
             *(word for abi in (f"cp{python.replace('.', '')}", "abi3", "none") for word in ("--abi", abi)),
             *(word for platform in platforms for word in ("--platform", platform))]
@@ -61,20 +56,27 @@ def foreign(arch: str, python: str) -> list[str]:
 
 def static_libffi(target: Target, directory: Path) -> Path:
     """A pkg-config that knows only Debian's libffi for the target, the archive without the shared one."""
-    debian = unpack("libffi", target.facts["debian"], ["libffi-dev"])
+    files = debian.unpacked("libffi-dev", TABLE["root"]["suite"], target.facts["debian"]) / "usr"
     (directory / "lib").mkdir()
-    shutil.copy(debian / "usr/lib" / target.facts["multiarch"] / "libffi_pic.a", directory / "lib/libffi.a")
+    shutil.copy(files / "lib" / target.facts["multiarch"] / "libffi_pic.a", directory / "lib/libffi.a")
     program = directory / "pkg-config"
-    program.write_text(PKG_CONFIG.format(include=debian / "usr/include" / target.facts["multiarch"], library=directory / "lib"))
+    program.write_text(PKG_CONFIG.format(include=files / "include" / target.facts["multiarch"], library=directory / "lib"))
     program.chmod(0o755)
     return program
 
 
+def problems_of(wheel: Path) -> list[str]:
+    return [f"{gate}: {problem}" for gate, found in check.judge(wheel).items() for problem in found]
+
+
 def build(target: Target, requirement: str, out: Path) -> Path:
-    """Builds one pinned source distribution, or finds it built before; the wheel."""
+    """Builds one pinned source distribution, or finds it built before; the wheel. It passes the gates
+    that fastgate's own must, one kept from older gates too."""
     prefix = requirement.replace("==", "-")
-    if found := sorted(out.glob(f"{prefix}-*.whl")):
-        return found[0]
+    for found in out.glob(f"{prefix}-*.whl"):
+        if not problems_of(found):
+            return found
+        found.unlink()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         pip("download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--dest", str(directory / "source"), requirement)
@@ -89,6 +91,8 @@ def build(target: Target, requirement: str, out: Path) -> Path:
             subprocess.run([sys.executable, "-m", "wheel", "tags", "--remove", "--python-tag", "py3", "--abi-tag", "none",
                             "--platform-tag", "any", str(wheel)], check=True, stdout=subprocess.DEVNULL)
             (wheel,) = (directory / "built").iterdir()
+        if problems := problems_of(wheel):
+            sys.exit("\n".join([f"{wheel.name} cannot be handed out:", *problems]))
         out.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copy(wheel, out))
 
@@ -104,16 +108,16 @@ def write_sums(house: Path) -> None:
     (house / "SHA256SUMS").write_text("".join(lines))
 
 
-def fill(arch: str) -> Path:
-    """The directory of an architecture, with everything in it."""
-    target, house = native_of(arch), house_of(arch)
+def fill(arch: str, python: str) -> Path:
+    """The directory of an architecture, with everything in it that one CPython needs."""
+    target, house = Target(arch, f"cp{python.replace('.', '')}"), house_of(arch)
     house.mkdir(parents=True, exist_ok=True)
     for requirement in TABLE["wheelhouse"]["build"].get(arch, []):
         started = time.monotonic()
         wheel = build(target, requirement, CACHE / f"wheelhouse-{target}")
         shutil.copy(wheel, house)
         print(f"{wheel.name}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
-    pip("download", "--dest", str(house), "--find-links", str(house), *foreign(arch, "%d.%d" % sys.version_info[:2]),
+    pip("download", "--dest", str(house), "--find-links", str(house), *foreign(arch, python),
         *TABLE["wheelhouse"]["also"], *requirements())
     write_sums(house)
     return house
@@ -122,10 +126,13 @@ def fill(arch: str) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fills dist/wheelhouse-ARCH with what fastgate needs on a board.")
     parser.add_argument("archs", nargs="*", metavar="ARCH", help="armv7l, which is the default, or another of targets.toml")
-    for arch in parser.parse_args().archs or TABLE["wheelhouse"]["default"]:
+    parser.add_argument("--python", default=TABLE["root"]["python"], metavar="3.X",
+                        help="the board's CPython; one directory can hold the wheels of several (%(default)s)")
+    arguments = parser.parse_args()
+    for arch in arguments.archs or TABLE["wheelhouse"]["default"]:
         if arch not in TABLE["arch"]:
             sys.exit(f"no architecture {arch!r}: there are {', '.join(TABLE['arch'])}")
-        house = fill(arch)
+        house = fill(arch, arguments.python)
         wheels = list(house.glob("*.whl"))
         print(f"{house.relative_to(ROOT)}  {len(wheels)} wheels  {sum(wheel.stat().st_size for wheel in wheels):,} bytes")
 
