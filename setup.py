@@ -1,4 +1,5 @@
-"""Builds the Cython core: one extension for each .pyx file under src/fastgate/_core.
+"""Builds the Cython core: each .pyx file under src/fastgate/_core is a module, compiled on its
+own, and all are linked into one shared object, which fastgate/_core/__init__.py imports from.
 
 Environment, all optional:
   FASTGATE_BUILD_JOBS=N    Cython processes and C compilers at a time (default: one per core)
@@ -18,6 +19,7 @@ import os
 import re
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,6 +27,7 @@ import Cython
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
 os.chdir(Path(__file__).resolve().parent)
 
@@ -45,6 +48,7 @@ ERRORS = """
 # functions of a .pxd; tests/source/test_dead_code.py looks for ours.)
 SILENCED = ["unused-parameter", "missing-field-initializers", "cast-function-type", "unused-function"]
 
+LINKED = "fastgate._core._linked"
 CYTHON_DIR = Path(f"build/cython-{Cython.__version__}")
 DIRECTIVES = {
     "language_level": 3,
@@ -87,24 +91,29 @@ def macros() -> list[tuple[str, str]]:
     return found + [("FASTGATE_DEBUG", "1")] * DEBUG
 
 
+def module_name(source: str) -> str:
+    path = Path(source)
+    if path.parts[0] == "src":
+        return ".".join(path.relative_to("src").with_suffix("").parts)
+    return f"fastgate_doors.{path.stem}"
+
+
 def extensions() -> list[Extension]:
-    found = []
+    found = {}
     if DOORS != "only":
-        for path in sorted(Path("src/fastgate/_core").rglob("*.pyx")):
-            found.append((".".join(path.relative_to("src").with_suffix("").parts), path))
+        found[LINKED] = sorted(map(str, Path("src/fastgate/_core").rglob("*.pyx")))
     if DOORS in ("1", "only"):
-        for path in sorted(Path("tests/doors").glob("*.pyx")):
-            found.append((f"fastgate_doors.{path.stem}", path))
+        found |= {module_name(path): [path] for path in sorted(map(str, Path("tests/doors").glob("*.pyx")))}
     return [
         Extension(
             name,
-            [str(path)],
+            sources,
             define_macros=macros(),
             extra_compile_args=compile_flags(),
             extra_link_args=link_flags(),
             py_limited_api=bool(ABI3),
         )
-        for name, path in found
+        for name, sources in found.items()
     ]
 
 
@@ -126,12 +135,12 @@ def output_to(file):
             os.close(copy)
 
 
-def generate_c(modules: list[Extension]) -> None:
-    """Compile the modules to C and fail on any performance hint or warning: a hint means that
+def generate_c(sources: list[str]) -> dict[str, Extension]:
+    """Compile each .pyx to C and fail on any performance hint or warning: a hint means that
     a nogil function takes the GIL after all, and no compiler flag of Cython's stops there."""
     CYTHON_DIR.mkdir(parents=True, exist_ok=True)
     # Only name and source go in: flags would be written into the C and make it differ by flavour.
-    bare = [Extension(module.name, list(module.sources)) for module in modules]
+    bare = [Extension(module_name(source), [source]) for source in sources]
     done = None
     with open(CYTHON_DIR / "lock", "w") as lock, tempfile.TemporaryFile("w+") as output:
         fcntl.flock(lock, fcntl.LOCK_EX)    # flavours may be built at the same time
@@ -155,17 +164,43 @@ def generate_c(modules: list[Extension]) -> None:
                     (CYTHON_DIR / source).with_suffix(".c").unlink(missing_ok=True)
     if has_hints:
         raise SystemExit("error: Cython gave the hints or warnings above, and the build passes over none")
-    for module, compiled in zip(modules, done, strict=True):
-        module.sources = compiled.sources
-        module.depends = [*compiled.depends, "setup.py"]
+    return dict(zip(sources, done, strict=True))
 
 
 class build_core(build_ext):
     def build_extensions(self) -> None:
-        generate_c(self.extensions)
+        modules = generate_c([source for extension in self.extensions for source in extension.sources])
+        for extension in self.extensions:
+            compiled = [modules[source] for source in extension.sources]
+            if extension.name == LINKED:
+                # Nothing is left to compile for it then: it is linked if an object is newer.
+                extension.sources, extension.extra_objects = [], self.compile_core(extension, compiled)
+                extension.depends = [*extension.extra_objects, "setup.py"]
+            else:
+                extension.sources = compiled[0].sources
+                extension.depends = [*compiled[0].depends, "setup.py"]
         super().build_extensions()
         if DOORS != "only":
             self.forget_the_gone()
+
+    def compile_core(self, extension: Extension, modules: list[Extension]) -> list[str]:
+        """The object files, those compiled anew whose source is newer."""
+        def compile_module(module: Extension) -> str:
+            (source,), (_, room, name) = module.sources, module.name.rsplit(".", 2)
+            (made,) = self.compiler.object_filenames([source], output_dir=self.build_temp)
+            if self.force or newer_group([source, *module.depends, "setup.py", "src/fastgate/_version.py"], made, "newer"):
+                self.compiler.compile(
+                    [source],
+                    output_dir=self.build_temp,
+                    # Two rooms may have a file of the same name.
+                    macros=[*extension.define_macros, (f"PyInit_{name}", f"PyInit_{room}_{name}")],
+                    debug=self.debug,
+                    extra_postargs=extension.extra_compile_args,
+                )
+            return made
+
+        with ThreadPoolExecutor(JOBS) as pool:
+            return list(pool.map(compile_module, modules))
 
     def forget_the_gone(self) -> None:
         """A wheel takes all of build_lib: what an earlier build left there (a module since
@@ -179,6 +214,11 @@ class build_core(build_ext):
     def copy_extensions_to_source(self) -> None:        # --inplace
         Path("tests/fastgate_doors").mkdir(exist_ok=True)
         super().copy_extensions_to_source()
+        # Python would prefer a module's own file, of a build before there was one for all.
+        linked = Path(self.get_ext_filename(LINKED)).name
+        for path in Path("src/fastgate/_core").rglob("*" + linked.removeprefix("_linked")):
+            if path.name != linked:
+                path.unlink()
 
 
 if DOORS in ("1", "only") and {"bdist_wheel", "install"} & set(sys.argv):

@@ -19,6 +19,8 @@ from pathlib import Path
 import gates
 from targets import DIST, chosen
 
+SHOWN = 3       # problems of a gate in a wheel
+
 
 def tool(*words: str) -> subprocess.CompletedProcess:
     """A tool of this interpreter's environment."""
@@ -51,19 +53,17 @@ def abi3audit(wheel: gates.Wheel) -> Iterator[str]:
         yield from abi3audit_problems(answer.returncode, answer.stdout, answer.stderr)
 
 
-def abi3audit_problems(code: int, report: str, said: str) -> Iterator[str]:
-    seen = 0
-    for spec in json.loads(report)["specs"].values() if report.strip() else []:
-        for entry in spec["wheel"]:
-            seen += 1
-            result = entry["result"]
-            if not result["is_abi3"] or not result["is_abi3_baseline_compatible"]:
-                foreign = [each["name"] if isinstance(each, dict) else str(each) for each in result["non_abi3_symbols"]]
-                yield f"{entry['name']}: computed {result['computed']}, baseline {result['baseline']}; not in the stable ABI: {', '.join(foreign) or 'none'}"
-    if code != 0 and not seen:
-        yield f"abi3audit failed: {said.strip()[-300:]}"
-    elif not seen:
-        yield "abi3audit found nothing to audit"
+def abi3audit_problems(code: int, report: str, said: str) -> list[str]:
+    found = []
+    entries = [entry for spec in json.loads(report)["specs"].values() for entry in spec["wheel"]] if report.strip() else []
+    for entry in entries:
+        result = entry["result"]
+        if not result["is_abi3"] or not result["is_abi3_baseline_compatible"]:
+            foreign = ", ".join(map(str, result["non_abi3_symbols"])) or "none"
+            found.append(f"{entry['name']}: computed {result['computed']}, baseline {result['baseline']}; not in the stable ABI: {foreign}")
+    if not entries or code != 0 and not found:
+        found.append(f"abi3audit exits with {code}, {len(entries)} libraries seen: {said.strip()[-300:]}")
+    return found
 
 
 GATES = gates.GATES | {"auditwheel": auditwheel, "abi3": abi3audit}
@@ -86,6 +86,11 @@ def table(verdicts: dict[Path, dict[str, list[str]]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def shortened(problems: list[str]) -> list[str]:
+    """What is wrong with one library is often wrong with all."""
+    return problems[:SHOWN] + [f"and {len(problems) - SHOWN} more"] * (len(problems) > SHOWN)
+
+
 def paths(names: list[str]) -> list[Path]:
     if not names:
         found = sorted(DIST.glob("fastgate-*.whl"))
@@ -103,7 +108,7 @@ def main() -> None:
         verdicts = dict(zip(found, pool.map(judge, found), strict=True))
     print(table(verdicts))
     wrong = [f"{path.name}: {name}: {problem}" for path, verdict in verdicts.items()
-             for name, problems in verdict.items() for problem in problems]
+             for name, problems in verdict.items() for problem in shortened(problems)]
     print(*wrong, sep="\n", file=sys.stderr)
     sys.exit(1 if wrong else 0)
 
