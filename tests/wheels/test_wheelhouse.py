@@ -75,3 +75,9 @@ def test_cffi_finds_nothing_but_the_archive(tmp_path):
     include, library, *rest = answers
     assert (Path(include.removeprefix("-I")) / "ffi.h").is_file() and rest == ["-lffi", ""]
     assert [path.name for path in Path(library.removeprefix("-L")).iterdir()] == ["libffi.a"]
+
+
+def test_an_archive_is_its_objects():
+    objects = [b"\x7fELF odd", b"\x7fELF even"]
+    entries = [b"%-48s%-10d`\n%s%s" % (b"name/", len(data), data, b"\n" * (len(data) % 2)) for data in (b"index", *objects)]
+    assert list(wheelhouse.members(b"!<arch>\n" + b"".join(entries))) == objects
