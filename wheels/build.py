@@ -62,7 +62,7 @@ def environment(target: Target, directory: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FASTGATE_") or name == "FASTGATE_BUILD_JOBS"}
     return kept | {
         "CC": str(compiler),
-        "LDSHARED": f"{compiler} -shared",
+        "LDSHARED": f"{compiler} -shared -Wl,-s",        # no path of this machine in debug information
         "CFLAGS": "-O2 -DNDEBUG -fwrapv -g0",
         "LDFLAGS": "",
         "DIST_EXTRA_CONFIG": str(directory / "dist.cfg"),

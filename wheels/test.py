@@ -1,124 +1,159 @@
 #!/usr/bin/env python3
-"""Runs the core's unit tests on another CPU: wheels/test.py [TARGET ...] [-- pytest's arguments]
+"""Runs wheels on another CPU: wheels/test.py [TARGET ...] [-- pytest's arguments for the core's tests]
 
-The wheel and the test doors of wheels/build.py --doors are unpacked beside a Debian root file
-system of that architecture, and its Python runs tests/core under qemu-user. Needs the Debian
-packages mmdebstrap and qemu-user-static. Tells function, not speed, and nothing about memory
-ordering: qemu runs on this machine's.
+Each is installed, offline, by the Python of a Debian root file system of that architecture, from
+a wheelhouse; then, under qemu-user, every module is imported, tests/core runs, and whole gateways
+serve the tests that run here, over loopback. A table says how it went. Needs the test doors of
+wheels/build.py --doors, the Debian packages mmdebstrap and qemu-user-static, and Linux 6.7.
+Tells function, not speed, and nothing about memory ordering: qemu runs on this machine's.
 """
 
 import argparse
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from build import build_wheel
-from debian import mirror
+from emulation import emulated, root_of
 from targets import CACHE, DIST, ROOT, TABLE, Target, chosen
+from wheelhouse import EXTRAS, fill, foreign, house_of, pip
 
-TIMEOUT_S = 1200
-
-
-def need(program: str, package: str) -> None:
-    if shutil.which(program) is None:
-        sys.exit(f"{program} not found: apt-get install {package}")
-
-
-def root_of(target: Target) -> Path:
-    """The root file system: unpacked once, then kept."""
-    suite, debian = TABLE["root"]["suite"], target.facts["debian"]
-    root = CACHE / f"root-{suite}-{debian}"
-    if not root.exists():
-        need("mmdebstrap", "mmdebstrap")
-        root.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=root.parent, prefix="root-"))
-        subprocess.run(
-            ["mmdebstrap", "--quiet", "--mode=root" if os.geteuid() == 0 else "--mode=unshare", "--variant=extract",
-             f"--arch={debian}", f"--include={','.join(TABLE['root']['packages'])}", "--skip=check/qemu",
-             suite, str(fresh), mirror(suite)],
-            check=True,
-        )
-        fresh.rename(root)
-    return root
+TIMEOUT_S = 1500
+IMPORTS = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+Ed25519PrivateKey.generate().sign(b"")
+print(len(sys.argv) - 1, "modules")
+"""
+# What the extras bring, and what nobody else asks for at import.
+OTHERS = ("jsonschema", "uvicorn", "uvloop", "websockets")
 
 
-def pip(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "-q"], check=True)
+def modules() -> list[str]:
+    """Every module of fastgate: the wheel must have them all."""
+    paths = sorted(path for kind in ("*.py", "*.pyx") for path in (ROOT / "src/fastgate").rglob(kind))
+    names = [".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__") for path in paths]
+    return [name for name in names if not name.endswith("__main__")]
 
 
-def wheelhouse(target: Target) -> Path:
-    """Wheels that no registry has for this architecture, built from their sources."""
-    native = Target(target.arch, "cp" + TABLE["root"]["python"].replace(".", ""))
-    house = CACHE / f"wheelhouse-{native}"
-    for requirement in TABLE["tests"]["cross_build"].get(target.arch, []):
-        if any(house.glob(f"{requirement.split('>')[0]}-*")):
-            continue
-        with tempfile.TemporaryDirectory() as name:
-            pip("download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--dest", name, requirement)
-            (sdist,) = Path(name).iterdir()
-            build_wheel(native, sdist, house)
-    return house
+def supply(targets: list[Target]) -> None:
+    """A wheelhouse for each architecture, unless there is one newer than what says what belongs in it."""
+    for arch in dict.fromkeys(target.arch for target in targets):
+        sums = house_of(arch) / "SHA256SUMS"
+        said = (ROOT / "pyproject.toml", ROOT / "wheels/targets.toml")
+        if not sums.exists() or sums.stat().st_mtime < max(path.stat().st_mtime for path in said):
+            fill(arch, TABLE["root"]["python"])
 
 
-def site_of(target: Target) -> Path:
-    """What the tests import, but fastgate itself. Wheels of the target are installed as they are."""
-    python = TABLE["root"]["python"]
-    site = CACHE / f"site-{target.arch}-{python}"
+def tools_of(target: Target) -> Path:
+    """What runs the tests there; nothing of fastgate."""
+    site = CACHE / f"tools-{target.arch}-{TABLE['root']['python']}"
     if not site.exists():
-        fresh = Path(tempfile.mkdtemp(dir=CACHE, prefix="site-"))
-        tag = target.facts["platform"].removeprefix("manylinux_2_17_")
-        platforms = [f"manylinux_2_{minor}_{tag}" for minor in (36, 34, 31, 28, 27, 17)] + [f"manylinux2014_{tag}"]
-        pip("install", "--target", str(fresh), "--only-binary=:all:", "--implementation", "cp",
-            "--python-version", python, "--find-links", str(wheelhouse(target)),
-            *(word for abi in (f"cp{python.replace('.', '')}", "abi3", "none") for word in ("--abi", abi)),
-            *(word for platform in platforms for word in ("--platform", platform)),
-            *TABLE["tests"]["requires"])
+        fresh = Path(tempfile.mkdtemp(dir=CACHE, prefix="tools-"))
+        pip("install", "--target", str(fresh), *foreign(target.arch, TABLE["root"]["python"]), *TABLE["tests"]["requires"])
         fresh.rename(site)
     return site
 
 
-def prepare(target: Target) -> list[str]:
-    """What starts the tests' Python; everything it needs is there then."""
-    need(target.facts["qemu"], "qemu-user-static")
-    root, site = root_of(target), site_of(target)
-    if not target.doors.exists():
-        sys.exit(f"no test doors for {target}: build them with wheels/build.py --doors {target}")
-    unpacked = DIST / f"unpacked-{target}"
-    shutil.rmtree(unpacked, ignore_errors=True)
-    zipfile.ZipFile(target.wheel()).extractall(unpacked)
-    path = os.pathsep.join(map(str, (unpacked, target.doors, site)))
-    return ["env", f"PYTHONPATH={path}", f"QEMU_CPU={target.facts['qemu_cpu']}", "PYTHONDONTWRITEBYTECODE=1",
-            target.facts["qemu"], "-L", str(root), f"{root}/usr/bin/python{TABLE['root']['python']}"]
+def board_of(target: Target) -> Path:
+    return DIST / f"board-{target}"
 
 
-def test(target: Target, python: list[str], arguments: list[str]) -> bool:
-    started = time.monotonic()
-    outcome = subprocess.run(
-        [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=slow",
-         *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]), *arguments, "tests/core"],
-        cwd=ROOT, timeout=TIMEOUT_S, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )
-    good = outcome.returncode == 0
-    verdict = f"{'passed' if good else 'FAILED'} in {time.monotonic() - started:.0f} s"
-    print(f"{outcome.stdout}{target} on {target.facts['qemu_cpu']}: {verdict}", flush=True)
-    return good
+class Trial:
+    """One target's wheel, from its installation to its row of the table."""
+
+    def __init__(self, target: Target, arguments: list[str]) -> None:
+        if not target.doors.exists():
+            sys.exit(f"no test doors for {target}: build them with wheels/build.py --doors {target}")
+        self.target = target
+        self.arguments = arguments
+        self.wheel = target.wheel()
+        self.tools = tools_of(target)
+        self.prefix = emulated(target)
+        self.python = str(board_of(target) / "bin/python")
+        self.said: dict[str, str] = {}
+        self.good = True
+
+    def run(self) -> "Trial":
+        started = time.monotonic()
+        steps = {"install": self.install, "imports": self.imports, "core tests": self.core, "gateway": self.gateway}
+        for name, step in steps.items():
+            began = time.monotonic()
+            done = subprocess.run(step(), cwd=ROOT, timeout=TIMEOUT_S, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            self.said[name] = summary(done.stdout) if done.returncode == 0 else "FAILED"
+            print(f"{self.target}: {name}: {self.said[name]}, {time.monotonic() - began:.0f} s", flush=True)
+            if done.returncode != 0:
+                print(done.stdout, flush=True)
+                self.good = False
+                break
+        self.said["time"] = f"{time.monotonic() - started:.0f} s"
+        return self
+
+    def install(self) -> list[str]:
+        """As on a board: its own Python, its own pip, no network."""
+        shutil.rmtree(board_of(self.target), ignore_errors=True)
+        script = f"""set -e
+            /usr/bin/python3 -m venv --without-pip {board_of(self.target)}
+            {self.python} /usr/share/python-wheels/pip-[0-9]*.whl/pip --isolated install --no-index --no-compile \
+                --find-links {house_of(self.target.arch)} '{self.wheel}[{",".join(EXTRAS)}]'
+            {board_of(self.target)}/bin/fastgate version"""
+        found = next((root_of(self.target) / "usr/share/python-wheels").glob("pip-[0-9]*.whl"))
+        return [*self.prefix, "sh", "-c", script.replace("pip-[0-9]*.whl", found.name)]
+
+    def imports(self) -> list[str]:
+        return [*self.prefix, self.python, "-c", IMPORTS, *modules(), *OTHERS]
+
+    def core(self) -> list[str]:
+        return [*self.prefix, f"PYTHONPATH={self.target.doors}:{self.tools}", "PYTHONDONTWRITEBYTECODE=1", self.python,
+                "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=slow",
+                *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]), *self.arguments, "tests/core"]
+
+    def gateway(self) -> list[str]:
+        """Tests, clients and upstreams are this machine's; the gateways they start are the board's."""
+        return ["env", f"PYTHONPATH={ROOT / 'src'}", f"FASTGATE_TEST_PYTHON={shlex.join([*self.prefix, self.python])}",
+                sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TABLE["tests"]["gateway"]]
+
+
+def summary(output: str) -> str:
+    """How many tests or modules a step's last line counts."""
+    found = re.search(r"\d+ (passed|modules)", output.strip().rpartition("\n")[2])
+    return found[0] if found else "ok"
+
+
+def table(trials: list[Trial]) -> str:
+    """Markdown: a row for each target."""
+    root = TABLE["root"]
+    names = ["install", "imports", "core tests", "gateway", "time"]
+    rows = [["target", "root", "CPU", *names], ["---"] * (3 + len(names))]
+    for trial in trials:
+        facts = trial.target.facts
+        rows.append([str(trial.target), f"{root['suite']} {facts['debian']}, CPython {root['python']}", facts["qemu_cpu"],
+                     *(trial.said.get(name, "-") for name in names)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def main() -> None:
     words, _, rest = " ".join(sys.argv[1:]).partition("-- ")
-    parser = argparse.ArgumentParser(description="Runs tests/core on wheels of other architectures under qemu-user.")
+    parser = argparse.ArgumentParser(description="Installs wheels on emulated boards and runs what matters there.")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     targets = chosen(parser.parse_args(words.split()).targets)
-    pythons = [prepare(target) for target in targets]
+    if strange := [str(target) for target in targets if "qemu_cpu" not in target.facts or target.libc != "gnu"]:
+        sys.exit(f"no root file system to test {', '.join(strange)} in: the tests' Debian is {TABLE['root']['suite']} "
+                 "for ARM, and has no Python for musl")
+    supply(targets)
+    trials = [Trial(target, rest.split()) for target in targets]
     with ThreadPoolExecutor(os.cpu_count()) as pool:        # emulated, each takes a core
-        results = list(pool.map(lambda target, python: test(target, python, rest.split()), targets, pythons))
-    sys.exit(0 if all(results) else 1)
+        list(pool.map(Trial.run, trials))
+    print(table(trials))
+    sys.exit(0 if all(trial.good for trial in trials) else 1)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """The command line itself: help, exit codes, what is loaded for it."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from fastgate.cli import main, options, version
+
+ROOT = Path(__file__).parents[2]
 
 
 def run(*args, env=None, cwd=None):
@@ -27,8 +31,26 @@ def import_path(monkeypatch):
 
 def test_version():
     code, out, err = run("version")
-    assert (code, err) == (0, "") and out.strip() == version.text() == run("--version")[1].strip()
+    assert (code, err) == (0, "") and out.splitlines() == [version.text(), *version.extras()]
     assert out.startswith("fastgate ") and "cpython" in out
+    assert run("--version")[1].strip() == version.text()
+
+
+def test_version_knows_every_extra():
+    section = (ROOT / "pyproject.toml").read_text().partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    extras = {name: set(re.findall(r'"([\w-]+)', lines)) for name, lines in re.findall(r"^(\w+) = \[(.*?)\]", section, re.M | re.S)}
+    del extras["test"]
+    assert {name: set(modules) for name, (modules, _) in version.EXTRAS.items()} == extras
+
+
+def test_version_says_what_an_extra_that_is_not_there_would_bring(monkeypatch):
+    monkeypatch.setattr(version, "find_spec", lambda name: None if name in ("uvloop", "uvicorn", "websockets") else name)
+    assert version.extras() == [
+        "fast: without uvloop: asyncio's event loop is used; pip install 'fastgate[fast]'",
+        "validator: jsonschema",
+        "trust: cryptography",
+        "asgi: without uvicorn and websockets: no services that are ASGI applications; pip install 'fastgate[asgi]'",
+    ]
 
 
 @pytest.mark.parametrize("command", [c.NAME for c in main.COMMANDS])

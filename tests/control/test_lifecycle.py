@@ -200,6 +200,14 @@ def test_without_uvloop(gateway, upstream, tmp_path):
     assert requests.get(running.url).text == "answer"
     assert running.reload()["ok"]
     assert running.stop() == 0
+    assert running.log().count("asyncio's event loop: uvloop cannot be imported (no wheel for this board)") == 1
+    assert "pip install 'fastgate[fast]'" in running.log()
+
+
+def test_with_uvloop_nothing_is_said_of_loops(gateway, upstream):
+    running = gateway(to(upstream.url))
+    assert running.stop() == 0
+    assert "event loop" not in running.log()
 
 
 def test_a_fatal_signal_leaves_last_words(gateway, upstream):

@@ -21,3 +21,13 @@ settings.register_profile("core", deadline=None, suppress_health_check=[HealthCh
 # What one of them is to see is what breaks there; the many examples are for the fast build.
 settings.register_profile("slow", settings.get_profile("core"), max_examples=25)
 settings.load_profile("core")
+
+
+def pytest_collection_modifyitems(items):
+    """A test that asks for more examples than usual gets no more than such a profile gives."""
+    most = settings.default.max_examples
+    if most < settings.get_profile("core").max_examples:
+        for item in items:
+            asked = getattr(item.obj, "_hypothesis_internal_use_settings", None)
+            if asked is not None and asked.max_examples > most:
+                item.obj._hypothesis_internal_use_settings = settings(asked, max_examples=most)

@@ -19,6 +19,7 @@ error (the error log), `access_log()` the standard output.
 import json
 import os
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -33,6 +34,10 @@ from pathlib import Path
 # Where this process found fastgate: installed, built in place, or a sanitizer's build. A gateway
 # it starts must be the same.
 SOURCE = Path(find_spec("fastgate").origin).parents[1]
+# What runs it instead of this process's Python: that of another CPU's root file system, which has
+# its own fastgate (wheels/test.py).
+ELSEWHERE = shlex.split(os.environ.get("FASTGATE_TEST_PYTHON", ""))
+PYTHON = ELSEWHERE or [sys.executable]
 READY_S = 60.0
 STOP_S = 45.0
 
@@ -238,7 +243,7 @@ def write_config(path: Path, config: dict | str) -> None:
 def start_gateway(config: dict | str, *, workers: int = 1, listen: int | list[str] | None = 1,
                   status: bool = True, access_log: str | None = "off", log_level: str = "info",
                   args: tuple[str, ...] = (), env: dict[str, str] | None = None, fds: tuple[int, ...] = (),
-                  ready_s: float = READY_S, program: tuple[str, ...] = (sys.executable, "-m", "fastgate")) -> GatewayProcess:
+                  ready_s: float = READY_S, program: tuple[str, ...] = (*PYTHON, "-m", "fastgate")) -> GatewayProcess:
     """Starts `python -m fastgate run` and waits until it is ready.
 
     config: a dict in Kong's format (`_format_version` is added; a `gateway:` section may be in it) or YAML text.
@@ -255,8 +260,7 @@ def start_gateway(config: dict | str, *, workers: int = 1, listen: int | list[st
     path = home / ("fastgate.yaml" if isinstance(config, str) else "fastgate.json")
     write_config(path, config)
 
-    command = [*program, "run", "-c", str(path), "--log-level", log_level,
-               "--workers", str(workers)]
+    command = [*program, "run", "-c", str(path), "--log-level", log_level, "--workers", str(workers)]
     if isinstance(listen, int):
         reserved += [reserve_port() for _ in range(listen)]
         addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in reserved]
@@ -278,6 +282,8 @@ def start_gateway(config: dict | str, *, workers: int = 1, listen: int | list[st
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("FASTGATE_", "LISTEN_"))}
     environ |= {"RUNTIME_DIRECTORY": str(home), "NOTIFY_SOCKET": str(home / "notify"), "PYTHONUNBUFFERED": "1",
                 "PYTHONPATH": os.pathsep.join(filter(None, [str(SOURCE), os.environ.get("PYTHONPATH", "")]))}
+    if ELSEWHERE:
+        del environ["PYTHONPATH"]
     environ |= env or {}
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                env=environ, cwd=home, pass_fds=fds)

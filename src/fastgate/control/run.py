@@ -100,11 +100,12 @@ def _run_loop(source: Source, unpublished: "list[Model]", environ: MutableMappin
 
 
 def new_event_loop() -> "asyncio.AbstractEventLoop":
-    """uvloop's, or asyncio's where there is no uvloop (no wheel for the board)."""
+    """uvloop's, or asyncio's where there is no uvloop (no wheel for the board): told once."""
     try:
         import uvloop
-    except ImportError:
+    except ImportError as error:
         import asyncio
 
+        log.info("asyncio's event loop: uvloop cannot be imported (%s); pip install 'fastgate[fast]'", error)
         return asyncio.new_event_loop()
     return uvloop.new_event_loop()

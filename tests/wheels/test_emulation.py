@@ -1,0 +1,43 @@
+"""Programs of another CPU as if they were this machine's: emulation.py, on the board that test.py uses."""
+
+import os
+import signal
+import socket
+import subprocess
+
+import pytest
+from emulation import emulated
+from targets import ROOT, Target
+
+BOARDS = [pytest.param(Target("armv7l", "abi3"), 4, id="armv7l"), pytest.param(Target("aarch64", "abi3"), 8, id="aarch64")]
+
+
+def table_of_the_machine() -> list[str]:
+    return sorted(os.listdir("/proc/sys/fs/binfmt_misc"))
+
+
+@pytest.mark.parametrize("target, word", BOARDS)
+def test_it_is_another_machine_with_programs_of_its_own(target, word):
+    before = table_of_the_machine()
+    code = ("import os, struct, subprocess; print(os.uname().machine, struct.calcsize('P'), os.getcwd(), "
+            "subprocess.run(['uname', '-m'], capture_output=True, text=True).stdout)")
+    out = subprocess.run([*emulated(target), "python3", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert out.stdout.split() == [target.arch, str(word), str(ROOT), target.arch]
+    assert table_of_the_machine() == before
+
+
+@pytest.mark.parametrize("target, word", BOARDS)
+def test_process_signals_and_loopback_are_shared(target, word):
+    code = ("import os, signal, socket, sys; s = socket.create_connection(('127.0.0.1', int(sys.argv[1])));"
+            "signal.signal(signal.SIGTERM, lambda *_: sys.exit(7)); s.send(str(os.getpid()).encode()); signal.pause()")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        process = subprocess.Popen([*emulated(target), "python3", "-c", code, str(listener.getsockname()[1])])
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                assert int(connection.recv(16)) == process.pid
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(60) == 7
+        finally:
+            process.kill()
+            process.wait()

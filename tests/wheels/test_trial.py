@@ -1,0 +1,38 @@
+"""wheels/test.py's table, and what it refuses to begin."""
+
+import subprocess
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from types import SimpleNamespace
+
+import pytest
+from targets import ROOT, Target
+
+spec = spec_from_file_location("wheels_test", ROOT / "wheels/test.py")     # `test` is the standard library's
+trials = module_from_spec(spec)
+spec.loader.exec_module(trials)
+
+
+@pytest.mark.parametrize("output, told", [
+    ("1 failed\n", "ok"), ("....\n146 passed in 86.85s (0:01:26)\n", "146 passed"),
+    ("warning: 3 passed\nfastgate 0.1.0 (cpython 3.11.2, armv7l)\n", "ok"), ("411 modules\n", "411 modules"), ("", "ok"),
+])
+def test_a_steps_last_line_is_counted(output, told):
+    assert trials.summary(output) == told
+
+
+def test_a_row_ends_where_its_trial_did():
+    done = SimpleNamespace(target=Target("armv7l", "abi3"), said={"install": "ok", "imports": "FAILED", "time": "7 s"})
+    assert trials.table([done]).splitlines()[-1] == (
+        "| armv7l-abi3 | bookworm armhf, CPython 3.11 | cortex-a9,neon=off | ok | FAILED | - | - | 7 s |")
+
+
+def test_modules_are_those_of_the_tree_compiled_ones_too():
+    names = trials.modules()
+    assert {"fastgate", "fastgate._core.bridge.gateway", "fastgate.cli.main", "fastgate.plugins"} <= set(names)
+    assert not any(name.endswith(("__init__", "__main__")) for name in names) and len(names) == len(set(names))
+
+
+def test_no_board_for_musl():
+    ran = subprocess.run([sys.executable, ROOT / "wheels/test.py", "aarch64-musl-abi3"], capture_output=True, text=True)
+    assert ran.returncode == 1 and "no root file system to test aarch64-musl-abi3 in" in ran.stderr

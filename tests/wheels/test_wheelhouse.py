@@ -1,0 +1,83 @@
+"""The wheelhouse: what belongs in it, which wheels are kept, what is written beside them."""
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+import wheelhouse
+from packaging.requirements import Requirement
+from targets import TABLE, Target
+
+ARMV7 = Target("armv7l", "cp311")
+
+
+def test_every_extra_but_the_tests_is_in_it():
+    named = {Requirement(line).name for line in wheelhouse.requirements()}
+    assert {"httptools", "pyyaml", "uvloop", "jsonschema", "cryptography", "uvicorn", "websockets"} <= named
+    assert not named & {"pytest", "hypothesis"}
+
+
+def test_what_is_built_is_pinned_and_fits_what_fastgate_asks_for():
+    asked = {each.name: each.specifier for each in map(Requirement, wheelhouse.requirements())}
+    built = [Requirement(line) for line in TABLE["wheelhouse"]["build"]["armv7l"]]
+    assert {each.name for each in built} >= {"httptools", "uvloop", "pyyaml", "cffi"}
+    for each in built:
+        (pin,) = each.specifier
+        assert pin.operator == "=="
+        assert pin.version in asked.get(each.name, each.specifier)
+
+
+def test_pip_is_asked_for_what_the_board_can_load():
+    words = wheelhouse.foreign("armv7l", "3.13")
+    platforms = [word for before, word in zip(words, words[1:], strict=False) if before == "--platform"]
+    assert platforms[0] == f"manylinux_2_{TABLE['root']['glibc']}_armv7l"
+    assert {"manylinux_2_17_armv7l", "manylinux2014_armv7l"} <= set(platforms) and "manylinux_2_37_armv7l" not in platforms
+    assert "cp313" in words and "cp311" not in words
+
+
+def test_sums_are_what_sha256sum_checks(tmp_path):
+    for name in ("b-1-py3-none-any.whl", "a-1-py3-none-any.whl"):
+        (tmp_path / name).write_bytes(name.encode())
+    (tmp_path / "notes.txt").write_text("no wheel")
+    wheelhouse.write_sums(tmp_path)
+    subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=tmp_path, check=True)
+    first, second = (tmp_path / "SHA256SUMS").read_text().splitlines()
+    assert first == f"{hashlib.sha256(b'a-1-py3-none-any.whl').hexdigest()}  a-1-py3-none-any.whl" and second.endswith("  b-1-py3-none-any.whl")
+
+
+def test_what_was_built_before_is_built_no_more(tmp_path, wheel_of, compiled):
+    kept = wheel_of(ARMV7, compiled(ARMV7, "int PyInit_core(void) { return 0; }")).path
+    kept = kept.rename(kept.with_name(kept.name.replace("fastgate-9.9.9", "planted-1.0")))
+    assert wheelhouse.build(ARMV7, "planted==1.0", kept.parent) == kept
+
+
+def test_what_passes_no_gate_any_more_is_not_kept(tmp_path, wheel_of, compiled, monkeypatch):
+    class Asked(Exception):
+        pass
+
+    def asked(*arguments):
+        raise Asked
+
+    neon = compiled(ARMV7, "int PyInit_core(void) { return 0; }", compiler=["-target", "arm-linux-gnueabihf.2.17"])
+    kept = wheel_of(ARMV7, neon).path
+    kept = kept.rename(kept.with_name(kept.name.replace("fastgate-9.9.9", "planted-1.0")))
+    monkeypatch.setattr(wheelhouse, "pip", asked)
+    with pytest.raises(Asked):
+        wheelhouse.build(ARMV7, "planted==1.0", kept.parent)
+    assert not kept.exists()
+
+
+def test_cffi_finds_nothing_but_the_archive(tmp_path):
+    program = wheelhouse.static_libffi(ARMV7, tmp_path)
+    answers = [subprocess.run([program, word, "libffi"], capture_output=True, text=True, check=True).stdout.strip()
+               for word in ("--cflags-only-I", "--libs-only-L", "--libs-only-l", "--cflags-only-other")]
+    include, library, *rest = answers
+    assert (Path(include.removeprefix("-I")) / "ffi.h").is_file() and rest == ["-lffi", ""]
+    assert [path.name for path in Path(library.removeprefix("-L")).iterdir()] == ["libffi.a"]
+
+
+def test_an_archive_is_its_objects():
+    objects = [b"\x7fELF odd", b"\x7fELF even"]
+    entries = [b"%-48s%-10d`\n%s%s" % (b"name/", len(data), data, b"\n" * (len(data) % 2)) for data in (b"index", *objects)]
+    assert list(wheelhouse.members(b"!<arch>\n" + b"".join(entries))) == objects

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Everything a board installs besides fastgate, as wheels: wheels/wheelhouse.py [--python 3.11] [ARCH ...]
+
+    pip install --no-index --find-links dist --find-links dist/wheelhouse-armv7l fastgate
+
+What no registry has a wheel of for an architecture ([wheelhouse] in targets.toml) is cross-built
+from its source with build.py's compiler and must pass check.py's gates; the rest is fetched, so
+that the directory is enough by itself, with all of fastgate's extras. SHA256SUMS says what is in
+it. Built wheels are kept in the cache, by their exact version.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import check
+import debian
+import elf
+from build import build_wheel
+from targets import CACHE, DIST, ROOT, TABLE, Target
+
+EXTRAS = ("fast", "validator", "trust", "asgi")
+
+# cffi asks pkg-config where libffi is. Its answer here: the archive, so that the wheel needs no library.
+PKG_CONFIG = """#!/bin/sh
+case $1 in
+  --cflags-only-I) echo -I{include};;
+  --libs-only-L) echo -L{library};;
+  --libs-only-l) echo -lffi;;
+esac
+"""
+
+
+def pip(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "-q"], check=True)
+
+
+def house_of(arch: str) -> Path:
+    return DIST / f"wheelhouse-{arch}"
+
+
+def foreign(arch: str, python: str) -> list[str]:
+    """pip's words for wheels of another machine: of any glibc up to that of the tests' root."""
+    platforms = [f"manylinux_2_{minor}_{arch}" for minor in range(TABLE["root"]["glibc"], 16, -1)] + [f"manylinux2014_{arch}"]
+    return ["--only-binary=:all:", "--implementation", "cp", "--python-version", python,
+            *(word for abi in (f"cp{python.replace('.', '')}", "abi3", "none") for word in ("--abi", abi)),
+            *(word for platform in platforms for word in ("--platform", platform))]
+
+
+def static_libffi(target: Target, directory: Path) -> Path:
+    """A pkg-config that knows only Debian's libffi for the target, the archive without the shared one."""
+    files = debian.unpacked("libffi-dev", TABLE["root"]["suite"], target.facts["debian"]) / "usr"
+    archive = files / "lib" / target.facts["multiarch"] / "libffi_pic.a"
+    if any(elf.read(data).attributes.get("TAG_ADVANCED_SIMD_ARCH") for data in members(archive.read_bytes())):
+        sys.exit(f"{archive}: compiled for NEON")
+    (directory / "lib").mkdir()
+    shutil.copy(archive, directory / "lib/libffi.a")
+    program = directory / "pkg-config"
+    program.write_text(PKG_CONFIG.format(include=files / "include" / target.facts["multiarch"], library=directory / "lib"))
+    program.chmod(0o755)
+    return program
+
+
+def problems_of(wheel: Path) -> list[str]:
+    problems = [f"{gate}: {problem}" for gate, found in check.judge(wheel).items() for problem in found]
+    if wheel.name.startswith("cffi-"):
+        # Debian's libffi is Thumb code, whose halfwords may look like anything; members() sees its objects.
+        problems = [problem for problem in problems if "instructions that only a CPU with NEON has" not in problem]
+    return problems
+
+
+def members(archive: bytes) -> Iterator[bytes]:
+    """The objects in a static library."""
+    at = len(b"!<arch>\n")
+    while at < len(archive):
+        size = int(archive[at + 48 : at + 58])
+        if (data := archive[at + 60 : at + 60 + size]).startswith(b"\x7fELF"):
+            yield data
+        at += 60 + size + size % 2
+
+
+def build(target: Target, requirement: str, out: Path) -> Path:
+    """Builds one pinned source distribution, or finds it built before; the wheel. It passes the gates
+    that fastgate's own must, one kept from older gates too."""
+    prefix = requirement.replace("==", "-")
+    for found in out.glob(f"{prefix}-*.whl"):
+        if not problems_of(found):
+            return found
+        found.unlink()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        pip("download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--dest", str(directory / "source"), requirement)
+        (source,) = (directory / "source").iterdir()
+        os.environ |= {
+            "LIBUV_CONFIGURE_HOST": target.facts["multiarch"],      # uvloop: configure may not run what it compiles
+            "PYYAML_FORCE_LIBYAML": "0",
+            "PKG_CONFIG": str(static_libffi(target, directory)) if prefix.startswith("cffi-") else "false",
+        }
+        wheel = build_wheel(target, source, directory / "built")
+        if not any(name.endswith(".so") for name in zipfile.ZipFile(wheel).namelist()):
+            subprocess.run([sys.executable, "-m", "wheel", "tags", "--remove", "--python-tag", "py3", "--abi-tag", "none",
+                            "--platform-tag", "any", str(wheel)], check=True, stdout=subprocess.DEVNULL)
+            (wheel,) = (directory / "built").iterdir()
+        if problems := problems_of(wheel):
+            sys.exit("\n".join([f"{wheel.name} cannot be handed out:", *problems]))
+        out.mkdir(parents=True, exist_ok=True)
+        return Path(shutil.copy(wheel, out))
+
+
+def requirements() -> list[str]:
+    """What fastgate needs, and each of its extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return project["dependencies"] + [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
+
+
+def write_sums(house: Path) -> None:
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(house.glob("*.whl"))]
+    (house / "SHA256SUMS").write_text("".join(lines))
+
+
+def fill(arch: str, python: str) -> Path:
+    """The directory of an architecture, with everything in it that one CPython needs."""
+    target, house = Target(arch, f"cp{python.replace('.', '')}"), house_of(arch)
+    house.mkdir(parents=True, exist_ok=True)
+    for requirement in TABLE["wheelhouse"]["build"].get(arch, []):
+        started = time.monotonic()
+        wheel = build(target, requirement, CACHE / f"wheelhouse-{target}")
+        shutil.copy(wheel, house)
+        print(f"{wheel.name}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
+    pip("download", "--dest", str(house), "--find-links", str(house), *foreign(arch, python),
+        *TABLE["wheelhouse"]["also"], *requirements())
+    write_sums(house)
+    return house
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Fills dist/wheelhouse-ARCH with what fastgate needs on a board.")
+    parser.add_argument("archs", nargs="*", metavar="ARCH", help="armv7l, which is the default, or another of targets.toml")
+    parser.add_argument("--python", default=TABLE["root"]["python"], metavar="3.X",
+                        help="the board's CPython; one directory can hold the wheels of several (%(default)s)")
+    arguments = parser.parse_args()
+    for arch in arguments.archs or TABLE["wheelhouse"]["default"]:
+        if arch not in TABLE["arch"]:
+            sys.exit(f"no architecture {arch!r}: there are {', '.join(TABLE['arch'])}")
+        house = fill(arch, arguments.python)
+        wheels = list(house.glob("*.whl"))
+        print(f"{house.relative_to(ROOT)}  {len(wheels)} wheels  {sum(wheel.stat().st_size for wheel in wheels):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
