@@ -2,13 +2,13 @@
 """Cross-builds wheels: wheels/build.py [--doors] [TARGET ...]
 
 Nothing of the target is needed: zig (from wheels/requirements.txt) brings compiler and libc,
-and CPython's headers are those of the interpreter that runs this, whose pyconfig.h is changed
-to the target's word sizes. The wheels come out in dist/, with --doors the test doors too.
+headers.py CPython's headers; one interpreter builds the wheels of all CPythons. They come out in
+dist/, the same to the byte from the same commit, with SHA256SUMS and a list of what they are made
+of and need (SBOM); with --doors the test doors too.
 """
 
 import argparse
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import headers
+import pack
+import release
 from targets import ABI3, CACHE, DIST, ROOT, Target, chosen
 
 # setuptools puts the host's headers on the command line: a header that the target's copy lacks
@@ -31,33 +34,16 @@ exec {compiler} -I{include} "$@"
 """
 
 
-def patch_pyconfig(text: str, changes: dict[str, str]) -> str:
-    for name, value in changes.items():
-        line = f"#define {name} {value}" if value else f"/* #undef {name} */"
-        text = re.sub(rf"^(#define {name}\b.*|/\* #undef {name} \*/)$", line, text, flags=re.M)
-    return text
-
-
-def write_headers(target: Target, out: Path) -> None:
-    """A copy of this interpreter's headers: all but pyconfig.h are the same on every CPU."""
-    shutil.copytree(sysconfig.get_path("include"), out)
-    if sysconfig.get_path("platinclude") != sysconfig.get_path("include"):
-        shutil.copytree(sysconfig.get_path("platinclude"), out, dirs_exist_ok=True)
-    config = out / "pyconfig.h"
-    # Debian's is a switch between the architectures' own.
-    if found := re.search(r"defined\(__x86_64__\).*?# *include <([^>]+)>", config.read_text(), re.S):
-        config.write_text(Path("/usr/include", found[1]).read_text())
-    config.write_text(patch_pyconfig(config.read_text(), target.facts["pyconfig"]))
-
-
 def write_compiler(target: Target, directory: Path) -> Path:
-    write_headers(target, directory / "include")
     host = {sysconfig.get_path("include"), sysconfig.get_path("platinclude"), f"{sys.prefix}/include"}
+    include = headers.include(target)
+    # Where it was built is nobody's business: __FILE__ of a header in the cache, or of the tree.
+    private = [f"-ffile-prefix-map={include}=include", f"-ffile-prefix-map={ROOT}=."]
     wrapper = directory / "cc"
     wrapper.write_text(WRAPPER.format(
         host="|".join(f"'-I{path}'" for path in sorted(host)),
-        compiler=" ".join([sys.executable, "-m", "ziglang", "cc", *target.facts["zig"]]),
-        include=directory / "include",
+        compiler=" ".join([sys.executable, "-m", "ziglang", "cc", *target.compiler, *private]),
+        include=include,
     ))
     wrapper.chmod(0o755)
     return wrapper
@@ -83,8 +69,9 @@ def environment(target: Target, directory: Path) -> dict[str, str]:
         "SETUPTOOLS_EXT_SUFFIX": target.suffix,
         "FASTGATE_ABI3": ABI3 if target.python == "abi3" else "",
         "FASTGATE_WERROR": "all",
+        "SOURCE_DATE_EPOCH": str(pack.epoch()),
         "ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"),
-        "ZIG_LOCAL_CACHE_DIR": str(CACHE / "zig/local"),
+        "ZIG_LOCAL_CACHE_DIR": os.environ.get("ZIG_LOCAL_CACHE_DIR", str(CACHE / "zig/local")),
     }
 
 
@@ -96,8 +83,7 @@ def build_wheel(target: Target, source: Path, out: Path) -> Path:
                    "--no-build-isolation", "--wheel-dir", str(directory / "out"), str(source)]
         subprocess.run(command, env=environment(target, directory), check=True)
         (built,) = (directory / "out").glob("*.whl")
-        out.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copy(built, out))
+        return pack.repack(built, target, out, pack.epoch())
 
 
 def build_doors(target: Target) -> None:
@@ -112,17 +98,20 @@ def build_doors(target: Target) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Cross-builds fastgate's wheels into dist/.")
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="such as aarch64-abi3, or armv7l for all of that")
+    parser.add_argument("targets", nargs="*", metavar="TARGET",
+                        help="such as aarch64-abi3 or armv7l-musl-cp312; aarch64, musl or cp312 for all of that; all")
     parser.add_argument("--doors", action="store_true", help="the test doors too, for wheels/test.py")
+    parser.add_argument("--no-release", action="store_true", help="no SHA256SUMS and no SBOM, for which pip asks its index")
     arguments = parser.parse_args()
+    os.umask(0o022)
     for target in chosen(arguments.targets):
-        if target.python not in ("abi3", "cp%d%d" % sys.version_info[:2]):
-            sys.exit(f"{target}: run this with CPython {target.python.removeprefix('cp3')}, whose headers it needs")
         started = time.monotonic()
         wheel = build_wheel(target, ROOT, DIST)
         print(f"{wheel.relative_to(ROOT)}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
         if arguments.doors:
             build_doors(target)
+    for path in [] if arguments.no_release else release.write(DIST):
+        print(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from build import build_wheel
+from debian import mirror
 from targets import CACHE, DIST, ROOT, TABLE, Target, chosen
 
 TIMEOUT_S = 1200
@@ -27,18 +28,6 @@ TIMEOUT_S = 1200
 def need(program: str, package: str) -> None:
     if shutil.which(program) is None:
         sys.exit(f"{program} not found: apt-get install {package}")
-
-
-def mirror(suite: str) -> str:
-    """Where this machine gets Debian from. Without the security archive, whose index of the
-    smaller architectures is now and then caught between two states."""
-    command = ["apt-get", "indextargets", "--format", "$(CODENAME) $(ORIGIN) $(SITE)", "Created-By: Packages"]
-    lines = [line.split() for line in subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()]
-    sites = [line[2] for line in lines if line[0] == suite and len(line) == 3]
-    sites += [line[2] for line in lines if line[1:2] == ["Debian"] and "security" not in line[2]]
-    if not sites:
-        sys.exit("apt knows no Debian mirror: run apt-get update on a Debian machine")
-    return f"deb {sites[0]} {suite} main"
 
 
 def root_of(target: Target) -> Path:

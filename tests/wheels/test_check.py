@@ -1,0 +1,73 @@
+"""The judge's other tools are read as they mean it, and its verdict reaches the caller."""
+
+import json
+import sys
+
+import check
+import pytest
+from targets import Target
+
+AARCH64 = Target("aarch64", "abi3")
+CONSISTENT = 'x.whl\nis consistent with the following platform tag:\n"manylinux_2_{}_aarch64".\n\nThe wheel requires no external shared libraries! :)'
+CLEAN = "int PyInit_core(void) { return 0; }"
+
+
+@pytest.fixture
+def wheel(wheel_of, compiled):
+    return wheel_of(AARCH64, compiled(AARCH64, CLEAN))
+
+
+@pytest.mark.parametrize("said, expected", [
+    (CONSISTENT.format(17), ""), (CONSISTENT.format(5), ""), (CONSISTENT.format(34), "says manylinux_2_34_aarch64, not manylinux_2_17"),
+    (CONSISTENT.format(17).replace("manylinux_2_17_aarch64", "linux_aarch64"), "says linux_aarch64"),
+    (CONSISTENT.format(17).replace("no external", "these external"), "libraries from outside"),
+    ("Traceback: it went wrong", "says no platform tag: Traceback"),
+])
+def test_what_auditwheel_says(said, expected, wheel):
+    found = " ".join(check.auditwheel_problems(said, wheel))
+    assert expected in found and bool(expected) == bool(found)
+
+
+def report(**result) -> str:
+    result = {"is_abi3": True, "is_abi3_baseline_compatible": True, "baseline": "3.11", "computed": "3.11", "non_abi3_symbols": []} | result
+    return json.dumps({"specs": {"x.whl": {"kind": "wheel", "wheel": [{"name": "core.abi3.so", "result": result}]}}})
+
+
+@pytest.mark.parametrize("code, text, expected", [
+    (0, report(), None),
+    (1, report(is_abi3_baseline_compatible=False, computed="3.12"), "core.abi3.so: computed 3.12, baseline 3.11"),
+    (1, report(is_abi3=False, non_abi3_symbols=["_PyLong_AsByteArray"]), "not in the stable ABI: _PyLong_AsByteArray"),
+    (1, report(), "abi3audit exits with 1, 1 libraries seen"),
+    (0, '{"specs": {}}', "0 libraries seen"),
+    (2, "", "it broke"),
+])
+def test_what_abi3audit_says(code, text, expected):
+    found = check.abi3audit_problems(code, text, "it broke")
+    assert found == [] if expected is None else expected in found[0]
+
+
+def test_the_tools_themselves_judge_a_clean_wheel(wheel):
+    assert list(check.auditwheel(wheel)) == list(check.abi3audit(wheel)) == []
+
+
+def test_abi3audit_finds_a_symbol_outside_the_stable_abi(wheel_of, compiled):
+    source = "void PyUnstable_x(void); void *_PyObject_GetDictPtr(void *); int PyInit_core(void) { return _PyObject_GetDictPtr(0) != 0; }"
+    wheel = wheel_of(AARCH64, compiled(AARCH64, source))
+    assert "_PyObject_GetDictPtr" in " ".join(check.abi3audit(wheel))
+
+
+def test_what_all_libraries_share_is_not_said_for_each():
+    assert check.shortened(["a", "b", "c"]) == ["a", "b", "c"]
+    assert check.shortened(["a", "b", "c", "d", "e"]) == ["a", "b", "c", "and 2 more"]
+
+
+def test_verdict_and_table(wheel_of, compiled, monkeypatch, capsys):
+    bad = wheel_of(AARCH64, compiled(AARCH64, CLEAN, "-Wl,-rpath,/opt/lib"))
+    monkeypatch.setattr(sys, "argv", ["check.py", str(bad.path)])
+    with pytest.raises(SystemExit) as end:
+        check.main()
+    said = capsys.readouterr()
+    assert end.value.code == 1
+    header, _, row = (line.split(" | ") for line in said.out.strip().split("\n"))
+    assert {gate for gate, cell in zip(header, row, strict=True) if cell.startswith("FAILED")} == {"run path"}
+    assert said.err.strip() == f"{bad.path.name}: run path: fastgate/_core/core.abi3.so: looks for libraries in /opt/lib"

@@ -1,0 +1,68 @@
+"""Checksums that sha256sum accepts, and a list that names what the wheel needs."""
+
+import json
+import subprocess
+
+import release
+from packaging.requirements import Requirement
+
+REPORT = [
+    {"metadata": {"name": "HTTPX", "version": "0.28.1", "license_expression": "BSD-3-Clause",
+                  "requires_dist": ["h11>=0.16", "trio; extra == 'trio'"]},
+     "download_info": {"url": "file:///srv/httpx-0.28.1-py3-none-any.whl", "archive_info": {"hashes": {"sha256": "ab" * 32}}}},
+    {"metadata": {"name": "h11", "version": "0.16.0", "license": "The whole\nlicence"},
+     "download_info": {"url": "https://mirror/h11-0.16.0%2Bx.whl"}},
+]
+
+
+def written(raw_wheel, monkeypatch, found):
+    wheel = raw_wheel({"fastgate/a.py": b"a"}, "cp311-abi3-musllinux_1_2_aarch64",
+                      requires=("httpx>=0.27", "jsonschema; extra == 'validator'"))
+    monkeypatch.setattr(release, "resolve", lambda requirements: found)
+    sums, bom = release.write(wheel.parent)
+    return wheel, sums, json.loads(bom.read_text())
+
+
+def test_checksums_are_those_of_the_files(raw_wheel, monkeypatch):
+    wheel, sums, _ = written(raw_wheel, monkeypatch, REPORT)
+    assert len(sums.read_text().splitlines()) == 2
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", sums.name], cwd=sums.parent, check=True)
+    assert f"{release.sha256(wheel)}  {wheel.name}\n" in sums.read_text()
+
+
+def test_dependencies_have_versions_licences_and_hashes(raw_wheel, monkeypatch):
+    wheel, _, bom = written(raw_wheel, monkeypatch, REPORT)
+    by_name = {component["name"]: component for component in bom["components"]}
+    assert set(by_name) == {"httpx", "h11", "libpcre2-8", "libcrypto"}
+    httpx = by_name["httpx"]
+    assert httpx["hashes"] == [{"alg": "SHA-256", "content": "ab" * 32}]
+    assert httpx["licenses"] == [{"license": {"id": "BSD-3-Clause"}}]
+    assert httpx["purl"] == "pkg:pypi/httpx@0.28.1?file_name=httpx-0.28.1-py3-none-any.whl"
+    assert httpx["properties"] == [{"name": "fastgate:requirement", "value": "httpx>=0.27"}]
+    assert "hashes" not in by_name["h11"] and "licenses" not in by_name["h11"]
+    (own,) = bom["metadata"]["component"]["components"]
+    assert (own["name"], own["hashes"][0]["content"]) == (wheel.name, release.sha256(wheel))
+    needs = {entry["ref"]: entry.get("dependsOn", []) for entry in bom["dependencies"]}
+    assert needs["fastgate"] == ["httpx", "libcrypto", "libpcre2-8"] and needs["httpx"] == ["h11"]
+
+
+def test_without_an_index_the_requirement_is_named(raw_wheel, monkeypatch):
+    _, _, bom = written(raw_wheel, monkeypatch, [])
+    (httpx,) = [component for component in bom["components"] if component["name"] == "httpx"]
+    assert "version" not in httpx and httpx["properties"][0]["value"] == "httpx>=0.27"
+
+
+def test_the_same_wheels_make_the_same_list(raw_wheel, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    first = written(raw_wheel, monkeypatch, REPORT)[2]
+    assert first == written(raw_wheel, monkeypatch, REPORT)[2]
+    assert first["metadata"]["timestamp"] == "2023-11-14T22:13:20+00:00"
+
+
+def test_no_index_is_said_and_no_end(monkeypatch, capsys):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "")
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    assert release.resolve([Requirement("no-such-project-here")]) == []
+    assert "names dependencies without versions" in capsys.readouterr().err

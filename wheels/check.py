@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""Judges wheels: wheels/check.py [TARGET | WHEEL ...]
+
+Without arguments all of fastgate's in dist/; a path may be any project's wheel. Each must pass the gates
+of gates.py, auditwheel (glibc) and abi3audit (abi3). The table has a row for each wheel; what is wrong
+stands below it. docs/wheels.md says what each gate is for.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import gates
+from targets import DIST, chosen
+
+SHOWN = 3       # problems of a gate in a wheel
+
+
+def tool(*words: str) -> subprocess.CompletedProcess:
+    """A tool of this interpreter's environment."""
+    return subprocess.run([sys.executable, "-m", *words], capture_output=True, text=True)
+
+
+def auditwheel(wheel: gates.Wheel) -> Iterator[str]:
+    """A second opinion on glibc's versions and on libraries. It cannot read musl's needs on a Debian
+    machine, whose libc.so is a linker script: there gates.symbols alone decides."""
+    if wheel.target.libc == "gnu" and wheel.libraries:
+        answer = tool("auditwheel", "show", str(wheel.path))
+        yield from auditwheel_problems(answer.stdout + answer.stderr, wheel)
+
+
+def auditwheel_problems(said: str, wheel: gates.Wheel) -> Iterator[str]:
+    flat = " ".join(said.split())
+    found = re.search(r'consistent with the following platform tag: "([^"]+)"', flat)
+    floor = wheel.target.facts["platform"].split("_")[1:3]
+    if not found:
+        yield f"auditwheel says no platform tag: {flat[-300:]}"
+    elif not (numbers := re.match(r"manylinux_(\d+)_(\d+)_", found[1])) or [*map(int, numbers.groups())] > [*map(int, floor)]:
+        yield f"auditwheel says {found[1]}, not {wheel.target.facts['platform']}"
+    if "requires no external shared libraries" not in flat:
+        yield f"auditwheel knows libraries from outside: {flat[-300:]}"
+
+
+def abi3audit(wheel: gates.Wheel) -> Iterator[str]:
+    if wheel.target.python == "abi3":
+        answer = tool("abi3audit", "--strict", "--report", str(wheel.path))
+        yield from abi3audit_problems(answer.returncode, answer.stdout, answer.stderr)
+
+
+def abi3audit_problems(code: int, report: str, said: str) -> list[str]:
+    found = []
+    entries = [entry for spec in json.loads(report)["specs"].values() for entry in spec["wheel"]] if report.strip() else []
+    for entry in entries:
+        result = entry["result"]
+        if not result["is_abi3"] or not result["is_abi3_baseline_compatible"]:
+            foreign = ", ".join(map(str, result["non_abi3_symbols"])) or "none"
+            found.append(f"{entry['name']}: computed {result['computed']}, baseline {result['baseline']}; not in the stable ABI: {foreign}")
+    if not entries or code != 0 and not found:
+        found.append(f"abi3audit exits with {code}, {len(entries)} libraries seen: {said.strip()[-300:]}")
+    return found
+
+
+GATES = gates.GATES | {"auditwheel": auditwheel, "abi3": abi3audit}
+
+
+def judge(path: Path) -> dict[str, list[str]]:
+    """The problems of a wheel, by gate."""
+    target = gates.target_of(path)
+    if target is None:
+        return {name: [] for name in GATES}
+    wheel = gates.opened(path, target)
+    return {name: list(gate(wheel)) for name, gate in GATES.items()}
+
+
+def table(verdicts: dict[Path, dict[str, list[str]]]) -> str:
+    """Markdown: a row for each wheel, a column for each gate."""
+    rows = [["wheel", "bytes", *GATES], ["---", "--:", *("---" for _ in GATES)]]
+    for path, problems in verdicts.items():
+        rows.append([path.name, f"{path.stat().st_size:,}", *("FAILED" if problems[name] else "ok" for name in GATES)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def shortened(problems: list[str]) -> list[str]:
+    """What is wrong with one library is often wrong with all."""
+    return problems[:SHOWN] + [f"and {len(problems) - SHOWN} more"] * (len(problems) > SHOWN)
+
+
+def paths(names: list[str]) -> list[Path]:
+    if not names:
+        found = sorted(DIST.glob("fastgate-*.whl"))
+        return found or sys.exit(f"no wheel in {DIST}: build some with wheels/build.py")
+    files = [Path(name) for name in names if name.endswith(".whl")]
+    targets = [name for name in names if not name.endswith(".whl")]
+    return files + [target.wheel() for target in (chosen(targets) if targets else [])]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Judges wheels before anybody gets them.")
+    parser.add_argument("wheels", nargs="*", metavar="TARGET | WHEEL")
+    found = paths(parser.parse_args().wheels)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:        # the tools are processes of their own
+        verdicts = dict(zip(found, pool.map(judge, found), strict=True))
+    print(table(verdicts))
+    wrong = [f"{path.name}: {name}: {problem}" for path, verdict in verdicts.items()
+             for name, problems in verdict.items() for problem in shortened(problems)]
+    print(*wrong, sep="\n", file=sys.stderr)
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
