@@ -6,7 +6,6 @@ import sys
 
 from fastgate._version import __version__
 
-NAME = "version"
 HELP = "print the version"
 DESCRIPTION = "Prints the version of fastgate and of the Python that runs it."
 EXAMPLES = ("fastgate version",)
