@@ -17,6 +17,8 @@ from process import Memory, Program, free_port, get_status
 from sample import Load, Origin, gateway
 
 IDLE_CONNECTIONS = 10_000
+LOADED_CONNECTIONS = 5_000
+LOADED_S = 5.0
 ROUTES = 10_000
 REST_WORKERS = 2
 FLEET = 15
@@ -34,7 +36,7 @@ def started(peer: Peer, body_bytes: int = 13, **settings: int | str) -> Iterator
     with tempfile.TemporaryDirectory(prefix="fastgate-bench-") as folder, Origin(body_bytes) as origin:
         setup = Setup(Path(folder), free_port(), origin.port, **settings)  # type: ignore[arg-type]
         with gateway(peer, setup) as running:
-            running.wait_ready(setup.port, route_path(0) if setup.routes else "/")
+            running.wait_ready(setup.port, route_path(0) if setup.routes else "/", policy_headers(setup.policy))
             yield running, setup, origin
 
 
@@ -83,6 +85,26 @@ def fleet(peer: Peer) -> dict:
         time.sleep(SETTLE_S)
         taken = [each.memory() for each in running]
     return {"pss": sum(each.pss for each in taken), "rss": statistics.median(each.rss for each in taken)}
+
+
+def loaded(peer: Peer) -> dict:
+    """The most it had resident since its start, after 5,000 kept-alive clients asked as fast as they could for some seconds,
+    each request with a token (jwt), a rate limit, counters and a line of JSON in the access log."""
+    with started(peer, connections=LOADED_CONNECTIONS, workers=REST_WORKERS, policy="jwt") as (running, setup, _):
+        time.sleep(SETTLE_S)
+        before = running.memory()
+        arguments = ["-c", str(LOADED_CONNECTIONS), "-t", str(int(LOADED_S * 1000))]
+        for header in policy_headers(setup.policy):
+            arguments += ["-H", header]
+        with Load(setup.port, arguments) as load:
+            load.begin()
+            result = load.result()
+            after = running.memory()
+        peak = running.peak()
+    if result["errors"]:
+        raise running.fail(f"loaded: {result['errors']} of {result['requests']} requests failed")
+    return {"rss": peak, "before": before._asdict(), "after": after._asdict(), "requests": result["requests"],
+            "reconnects": result["reconnects"], "p99_us": result["p99_us"]}
 
 
 def start(peer: Peer) -> dict:

@@ -4,6 +4,7 @@
     python bench/instructions.py                compares with bench/instructions.json
     python bench/instructions.py --update       writes it
     python bench/instructions.py pick-hash      only that one
+    python bench/instructions.py --recorded F   compares with another tree's
 
 Unlike time, the count is the same on a busy machine. Each operation is run 1,000 and
 11,000 times in a process of its own and the difference divided by 10,000, so that start-up
@@ -98,6 +99,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Count instructions of the core's inner operations.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (default: all)")
     parser.add_argument("--update", action="store_true", help=f"write {FILE.name}")
+    parser.add_argument("--recorded", type=Path, default=FILE, metavar="FILE", help=f"compare with this one (default: {FILE.name})")
     parser.add_argument("--child", nargs=2, metavar=("NAME", "TIMES"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.child:
@@ -108,7 +110,7 @@ def main() -> int:
         parser.error(f"no such operation: {', '.join(sorted(unknown))}")
     if not shutil.which("valgrind"):
         parser.error("valgrind is not installed")
-    recorded = json.loads(FILE.read_text()) if FILE.exists() else {"toolchain": {}, "instructions": {}}
+    recorded = json.loads(given.recorded.read_text()) if given.recorded.exists() else {"toolchain": {}, "instructions": {}}
     here = toolchain()
     differs = [key for key in here if here[key] != recorded["toolchain"].get(key)]
     tolerance = TOLERANCE_ELSEWHERE if differs else TOLERANCE

@@ -89,6 +89,11 @@ class Program:
                     pss += int(line.split()[1]) * 1024
         return Memory(rss, pss)
 
+    def peak(self) -> int:
+        """The most bytes its processes ever had resident, each at its own time."""
+        return sum(int(line.split()[1]) * 1024 for pid in self.pids()
+                   for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmHWM:"))
+
     def fail(self, what: str) -> RuntimeError:
         self.errors.seek(0)
         text = self.errors.read()[-2000:].decode(errors="replace").strip()

@@ -22,7 +22,7 @@ import figures
 import machine
 import sample
 import summary
-from peers import DEFAULT, OURS, Peer, choose
+from peers import DEFAULT, OURS, TAKES_POLICY, Peer, choose
 from process import required
 from scenarios import SCENARIOS
 
@@ -64,6 +64,8 @@ def contestants(figure: str, peers: list[Peer]) -> dict[str, Callable[[], dict]]
     if figure in ("python", "fleet"):
         measure = {"python": figures.python, "fleet": figures.fleet}[figure]
         return {peer.name: partial(measure, peer) for peer in peers if peer.name.startswith(OURS)}
+    if figure == "loaded":
+        return {peer.name: partial(figures.loaded, peer) for peer in peers if peer.name.startswith(TAKES_POLICY)}
     if figure != "publish":
         measure = {"idle": figures.idle, "rest": figures.rest, "start": figures.start}[figure]
         return {peer.name: partial(measure, peer) for peer in peers}

@@ -31,20 +31,20 @@ def auditwheel(wheel: gates.Wheel) -> Iterator[str]:
     """A second opinion on glibc's versions and on libraries. It cannot read musl's needs on a Debian
     machine, whose libc.so is a linker script: there gates.symbols alone decides."""
     if wheel.target.libc == "gnu" and wheel.libraries:
-        answer = tool("auditwheel", "show", str(wheel.path))
-        yield from auditwheel_problems(answer.stdout + answer.stderr, wheel)
+        answer = tool("auditwheel", "show", "--json", str(wheel.path))
+        yield from auditwheel_problems(answer.stdout, answer.stderr, wheel)
 
 
-def auditwheel_problems(said: str, wheel: gates.Wheel) -> Iterator[str]:
-    flat = " ".join(said.split())
-    found = re.search(r'consistent with the following platform tag: "([^"]+)"', flat)
-    floor = wheel.target.facts["platform"].split("_")[1:3]
-    if not found:
-        yield f"auditwheel says no platform tag: {flat[-300:]}"
-    elif not (numbers := re.match(r"manylinux_(\d+)_(\d+)_", found[1])) or [*map(int, numbers.groups())] > [*map(int, floor)]:
-        yield f"auditwheel says {found[1]}, not {wheel.target.facts['platform']}"
-    if "requires no external shared libraries" not in flat:
-        yield f"auditwheel knows libraries from outside: {flat[-300:]}"
+def auditwheel_problems(report: str, said: str, wheel: gates.Wheel) -> Iterator[str]:
+    platform = wheel.target.facts["platform"]
+    if not report.strip().startswith("{") or "overall_tag" not in (facts := json.loads(report)):
+        yield f"auditwheel gives no verdict: {(report + said).strip()[-300:]}"
+        return
+    numbers = re.match(r"manylinux_(\d+)_(\d+)_", facts["overall_tag"])
+    if not numbers or [*map(int, numbers.groups())] > [*map(int, platform.split("_")[1:3])]:
+        yield f"auditwheel says {facts['overall_tag']}, not {platform}"
+    if facts["external_libs"]:
+        yield f"auditwheel finds libraries from outside: {', '.join(facts['external_libs'])}"
 
 
 def abi3audit(wheel: gates.Wheel) -> Iterator[str]:
@@ -109,8 +109,7 @@ def main() -> None:
     print(table(verdicts))
     wrong = [f"{path.name}: {name}: {problem}" for path, verdict in verdicts.items()
              for name, problems in verdict.items() for problem in shortened(problems)]
-    print(*wrong, sep="\n", file=sys.stderr)
-    sys.exit(1 if wrong else 0)
+    sys.exit("\n".join(wrong) or 0)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,12 @@ from targets import CACHE, ROOT, TABLE, Target, matrix
 # of the machine does not, and time of day comes from Python.
 WALL_CLOCKS = re.compile(
     r"(time|stime|ftime|gettimeofday|settimeofday|clock_settime|localtime(_r)?|gmtime(_r)?|mktime|timegm|ctime(_r)?"
-    r"|utimes?|futimens|futimes|utimensat|_*[lf]?x?stat(at)?)$"
+    r"|utimes?|futimens|futimes|utimensat)$"
 )
+
+# Where builds happen on this machine.
+TEMPORARY = tempfile.gettempdir()
+PLACES = [str(ROOT), str(CACHE), f"{Path.home()}/", f"{TEMPORARY}/tmp", f"{TEMPORARY}/pip-"]
 
 
 @dataclass
@@ -84,12 +88,11 @@ def record(wheel: Wheel) -> Iterator[str]:
 
 def content(wheel: Wheel) -> Iterator[str]:
     """Nothing of the machine that built it, and no test."""
-    places = [str(ROOT), str(CACHE), sys.prefix, str(Path.home() / ".")[:-1], tempfile.gettempdir() + "/tmp", tempfile.gettempdir() + "/pip-"]
     for name, data in wheel.members.items():
-        if "fastgate_doors" in name or name.startswith("tests/") or name.endswith((".pyx", ".c")):
+        if wheel.is_ours and ("fastgate_doors" in name or name.startswith("tests/") or name.endswith((".pyx", ".c"))):
             yield f"{name}: not to be shipped"
-        for place in places:
-            if name in wheel.libraries and len(place) > 5 and place.encode() in data:
+        for place in PLACES:
+            if name in wheel.libraries and place.encode() in data:
                 yield f"{name}: holds {place}, a path of the machine that built it"
 
 

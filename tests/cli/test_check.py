@@ -31,6 +31,19 @@ def test_ok(check):
     assert check(GOOD) == (0, "OK: 1 service, 2 routes, 0 upstreams\n", "")
 
 
+def test_a_budget_tells_what_follows_from_it(check):
+    code, out, err = check(GOOD + "gateway: {workers: 2, memory_budget: 80MiB, limits: {token_cache: 77}}\n")
+    assert (code, err) == (0, "")
+    assert out.startswith("memory_budget 80 MiB with 2 reactors: ") and "\nlimits.token_cache: 77\n" in out
+    assert out.endswith("\nOK: 1 service, 2 routes, 0 upstreams\n")
+
+
+def test_a_budget_that_is_too_little(check):
+    code, out, err = check(GOOD + "gateway: {workers: 2, memory_budget: 8MiB}\n")
+    assert (code, out) == (1, "")
+    assert "fastgate.yaml:8: gateway.memory_budget: 8 MiB is too little: with 2 reactors at least " in err
+
+
 def test_writes_nothing(check, tmp_path):
     for path in (tmp_path / "access.log", tmp_path / "no-directory/access.log"):
         assert check(GOOD + f"gateway: {{access_log: {path}}}\n")[0] == 0

@@ -7,7 +7,7 @@ from .support import HEAD, errors_of, gateway_with, loaded, the_error
 
 KEY = "NhNaAzu8VoUHqlX3dkX0X3w8yJdBkmfFtHZFQmcMrWA="
 DEFAULTS = {
-    "proxy_listen": ["0.0.0.0:8000"], "status_listen": "127.0.0.1:8007", "workers": "auto", "trusted_ips": [],
+    "proxy_listen": ["0.0.0.0:8000"], "status_listen": "127.0.0.1:8007", "workers": "auto", "memory_budget": None, "trusted_ips": [],
     "real_ip_header": "X-Real-IP", "real_ip_recursive": False, "access_log": {"path": "stdout", "format": "json"},
     "log_level": "info", "header_prefix": "X-Fastgate", "watch": False, "allowed_upgrades": [], "control_socket": "",
     "plugin_path": None, "plugin_trust": None,

@@ -74,8 +74,8 @@ def test_by_watching(gateway, upstream):
 
 def test_settings_a_restart_applies(gateway, upstream):
     running = gateway(to(upstream.url))
-    answer = running.reload(to(upstream.url, keepalive={"pool_size": 7}, limits={"connections": 9}, watch=True))
-    assert answer["ok"] and answer["warnings"] == ["gateway.limits.connections has changed: a restart applies it",
+    answer = running.reload(to(upstream.url, keepalive={"pool_size": 7}, limits={"token_cache": 9, "connections": 9}, watch=True))
+    assert answer["ok"] and answer["warnings"] == ["gateway.limits.token_cache has changed: a restart applies it",
                                                    "gateway.watch has changed: a restart applies it"]
 
 

@@ -5,6 +5,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_t
+from fastgate._core.base.memory cimport memory_give
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport (
     AGAIN, CLOSED, DONE, FAILED, MALFORMED, NO_MEMORY, OK, TOO_LARGE, status_t,
@@ -98,7 +99,7 @@ cdef class Parser:
         parser_close(&self.parser)
         buffer_clear(&self.sink.body)
         if self.message.headers != self.inline_headers:
-            free(self.message.headers)
+            memory_give(self.message.headers)
         free(self.head)
 
     def feed(self, bytes data):

@@ -35,6 +35,7 @@ def source(**changes) -> StatusSource:
         "series": list,
         "snapshot": lambda: dict(SNAPSHOT),
         "limits": lambda: {"keys": 17, "evictions": 2},
+        "memory": lambda: {"used": 500_000, "limit": 9_000_000, "refused": 3, "tables": 1_000_000},
         "active": lambda: 5,
         "reactors": 2,
         "not_ready": lambda: "",

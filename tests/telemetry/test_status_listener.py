@@ -195,6 +195,14 @@ def test_connections_beyond_the_bound_are_refused():
             client.close()
 
 
+def test_connections_far_beyond_the_bound_are_cut():
+    with served(max_connections=0) as address, socket.create_connection(address, 10) as client:
+        try:
+            assert client.recv(65536) == b""
+        except ConnectionResetError:
+            pass
+
+
 def test_source_that_fails_gives_500_and_the_next_request_is_served(caplog):
     def broken():
         raise RuntimeError("no counters today")

@@ -9,7 +9,7 @@ from fastgate.telemetry.wording import counted
 HELP = "validate a configuration"
 DESCRIPTION = """\
 Reads a configuration as `run` does, compiles it (regular expressions too), and says all that is wrong
-with it at once: one line each, `file:line: path: message`. Opens no socket and looks up no
+with it at once: one line each, `file:line: path: message`. With a memory_budget it prints the limits that follow from it. Opens no socket and looks up no
 name. Plugins in Python are imported (which may write __pycache__), not initialised: what their init or
 configure refuses, only run and reload find. Exit code 0: it is good (warnings may be printed); 1: it is not."""
 EXAMPLES = (
@@ -39,5 +39,7 @@ def run(args: argparse.Namespace) -> int:
     if report.errors:
         print(f"{args.config}: {counted(len(report.errors), 'errors')}", file=sys.stderr)
         return 1
+    for line in report.limits:
+        print(line)
     print("OK: " + ", ".join(counted(count, name) for name, count in report.counts.items()))
     return 0

@@ -8,6 +8,7 @@ from typing import Any
 from . import fields
 from .addresses import UNIX, cidr_problem, is_ipv4, is_ipv6, joined, split_port, unix_problem
 from .errors import shown
+from .memory_budget import size
 from .redis_record import REDIS, is_somewhere
 from .scalars import type_problem
 from .schema import Check, Field, Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
@@ -160,6 +161,7 @@ GATEWAY = Record("gateway", {
     "proxy_listen": field(_one_or_list(_listen), ["0.0.0.0:8000"]),
     "status_listen": field(_status_listen, "127.0.0.1:8007"),
     "workers": field(integer(1, 64, "auto"), "auto"),
+    "memory_budget": field(size),
     "trusted_ips": field(array(text(_trusted_problem), is_set=True, keeps_empty=True), []),
     "real_ip_header": field(text(fields.token_problem), "X-Real-IP"),
     "real_ip_recursive": field(boolean, False),

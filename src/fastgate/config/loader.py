@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from . import applications, overrides, patterns, plugins as plugin_rows, reader, references, substitution
+from . import applications, memory_budget, overrides, patterns, plugins as plugin_rows, reader, references, substitution
 from .consumers import CREDENTIALS, check_hashed_passwords
 from .errors import ConfigError, ConfigErrors, path_text, shown
 from .gateway import GATEWAY
@@ -20,6 +20,7 @@ from .schema import Problems, prefix
 from .services import default_name
 from .upstreams import checks_health
 
+_SMALL_MACHINE = memory_budget.Machine(workers=1, descriptors=20_000)
 _VERSIONS = ("1.1", "2.1", "3.0")
 
 
@@ -27,7 +28,8 @@ def load(path: str | os.PathLike[str], *, allow_unknown_plugins: bool = False,
          environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
          check_pattern: Callable[[str], str | None] | None = None,
          plugins: plugin_rows.Plugins | None = None, find_plugins: plugin_rows.FindPlugins | None = None,
-         find_application: applications.FindApplication | None = None) -> Model:
+         find_application: applications.FindApplication | None = None,
+         machine: memory_budget.Machine | None = None) -> Model:
     """The Model of the file at `path` (JSON when it ends in .json, else YAML).
 
     `environ` (default: the process's): for substitutions and FASTGATE_*
@@ -37,6 +39,7 @@ def load(path: str | os.PathLike[str], *, allow_unknown_plugins: bool = False,
     the native plugins (fastgate.plugins.registry's PLUGINS); without, none.
     `find_plugins`: the others, asked for when the file names one (its find_python).
     `find_application`: imports an ASGI application (fastgate.asgi.find's problem_of).
+    `machine`: what memory_budget reckons with; without, a small one.
 
     Raises ConfigErrors with everything that is wrong.
     """
@@ -44,14 +47,15 @@ def load(path: str | os.PathLike[str], *, allow_unknown_plugins: bool = False,
     name = os.fspath(path)
     return load_text(text, name, reader.form_of(name), allow_unknown_plugins=allow_unknown_plugins, environ=environ,
                      flags=flags, check_pattern=check_pattern, plugins=plugins, find_plugins=find_plugins,
-                     find_application=find_application)
+                     find_application=find_application, machine=machine)
 
 
 def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugins: bool = False,
               environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None,
               check_pattern: Callable[[str], str | None] | None = None,
               plugins: plugin_rows.Plugins | None = None, find_plugins: plugin_rows.FindPlugins | None = None,
-              find_application: applications.FindApplication | None = None, now: int | None = None) -> Model:
+              find_application: applications.FindApplication | None = None,
+              machine: memory_budget.Machine | None = None, now: int | None = None) -> Model:
     """As `load`, of text in `format` ("yaml" or "json") that messages call `name`.
     `now`: what entities without created_at get, in seconds."""
     if format not in ("yaml", "json"):
@@ -63,7 +67,8 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
     gc.disable()
     try:
         return _load(text, name, format, environ, flags or {}, allow_unknown_plugins, check_pattern,
-                     plugins or {}, find_plugins, find_application, int(time.time()) if now is None else now)
+                     plugins or {}, find_plugins, find_application, machine or _SMALL_MACHINE,
+                     int(time.time()) if now is None else now)
     finally:
         if is_collecting:
             gc.enable()
@@ -72,7 +77,7 @@ def load_text(text: str, name: str, format: str = "yaml", *, allow_unknown_plugi
 def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: Mapping[str, object],
           allow_unknown_plugins: bool, check_pattern: Callable[[str], str | None] | None,
           plugins: plugin_rows.Plugins, find_plugins: plugin_rows.FindPlugins | None,
-          find_application: applications.FindApplication | None, now: int) -> Model:
+          find_application: applications.FindApplication | None, machine: memory_budget.Machine, now: int) -> Model:
     tree, findings = reader.parse(text, name, format)
     problems: Problems = []
     if type(tree) is not dict:
@@ -82,7 +87,7 @@ def _load(text: str, name: str, format: str, environ: Mapping[str, str], flags: 
         substitution.substitute(tree, environ, problems)
     unresolved = {path for path, _ in problems}
     _check_version(tree, problems)
-    gateway, origins = _read_gateway(tree.get("gateway"), environ, flags, problems)
+    gateway, origins = _read_gateway(tree.get("gateway"), environ, flags, machine, problems)
     rows = references.flatten(tree, problems)
     references.resolve(rows, problems)
     if tree.get("_transform") is False:
@@ -128,7 +133,7 @@ def _brief(value: object) -> str:
 
 
 def _read_gateway(section: Any, environ: Mapping[str, str], flags: Mapping[str, object],
-                  problems: Problems) -> tuple[dict[str, Any], dict[str, str]]:
+                  machine: memory_budget.Machine, problems: Problems) -> tuple[dict[str, Any], dict[str, str]]:
     if section is None:
         section = {}
     start = len(problems)
@@ -137,6 +142,8 @@ def _read_gateway(section: Any, environ: Mapping[str, str], flags: Mapping[str, 
         section = {}
     merged, origins = overrides.apply(section, environ, flags)
     gateway = GATEWAY.read(merged, problems)
+    if gateway["memory_budget"] is not None and len(problems) == start:
+        memory_budget.apply(gateway, merged, machine, problems)
     prefix(problems, start, "gateway")
     return gateway, origins
 

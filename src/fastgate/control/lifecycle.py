@@ -19,6 +19,7 @@ from fastgate.control.bans import BanCommands
 from fastgate.control.control_socket import ControlSocket
 from fastgate.control.data_plane import JOIN_S, DataPlane, StartError, wall_clock_offset_ns
 from fastgate.control.instance_lock import InstanceLock
+from fastgate.control.memory import MemoryBudget
 from fastgate.control.names import Names
 from fastgate.control.published import Published, applications_of
 from fastgate.control.python_plugins import PluginFailed, PythonPlugins
@@ -89,6 +90,7 @@ class Lifecycle:
         self.applications = Applications(self.gateway, self._lock_path)
         self.background = Background(self.gateway)
         self.names = Names(self.gateway, self.plane.settings["resolver"])
+        self.memory = MemoryBudget(self.gateway)
         if self._unpublished:
             try:
                 await self._publish_first()
@@ -105,6 +107,7 @@ class Lifecycle:
         if self.plane.settings["watch"]:
             self._start_watch()
         forget_garbage()
+        await self._begin_budget(published.gateway["memory_budget"])
         self.state = "ready"
         self._announce()
         log.info("fastgate %s ready: %s, %s, snapshot %d: %s, %s", __version__,
@@ -129,6 +132,13 @@ class Lifecycle:
         self.applications.settle(model.gateway["asgi"])
         self.background.follow(model)
 
+    async def _begin_budget(self, budget: int | None) -> None:
+        problem = self.memory.start(budget)
+        if problem:
+            await self.python.close()
+            await self.applications.close()
+            raise StartError(problem)
+
     async def _open_status(self) -> None:
         if self.plane.status_listener is None:
             return
@@ -138,7 +148,7 @@ class Lifecycle:
         access_log = self.gateway.access_log
         self._status = StatusListener(StatusSource(
             counters=self.gateway.counters, series=self.gateway.series, snapshot=self.gateway.snapshot_info,
-            limits=self.gateway.limits, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
+            limits=self.gateway.limits, memory=self.gateway.memory, active=self.gateway.active, reactors=self.plane.workers, not_ready=self._not_ready,
             configuration_hash=lambda: self.reloader.published.hash, reloads=self.reloader.figures,
             access_log=access_log.stats if access_log is not None else lambda: None, resolver=self.names.figures, python=self.python.figures,
             applications=self.applications.figures, background=self.background.figures, plugins=self.python.describe,
@@ -208,14 +218,19 @@ class Lifecycle:
         interval_s = min(TICK_S, self._notifier.watchdog_s or TICK_S)
         while True:
             self.gateway.set_wall_clock(wall_clock_offset_ns())
+            self.memory.look()
             self._notifier.watchdog()
             await asyncio.sleep(interval_s)
 
-    def _on_published(self, published: Published) -> None:
+    def _on_published(self, published: Published) -> list[str]:
+        """Applies what the snapshot does not; warnings."""
+        self.gateway.set_connection_limit(published.gateway["limits"]["connections"])
+        problem = self.memory.follow(published.gateway["memory_budget"])
         error_log.set_level(published.gateway["log_level"])
         self._pause_s = COLLECT_FIRST_S
         if self._collector is None or self._collector.done():
             self._collector = self._supervise("collect", self._collect())
+        return [f"{problem}; what held before goes on"] if problem else []
 
     async def _collect(self) -> None:
         """After one reload, or several in quick succession."""

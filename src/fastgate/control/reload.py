@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastgate.config import Model
 
 # Settings the running reactors, sockets and writers were built with; all others are the snapshot's.
-RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log", "limits.connections",
+RESTART_ONLY = ("proxy_listen", "status_listen", "workers", "control_socket", "access_log",
                 "limits.token_cache", "limits.rate_limit_keys", "limits.visitors", "resolver", "watch", "python.threads")
 
 ENDING = ["the gateway is ending"]
@@ -49,7 +49,7 @@ class Reloader:
     """Owner: the lifecycle. Reloads one after the other, however they are asked for."""
 
     def __init__(self, gateway: "Gateway", names: Names, load: "Callable[[], Model]", published: Published,
-                 on_published: Callable[[Published], None], python: PythonPlugins,
+                 on_published: Callable[[Published], list[str]], python: PythonPlugins,
                  applications: Applications, background: Background) -> None:
         self.published = published
         self.succeeded = 0
@@ -139,8 +139,8 @@ class Reloader:
             self._python.unload()
         self.published = published
         self._background.follow(model)
-        self._on_published(published)
-        return self._result(True, warnings=model_warnings(model) + restart_warnings(self._started_with, model.gateway))
+        warnings = model_warnings(model) + self._on_published(published)
+        return self._result(True, warnings=warnings + restart_warnings(self._started_with, model.gateway))
 
     async def _abandon(self) -> None:
         await self._python.abandon()

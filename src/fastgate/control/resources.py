@@ -3,9 +3,16 @@
 import gc
 import os
 import resource
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from fastgate.config.memory_budget import Machine
+
+PROC_STATM = "/proc/self/statm"
 CGROUP_CPU_MAX = "/sys/fs/cgroup/cpu.max"
 WORKERS_MAX = 64
+M_MMAP_THRESHOLD = -3       # of <malloc.h>
+LARGE_BLOCK = 32768
 
 
 def worker_count(setting: int | str) -> int:
@@ -14,6 +21,20 @@ def worker_count(setting: int | str) -> int:
         return int(setting)
     cores = len(os.sched_getaffinity(0))
     return max(1, min(cores, _cgroup_cores(cores), WORKERS_MAX))
+
+
+def machine() -> "Machine":
+    """What `memory_budget` reckons with here. Descriptors: as many as raise_descriptor_limit gives."""
+    from fastgate.config.memory_budget import Machine
+
+    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return Machine(worker_count("auto"), descriptors if descriptors != resource.RLIM_INFINITY else 1 << 20)
+
+
+def resident_bytes() -> int:
+    """RSS of this process."""
+    with open(PROC_STATM, "rb") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def raise_descriptor_limit() -> int:
@@ -36,12 +57,27 @@ def forget_garbage() -> None:
 
 def give_memory_back() -> None:
     """After a reload: frees the loader's cycles, and what malloc keeps of the old configuration."""
+    forget_garbage()
+    trim()
+
+
+def trim() -> None:
+    """Gives the system what malloc keeps for the next who asks."""
     import ctypes
 
-    forget_garbage()
     malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)       # glibc's; musl gives back by itself
     if malloc_trim is not None:
         malloc_trim(0)
+
+
+def give_back_large_blocks() -> None:
+    """From here on malloc maps each block of LARGE_BLOCK and more for itself: freed, it is the system's at once and
+    leaves no hole. It takes a system call, so only where memory is tight."""
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)       # glibc's; musl leaves few holes
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _cgroup_cores(otherwise: int) -> int:

@@ -21,6 +21,7 @@ class CheckReport(NamedTuple):
     errors: list[str]
     warnings: list[str]
     counts: dict[str, int]      # of entities, by their plural
+    limits: list[str]           # a line for each that follows from memory_budget; none without one
 
 
 def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> Source:
@@ -29,10 +30,11 @@ def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> 
     def load() -> "Model":
         from fastgate import config
         from fastgate._core.bridge.pattern_check import check_pattern
+        from fastgate.control.resources import machine
         from fastgate.plugins.registry import PLUGINS, find_python
 
         return config.load(path, allow_unknown_plugins=allow_unknown_plugins, flags=flags, check_pattern=check_pattern,
-                           plugins=PLUGINS, find_plugins=find_python, find_application=find_application)
+                           plugins=PLUGINS, find_plugins=find_python, find_application=find_application, machine=machine())
 
     return Source(path, load)
 
@@ -49,18 +51,21 @@ def check(source: Source) -> CheckReport:
     from fastgate._core.bridge.errors import SnapshotError
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import ConfigErrors
+    from fastgate.config.memory_budget import lines
+    from fastgate.control.resources import machine
 
     try:
         model = source.load()
     except ConfigErrors as error:
-        return CheckReport(str(error).splitlines(), [], {})
+        return CheckReport(str(error).splitlines(), [], {}, [])
     warnings = model_warnings(model)
     try:
         publish(Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}), model)
     except SnapshotError as error:
-        return CheckReport([str(error) if error.place else f"{source.path}: {error}"], warnings, {})
+        return CheckReport([str(error) if error.place else f"{source.path}: {error}"], warnings, {}, [])
     counts = {name: len(getattr(model, name)) for name in COUNTED + COUNTED_IF_ANY}
-    return CheckReport([], warnings, {name: n for name, n in counts.items() if n or name in COUNTED})
+    limits = lines(model.gateway, machine()) if model.gateway["memory_budget"] else []
+    return CheckReport([], warnings, {name: n for name, n in counts.items() if n or name in COUNTED}, limits)
 
 
 def model_warnings(model: "Model") -> list[str]:

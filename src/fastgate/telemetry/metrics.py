@@ -43,6 +43,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_connections_refused_total", "counter",
            "Client connections refused for want of descriptors, memory or by the limit."),
     Metric("fastgate_connections_active", "gauge", "Client connections open."),
+    Metric("fastgate_memory_bytes", "gauge", "Memory of connections, requests, bodies and the like."),
+    Metric("fastgate_memory_limit_bytes", "gauge", "What memory_budget leaves for it; absent without one."),
+    Metric("fastgate_memory_refusals_total", "counter", "Times that work was refused for want of memory, by the limit."),
     Metric("fastgate_request_bodies_collected_total", "counter", "Request bodies kept whole in memory, for a plugin."),
     Metric("fastgate_tunnels_active", "gauge", "WebSocket and other upgraded connections open."),
 

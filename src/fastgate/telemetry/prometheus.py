@@ -67,6 +67,11 @@ FROM_LIMITS = {
     "fastgate_rate_limit_keys": "keys",
     "fastgate_rate_limit_evictions_total": "evictions",
 }
+FROM_MEMORY = {
+    "fastgate_memory_bytes": "used",
+    "fastgate_memory_limit_bytes": "limit",
+    "fastgate_memory_refusals_total": "refused",
+}
 FROM_PROCESS = {
     "fastgate_process_cpu_seconds_total": "cpu_s",
     "fastgate_process_resident_memory_bytes": "resident_bytes",
@@ -231,7 +236,8 @@ def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, It
     }
     limits = source.limits()
     for names, values in (
-            (FROM_COUNTERS, counters), (FROM_SNAPSHOT, snapshot), (FROM_LIMITS, limits), (FROM_PROCESS, figures)):
+            (FROM_COUNTERS, counters), (FROM_SNAPSHOT, snapshot), (FROM_LIMITS, limits),
+            (FROM_MEMORY, source.memory()), (FROM_PROCESS, figures)):
         samples |= {name: [((), values[key])] for name, key in names.items() if key in values}
     samples |= _log_samples(source, counters) | _resolver_samples(source) | _background_samples(source)
     return samples | _labelled(FROM_PLUGINS, source.python()) | _labelled(FROM_APPLICATIONS, source.applications())

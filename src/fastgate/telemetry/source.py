@@ -11,6 +11,7 @@ class StatusSource(NamedTuple):
     series: Callable[[], list[dict[str, Any]]]  # Gateway.series
     snapshot: Callable[[], dict[str, int]]      # Gateway.snapshot_info
     limits: Callable[[], dict[str, int]]        # Gateway.limits
+    memory: Callable[[], dict[str, int]]        # Gateway.memory
     active: Callable[[], int]                   # Gateway.active: client connections now open
     reactors: int                               # how many there are
     not_ready: Callable[[], str]                # why no requests should be sent here; "": ready

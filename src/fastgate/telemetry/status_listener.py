@@ -91,7 +91,10 @@ class StatusConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._listener.connections.add(self)
-        if len(self._listener.connections) > self._listener.max_connections:
+        crowd = len(self._listener.connections)
+        if crowd > 2 * self._listener.max_connections:
+            self.abort()        # those told so already are enough to remember
+        elif crowd > self._listener.max_connections:
             self._refuse(503, "Too many connections to the status listener")
         else:
             self._await_head()

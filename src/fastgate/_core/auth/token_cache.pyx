@@ -1,11 +1,12 @@
 """The table: shards by hash, chains in buckets, two lists of use in each shard. What dies is freed unlocked."""
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from fastgate._core.auth.secret cimport secret_equal
 from fastgate._core.base.atomics cimport atomic_load_u64, own_add_u64
+from fastgate._core.base.memory cimport memory_admits, memory_give, memory_take
 from fastgate._core.base.siphash cimport siphash
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.spinlock cimport spin_lock, spin_unlock
@@ -124,7 +125,7 @@ cdef void token_cache_free(token_cache_t *cache) noexcept nogil:
             entry = cache.shards[i].lists[k].newest
             while entry != NULL:
                 older = entry.older
-                free(entry)
+                memory_give(entry)
                 entry = older
         free(cache.shards[i].buckets)
     free(cache.shards)
@@ -153,7 +154,7 @@ cdef bint token_cache_get(token_cache_t *cache, span_t token, const uint8_t *sco
     else:
         own_add_u64(&shard.misses, 1)
     spin_unlock(&shard.lock)
-    free(dead)
+    memory_give(dead)
     return entry != NULL
 
 
@@ -166,7 +167,7 @@ cdef void token_cache_put(token_cache_t *cache, span_t token, const uint8_t *sco
     cdef token_list_t *list
     if token.len > TOKEN_CACHE_MAX_TOKEN:
         return
-    entry = <token_entry_t *>malloc(sizeof(token_entry_t) + token.len)
+    entry = <token_entry_t *>memory_take(sizeof(token_entry_t) + token.len) if memory_admits() else NULL
     if entry == NULL:
         return                      # judged again next time
     entry.hash = hash
@@ -187,8 +188,8 @@ cdef void token_cache_put(token_cache_t *cache, span_t token, const uint8_t *sco
     shard.buckets[hash >> SHARD_BITS & shard.mask] = entry
     _push_locked(list, entry)
     spin_unlock(&shard.lock)
-    free(replaced)
-    free(evicted)
+    memory_give(replaced)
+    memory_give(evicted)
 
 
 cdef void token_cache_counts(token_cache_t *cache, token_cache_counts_t *out) noexcept nogil:

@@ -3,9 +3,9 @@
 There may be one arena per service, so a small one has to stay small.
 """
 
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
+from .memory cimport memory_give, memory_take_zeroed
 from .span cimport span_of, span_t
 
 
@@ -32,7 +32,7 @@ cdef arena_chunk_t *_chunk_add(arena_t *arena, size_t size) noexcept nogil:
     room = size if size > usual else usual
     if room > <size_t>-1 - HEADER_BYTES:
         return NULL
-    chunk = <arena_chunk_t *>calloc(1, HEADER_BYTES + room)
+    chunk = <arena_chunk_t *>memory_take_zeroed(HEADER_BYTES + room)
     if chunk == NULL:
         return NULL
     chunk.size = room
@@ -76,7 +76,7 @@ cdef void arena_close(arena_t *arena) noexcept nogil:
     cdef arena_chunk_t *next
     while chunk != NULL:
         next = chunk.next
-        free(chunk)
+        memory_give(chunk)
         chunk = next
     arena.head = NULL
     arena.total = 0

@@ -1,7 +1,8 @@
 """A growable queue of bytes: doubles up to its need, gives all back when empty."""
 
-from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
+
+from .memory cimport memory_give, memory_resize
 
 
 cdef enum:
@@ -26,7 +27,7 @@ cdef bint buffer_reserve(buffer_t *buffer, size_t len) noexcept nogil:
     room = SMALLEST
     while room < used + len:
         room *= 2
-    data = <char *>realloc(buffer.data, room)
+    data = <char *>memory_resize(buffer.data, room)
     if data == NULL:
         return False
     buffer.data = data
@@ -45,7 +46,9 @@ cdef bint buffer_put(buffer_t *buffer, const void *data, size_t len) noexcept no
 
 
 cdef void buffer_clear(buffer_t *buffer) noexcept nogil:
-    free(buffer.data)
+    if buffer.data == NULL:
+        return
+    memory_give(buffer.data)
     buffer.data = NULL
     buffer.start = 0
     buffer.end = 0

@@ -21,6 +21,7 @@ from fastgate._core.base.atomics cimport (
     atomic_store_u32,
     atomic_store_u64,
 )
+from fastgate._core.base.memory cimport MEMORY_UNLIMITED, memory_figures, memory_figures_t, memory_limit
 from fastgate._core.base.span cimport span_of
 from fastgate._core.base.status cimport OK
 from fastgate._core.bridge.access_log cimport AccessLog
@@ -38,7 +39,7 @@ from fastgate._core.limit.table cimport (
     limit_table_open,
 )
 from fastgate._core.observe.counters cimport counters_t
-from fastgate._core.proxy.exchange cimport gate_t, lane_t
+from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, LANE_OUTPUT_BYTES, gate_t, lane_t
 from fastgate._core.proxy.lane cimport lane_close, lane_listen, lane_open, lane_post_drain, lane_post_retire
 from fastgate._core.reactor.reactor cimport reactor_run, reactor_stop, reactor_wake
 from fastgate._core.snapshot.snapshot cimport snapshot_free, snapshot_t
@@ -112,7 +113,7 @@ cdef class Gateway:
         self.known = set()
         self.addresses = {}
         self.registry = SeriesRegistry(workers)
-        self.gate.max_connections = connection_limit(settings["limits"]["connections"])
+        self.set_connection_limit(settings["limits"]["connections"])
         if settings["access_log"]["path"] != "off":
             log = AccessLog(settings["access_log"]["path"], settings["access_log"]["format"], workers)
             self.access_log = log
@@ -351,6 +352,16 @@ cdef class Gateway:
         """Wall clock minus monotonic clock, in nanoseconds: for dates and logs."""
         atomic_store_u64(&self.gate.wall_offset_ns, <uint64_t>offset_ns)
 
+    def set_connection_limit(self, object setting) -> None:
+        """`limits.connections`, for those that come from now on."""
+        atomic_store_u32(&self.gate.max_connections, connection_limit(setting))
+
+    def set_memory_limit(self, object limit, object with_kernel=None) -> None:
+        """How many bytes the data path of this process may take from now on, and with what the kernel keeps for its
+        sockets; None: as many as there are."""
+        memory_limit(MEMORY_UNLIMITED if limit is None else <uint64_t>limit,
+                     MEMORY_UNLIMITED if with_kernel is None else <uint64_t>with_kernel)
+
     # --- running
 
     def run_reactor(self, uint32_t index) -> None:
@@ -406,6 +417,19 @@ cdef class Gateway:
     def limits(self) -> dict[str, int]:
         """Of rate limiting: keys that have counters, and keys that had to go so far for want of room."""
         return {"keys": limit_table_keys(&self.gate.limits), "evictions": limit_table_evictions(&self.gate.limits)}
+
+    def memory(self) -> dict[str, int]:
+        """Of the data path: bytes taken, the limit if there is one, refusals so far, the kernel's bytes for its sockets; and
+        bytes of the blocks taken at the start."""
+        cdef memory_figures_t figures = memory_figures()
+        cdef dict limit = {} if figures.limit == MEMORY_UNLIMITED else {"limit": figures.limit}
+        return {
+            **limit,
+            "used": figures.used,
+            "refused": figures.refused,
+            "kernel": figures.kernel,
+            "tables": self.gate.limits.bytes + self.bans.table.bytes + self.n_lanes * (LANE_INPUT_BYTES + LANE_OUTPUT_BYTES),
+        }
 
     def series(self) -> list[dict]:
         """Counters by service and route: see SeriesRegistry.read."""

@@ -33,6 +33,7 @@ cdef struct guard_table_t:
     void *block
     uint32_t n_buckets              # a power of two
     uint32_t n_locks                # a power of two
+    uint64_t bytes
     uint64_t seed[2]
 
 

@@ -18,18 +18,17 @@ cdef enum:
 
 
 cdef status_t guard_open(guard_table_t *table, uint32_t capacity, uint64_t seed_0, uint64_t seed_1) noexcept nogil:
-    cdef uint64_t bytes
     cdef uintptr_t at
     memset(table, 0, sizeof(guard_table_t))
     table.n_buckets = 1
     while table.n_buckets * GUARD_WAYS < capacity:
         table.n_buckets *= 2
     table.n_locks = min(table.n_buckets, <uint32_t>LOCKS_MOST)
-    bytes = LINE + <uint64_t>table.n_locks * sizeof(guard_lock_t) + <uint64_t>table.n_buckets * GUARD_WAYS * sizeof(visitor_t)
-    if bytes > <size_t>-1 // 2:
+    table.bytes = LINE + <uint64_t>table.n_locks * sizeof(guard_lock_t) + <uint64_t>table.n_buckets * GUARD_WAYS * sizeof(visitor_t)
+    if table.bytes > <size_t>-1 // 2:
         return NO_MEMORY
     # calloc, not malloc: large blocks come as zero pages that cost nothing until touched.
-    table.block = calloc(1, <size_t>bytes)
+    table.block = calloc(1, <size_t>table.bytes)
     if table.block == NULL:
         return NO_MEMORY
     at = (<uintptr_t>table.block + LINE - 1) // LINE * LINE

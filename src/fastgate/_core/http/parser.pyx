@@ -1,10 +1,10 @@
 """llhttp's hooks fill a message_t; what llhttp lets through but RFC 9112 forbids is refused here."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport malloc
 from libc.string cimport memcmp, memcpy, memset, strlen
 
 from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_t
+from fastgate._core.base.memory cimport memory_take
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_trim
 from fastgate._core.base.status cimport DONE, FAILED, MALFORMED, NO_MEMORY, OK, TOO_LARGE, status_t
 from fastgate._core.http.connection_options cimport connection_is_bounded
@@ -86,7 +86,7 @@ cdef int on_status(llhttp_t *ll, const char *at, size_t len) noexcept nogil:
 cdef bint _headers_grow(message_t *message) noexcept nogil:
     """Room for more headers than the owner's inline ones. The owner frees the block."""
     cdef uint16_t capacity = MESSAGE_MAX_HEADERS
-    cdef header_t *room = <header_t *>malloc(capacity * sizeof(header_t))
+    cdef header_t *room = <header_t *>memory_take(capacity * sizeof(header_t))
     if room == NULL:
         return False
     memcpy(room, message.headers, message.n_headers * sizeof(header_t))

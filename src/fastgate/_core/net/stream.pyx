@@ -2,10 +2,10 @@
 
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport uint64_t
-from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put, buffer_t, buffer_take
+from fastgate._core.base.memory cimport memory_count_socket
 from fastgate._core.base.status cimport AGAIN, CLOSED, NO_MEMORY, OK, status_t
 from fastgate._core.includes.epoll cimport EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from fastgate._core.includes.socket cimport (
@@ -40,6 +40,7 @@ cdef bint stream_open(stream_t *stream, reactor_t *reactor, int fd, on_event_cb 
     if not reactor_watch(reactor, &stream.source, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET):
         stream.source.on_event = NULL
         return False
+    memory_count_socket(1)
     return True
 
 
@@ -48,6 +49,7 @@ cdef void stream_close(stream_t *stream) noexcept nogil:
         return
     stream.source.on_event = NULL
     close(stream.source.fd)     # takes it out of epoll as well
+    memory_count_socket(-1)
     buffer_clear(&stream.out)
 
 

@@ -1,7 +1,7 @@
 """The reactors' half of plugins in Python."""
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport calloc, free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset, strlen
 
 from fastgate._core.base.atomics cimport (
@@ -13,6 +13,7 @@ from fastgate._core.base.atomics cimport (
     atomic_load_u32,
 )
 from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_t
+from fastgate._core.base.memory cimport memory_give, memory_take
 from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_none, span_of, span_text
 from fastgate._core.base.status cimport AGAIN, OK
@@ -116,7 +117,7 @@ cdef python_call_t *_make(exchange_t *exchange, const python_config_t *config) n
     _find_facts(exchange, facts)
     for i in range(FACT_COUNT):
         size += facts[i].len
-    call = <python_call_t *>malloc(size + n * 2 * sizeof(span_t))
+    call = <python_call_t *>memory_take(size + n * 2 * sizeof(span_t))
     if call == NULL:
         return NULL
     memset(call, 0, sizeof(python_call_t))
@@ -148,9 +149,9 @@ cdef python_call_t *_make(exchange_t *exchange, const python_config_t *config) n
 cdef void python_call_free(python_call_t *call) noexcept nogil:
     atomic_add_u32(&call.lot.n_calls, <uint32_t>-1)
     buffer_clear(&call.parking.body)
-    free(call.changes)
-    free(call.answer)
-    free(call)
+    memory_give(call.changes)
+    memory_give(call.answer)
+    memory_give(call)
 
 
 # --- there

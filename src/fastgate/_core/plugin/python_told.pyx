@@ -1,10 +1,10 @@
 """Answers, copied for plugins in Python."""
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport calloc
 from libc.string cimport memcpy
 
 from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.memory cimport memory_take_zeroed
 from fastgate._core.http.message cimport (
     HEADER_CONNECTION,
     HEADER_DROPPED,
@@ -71,7 +71,7 @@ cdef bint python_told(python_call_t *call, const exchange_t *exchange, span_t bo
             n += 1
             size += added.name.len + added.value.len
         added = added.next
-    answer = <python_answer_t *>calloc(1, size + n * 2 * sizeof(span_t))
+    answer = <python_answer_t *>memory_take_zeroed(size + n * 2 * sizeof(span_t))
     if answer == NULL:
         return False
     answer.fields = field = <span_t *>(answer + 1)

@@ -1,11 +1,11 @@
 """One block for each question, there and back; bounded in number."""
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
 
 from fastgate._core.base.atomics cimport (
     atomic_add_u32, atomic_add_u64, atomic_cas_ptr, atomic_exchange_ptr, atomic_load_ptr,
 )
+from fastgate._core.base.memory cimport memory_give, memory_take_zeroed
 from fastgate._core.base.status cimport NO_MEMORY
 from fastgate._core.includes.epoll cimport EFD_CLOEXEC, EFD_NONBLOCK, eventfd
 from fastgate._core.includes.socket cimport close, read, write
@@ -20,7 +20,7 @@ cdef enum:
 
 cdef void _free(rate_ask_t *ask) noexcept nogil:
     atomic_add_u32(&ask.queue.n, <uint32_t>-1)
-    free(ask)
+    memory_give(ask)
 
 
 cdef void _push(rate_asks_t *queue, rate_ask_t *ask) noexcept nogil:
@@ -40,7 +40,7 @@ cdef status_t rate_ask(exchange_t *exchange, rate_asks_t *queue, const plugin_t 
     cdef rate_ask_t *ask = NULL
     cdef status_t status
     if atomic_add_u32(&queue.n, 1) < ASKS_MOST:
-        ask = <rate_ask_t *>calloc(1, sizeof(rate_ask_t))
+        ask = <rate_ask_t *>memory_take_zeroed(sizeof(rate_ask_t))
     if ask == NULL:
         atomic_add_u32(&queue.n, <uint32_t>-1)
         atomic_add_u64(&queue.refused, 1)

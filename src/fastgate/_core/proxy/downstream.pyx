@@ -1,20 +1,15 @@
 """The client connection's state machine: read a request, have it answered, go on or close."""
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy
+from libc.string cimport memcpy, strlen
 
 from fastgate._core.base.atomics cimport atomic_add_u32, atomic_load_u32, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put
 from fastgate._core.base.fault cimport FAULT_NO_RESOURCES
+from fastgate._core.base.memory cimport memory_admits, memory_give, memory_take_zeroed
 from fastgate._core.base.span cimport span_none, span_text
 from fastgate._core.base.status cimport AGAIN, CLOSED, DONE, FAILED, NO_MEMORY, OK, status_t
-from fastgate._core.http.parser cimport (
-    FRAMING_CHUNKED,
-    PARSER_NO_MEMORY,
-    parser_feed,
-    parser_t,
-)
+from fastgate._core.http.parser cimport FRAMING_CHUNKED, PARSER_NO_MEMORY, parser_feed, parser_t
 from fastgate._core.includes.epoll cimport EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from fastgate._core.net.address cimport address_t
 from fastgate._core.net.gather cimport gather_flush, gather_open
@@ -31,6 +26,7 @@ from fastgate._core.net.stream cimport (
     stream_open,
     stream_pending,
     stream_read,
+    stream_send,
     stream_shut_write,
 )
 from fastgate._core.observe.access_record cimport SOURCE_GATEWAY
@@ -75,20 +71,23 @@ cdef enum:
     FIRST_REQUEST_NS = 1000000000   # what a new connection gets to send a request when draining begins
 
 
+cdef const char *OVERLOADED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
 # --- open and close
 
 cdef bint downstream_may_accept(listener_t *listener) noexcept nogil:
     cdef lane_t *lane = <lane_t *>listener.reactor.owner
-    return atomic_load_u32(&lane.gate.connections) < lane.gate.max_connections
+    return atomic_load_u32(&lane.gate.connections) < atomic_load_u32(&lane.gate.max_connections) and memory_admits()
 
 
 cdef bint downstream_accept(listener_t *listener, int fd, const address_t *peer) noexcept nogil:
     cdef lane_t *lane = <lane_t *>listener.reactor.owner
-    cdef downstream_t *client = <downstream_t *>calloc(1, sizeof(downstream_t))
+    cdef downstream_t *client = <downstream_t *>memory_take_zeroed(sizeof(downstream_t))
     if client == NULL:
         return False
     if not stream_open(&client.stream, &lane.reactor, fd, _on_event, False):
-        free(client)
+        memory_give(client)
         return False
     client.lane = lane
     client.peer = peer[0]
@@ -113,7 +112,7 @@ cdef bint downstream_accept(listener_t *listener, int fd, const address_t *peer)
 
 
 cdef void _free(grave_t *grave) noexcept nogil:
-    free(<char *>grave - <size_t>&(<downstream_t *>NULL).grave)
+    memory_give(<char *>grave - <size_t>&(<downstream_t *>NULL).grave)
 
 
 cdef void downstream_close(downstream_t *client) noexcept nogil:
@@ -310,11 +309,12 @@ cdef status_t _on_body(parser_t *parser, const char *at, size_t len) noexcept no
         mirror_body(exchange, at, len)
     if exchange.keeps_body:
         if exchange.is_forwarding and not (
-            _is_kept(exchange, buffer_len(&exchange.kept) + len) and buffer_put(&exchange.kept, at, len)
+            _is_kept(exchange, buffer_len(&exchange.kept) + len) and memory_admits()
+            and buffer_put(&exchange.kept, at, len)
         ):
             exchange.keeps_body = False
             buffer_clear(&exchange.kept)
-        elif not exchange.is_forwarding and not buffer_put(&exchange.kept, at, len):
+        elif not exchange.is_forwarding and not (memory_admits() and buffer_put(&exchange.kept, at, len)):
             exchange.refusal = 503
             exchange.refusal_text = span_text(TEXT_OVERLOADED)
             return FAILED
@@ -480,6 +480,19 @@ cdef void _on_read_failed(downstream_t *client) noexcept nogil:
     downstream_close(client)
 
 
+cdef void _refuse_unread(downstream_t *client) noexcept nogil:
+    """No memory for a request: if there is one, a text of ours is all it gets, and nothing of it is kept or logged."""
+    cdef ssize_t n = stream_read(&client.stream, client.lane.input, LANE_INPUT_BYTES)
+    if n == READ_AGAIN:
+        return
+    if n > 0:
+        client.received += <size_t>n
+        if stream_send(&client.stream, OVERLOADED, strlen(OVERLOADED)) == OK:
+            _linger(client)
+            return
+    downstream_close(client)
+
+
 cdef void _read(downstream_t *client) noexcept nogil:
     cdef exchange_t *exchange
     cdef char *room
@@ -492,7 +505,7 @@ cdef void _read(downstream_t *client) noexcept nogil:
         if client.exchange == NULL:
             client.exchange = _begin(client)
             if client.exchange == NULL:
-                downstream_close(client)
+                _refuse_unread(client)
                 return
         exchange = client.exchange
         if not _make_room(exchange, &room, &size):

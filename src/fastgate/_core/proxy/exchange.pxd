@@ -50,7 +50,6 @@ cdef struct gate_t:
     # Owner: bridge.Gateway, for the life of the process. Shared by all lanes.
     # read-only after build
     uint32_t n_lanes
-    uint32_t max_connections
     access_log_t *access_log        # NULL: off
     token_cache_t *tokens           # verdicts on tokens; NULL: none are kept
     limit_table_t limits            # counters of all rate-limiting; locks of its own
@@ -60,6 +59,7 @@ cdef struct gate_t:
     void *remote_keys               # the current key_table_t; NULL: none
     uint64_t wall_offset_ns         # wall clock minus clock_ns; from Python
     uint32_t connections            # client connections open, all lanes
+    uint32_t max_connections        # from Python
     uint32_t is_draining
 
 

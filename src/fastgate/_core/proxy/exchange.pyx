@@ -1,12 +1,12 @@
 """Opening and closing exchanges, and what several steps ask of one."""
 
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcpy, memset
 
 from fastgate._core.base.arena cimport arena_close, arena_take
 from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_release, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear, buffer_t
+from fastgate._core.base.memory cimport memory_admits, memory_give, memory_resize, memory_take
 from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.base.writer cimport hex_digit
 from fastgate._core.http.message cimport HEADER_REFERER, header_t, header_value, message_find
@@ -51,7 +51,7 @@ cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil:
         lane.spare = exchange.next_spare
         lane.n_spare -= 1
     else:
-        exchange = <exchange_t *>malloc(EXCHANGE_BYTES)
+        exchange = <exchange_t *>memory_take(EXCHANGE_BYTES) if memory_admits() else NULL
         if exchange == NULL:
             return NULL
     memset(exchange, 0, <size_t>&(<exchange_t *>NULL).host)
@@ -176,7 +176,7 @@ cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil:
     cdef const route_t *route = exchange.route
     cdef const service_t *service = exchange.service
     cdef span_t consumer = exchange_consumer(exchange)
-    cdef tunnel_t *tunnel = <tunnel_t *>malloc(sizeof(tunnel_t) + route.name.len + service.name.len + consumer.len)
+    cdef tunnel_t *tunnel = <tunnel_t *>memory_take(sizeof(tunnel_t) + route.name.len + service.name.len + consumer.len)
     if tunnel == NULL:
         return False
     memset(tunnel, 0, sizeof(tunnel_t))
@@ -201,7 +201,7 @@ cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil:
 cdef void _tunnel_free(exchange_t *exchange) noexcept nogil:
     if exchange.tunnel.route.series != NULL:
         series_unref(exchange.tunnel.route.series)
-    free(exchange.tunnel)
+    memory_give(exchange.tunnel)
     own_add_u64(&exchange.lane.reactor.counters.tunnels, <uint64_t>-1)
 
 
@@ -220,12 +220,13 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     if exchange.is_held:
         limit_release(&lane.gate.limits, &exchange.hold, 1)
     if exchange.input != exchange.room:
-        free(exchange.input)
+        memory_give(exchange.input)
     if exchange.request.headers != exchange.headers:
-        free(exchange.request.headers)
+        memory_give(exchange.request.headers)
     if exchange.answer.headers != exchange.answer_headers:
-        free(exchange.answer.headers)
-    free(exchange.path_block)
+        memory_give(exchange.answer.headers)
+    if exchange.path_block != NULL:
+        memory_give(exchange.path_block)
     timer_remove(&exchange.wait)
     if exchange.parking != NULL:
         exchange.parking.exchange = NULL    # the answer still to come finds nobody
@@ -255,7 +256,7 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
         lane.spare = exchange
         lane.n_spare += 1
     else:
-        free(exchange)
+        memory_give(exchange)
 
 
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil:
@@ -265,12 +266,14 @@ cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nog
         return False
     if size > limit:
         size = limit
+    if not memory_admits():
+        return False
     if exchange.input == exchange.room:
-        block = <char *>malloc(size)
+        block = <char *>memory_take(size)
         if block != NULL:
             memcpy(block, exchange.input, exchange.input_len)
     else:
-        block = <char *>realloc(exchange.input, size)
+        block = <char *>memory_resize(exchange.input, size)
     if block == NULL:
         return False
     exchange.input = block

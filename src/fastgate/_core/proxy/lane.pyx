@@ -5,6 +5,7 @@ from libc.stdlib cimport calloc, free, malloc
 
 from fastgate._core.auth.verify_key cimport verifier_free, verifier_new
 from fastgate._core.base.atomics cimport atomic_load_ptr, atomic_store_u64_release
+from fastgate._core.base.memory cimport memory_give
 from fastgate._core.net.listener cimport listener_close, listener_open, listener_t
 from fastgate._core.proxy.downstream cimport (
     downstream_accept,
@@ -65,7 +66,7 @@ cdef void lane_close(lane_t *lane) noexcept nogil:
     while lane.spare != NULL:
         exchange = lane.spare
         lane.spare = exchange.next_spare
-        free(exchange)
+        memory_give(exchange)
     reactor_close(&lane.reactor)
     pattern_scratch_free(lane.scratch)
     verifier_free(lane.verifier)

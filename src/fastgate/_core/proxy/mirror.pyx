@@ -5,9 +5,9 @@ its own, and whatever becomes of it is a count.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
-from libc.stdlib cimport calloc, free
 
 from fastgate._core.base.atomics cimport atomic_add_i32, atomic_load_ptr, atomic_store_u64_release, own_add_u64
+from fastgate._core.base.memory cimport memory_admits, memory_give, memory_take_zeroed
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put, buffer_reserve, buffer_t, buffer_take
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.status cimport CLOSED, DONE, FAILED, OK, status_t
@@ -60,7 +60,7 @@ cdef mirror_count_t *_count_of(lane_t *lane, uint64_t id) noexcept nogil:
         if count.id == id:
             return count
         count = count.next
-    count = <mirror_count_t *>calloc(1, sizeof(mirror_count_t))
+    count = <mirror_count_t *>memory_take_zeroed(sizeof(mirror_count_t))
     if count == NULL:
         return NULL
     count.id = id
@@ -77,7 +77,7 @@ cdef void _uncount(lane_t *lane, mirror_count_t *count) noexcept nogil:
     while link[0] != count:
         link = &link[0].next
     link[0] = count.next
-    free(count)
+    memory_give(count)
 
 
 cdef void _free(mirror_t *mirror) noexcept nogil:
@@ -93,11 +93,11 @@ cdef void _free(mirror_t *mirror) noexcept nogil:
     buffer_clear(&mirror.held)
     parser_close(&mirror.parser)
     if mirror.answer.headers != mirror.headers:
-        free(mirror.answer.headers)
+        memory_give(mirror.answer.headers)
     _uncount(lane, mirror.count)
     own_add_u64(&lane.reactor.counters.mirrors_active, <uint64_t>-1)
     atomic_store_u64_release(&live.exchanges, live.exchanges - 1)
-    free(mirror)
+    memory_give(mirror)
 
 
 # --- beside the request
@@ -114,7 +114,7 @@ cdef bint mirror_begin(exchange_t *exchange, const mirror_rule_t *rule) noexcept
         own_add_u64(&counters.mirrors_over_pending, 1)
         return False
     count.pending += 1
-    mirror = <mirror_t *>calloc(1, sizeof(mirror_t))
+    mirror = <mirror_t *>memory_take_zeroed(sizeof(mirror_t)) if memory_admits() else NULL
     if mirror == NULL:
         _uncount(lane, count)
         own_add_u64(&counters.mirrors_no_memory, 1)

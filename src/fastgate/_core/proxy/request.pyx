@@ -1,11 +1,11 @@
 """From a parsed head to a route and a service, or a refusal."""
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcpy
 
 from fastgate._core.base.atomics cimport own_add_u64
 from fastgate._core.base.hash cimport hash_bytes
+from fastgate._core.base.memory cimport memory_give, memory_take
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_text, span_trim
 from fastgate._core.base.status cimport OK, status_t
 from fastgate._core.http.connection_options cimport connection_has, connection_names_fields
@@ -195,7 +195,7 @@ cdef bint _read_target(exchange_t *exchange) noexcept nogil:
     if normal.at >= exchange.input and normal.at < exchange.input + exchange.input_size:
         exchange.path_at = <uint32_t>(normal.at - exchange.input)
         return True
-    exchange.path_block = <char *>malloc(normal.len)
+    exchange.path_block = <char *>memory_take(normal.len)
     if exchange.path_block == NULL:
         _refuse(exchange, 503, TEXT_OVERLOADED)
         return True
@@ -498,12 +498,12 @@ cdef void request_move(exchange_t *exchange, span_t path) noexcept nogil:
     if uri_normalise(path, exchange.lane.output, LANE_OUTPUT_BYTES, &normal) != OK:
         _refuse(exchange, 414, TEXT_URI_TOO_LONG)
         return
-    block = <char *>malloc(normal.len)
+    block = <char *>memory_take(normal.len)
     if block == NULL:
         _refuse(exchange, 503, TEXT_OVERLOADED)
         return
     memcpy(block, normal.at, normal.len)
-    free(exchange.path_block)
+    memory_give(exchange.path_block)
     exchange.path_block = block
     exchange.path_at = 0
     exchange.path_len = <uint32_t>normal.len

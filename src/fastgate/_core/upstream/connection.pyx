@@ -2,10 +2,10 @@
 
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 from libc.stdint cimport uint32_t, uint64_t, uint8_t
-from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from fastgate._core.base.atomics cimport own_add_u64
+from fastgate._core.base.memory cimport memory_give, memory_take_zeroed
 from fastgate._core.includes.epoll cimport EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from fastgate._core.includes.socket cimport (
     AF_UNIX,
@@ -68,7 +68,7 @@ cdef void _free(grave_t *grave) noexcept nogil:
         <char *>grave - <size_t>&(<connection_t *>NULL).grave
     )
     peer_unref(connection.peer)
-    free(connection)
+    memory_give(connection)
 
 
 cdef connection_t *connection_open(reactor_t *reactor, peer_t *peer) noexcept nogil:
@@ -88,13 +88,13 @@ cdef connection_t *connection_open(reactor_t *reactor, peer_t *peer) noexcept no
             (&errno)[0] = failure
             return NULL
         is_connecting = True
-    connection = <connection_t *>calloc(1, sizeof(connection_t))
+    connection = <connection_t *>memory_take_zeroed(sizeof(connection_t))
     if connection == NULL:
         close(fd)
         return NULL
     if not stream_open(&connection.stream, reactor, fd, _on_event, is_connecting):
         close(fd)
-        free(connection)
+        memory_give(connection)
         return NULL
     timer_init(&connection.timer, _on_timer)
     connection.peer = peer

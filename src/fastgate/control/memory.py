@@ -1,0 +1,108 @@
+"""Holds the process to `gateway: memory_budget`.
+
+The core counts what it hands out for connections, requests and bodies, and stops at a limit. What that limit is, is
+found here: the budget, less what the process takes otherwise, which is measured once it is ready. Where a control group
+bounds memory too, and counts what the kernel keeps for sockets, a second limit holds to that. Once a second the
+kernel's figures are looked at: if the process is past its bounds all the same (Python grew, or freed memory lies in
+pieces), malloc gives back what it can, and as long as that is not enough, no new work begins.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fastgate.config.memory_budget import MIB, text
+from fastgate.control.memory_group import MemoryGroup, find_group
+from fastgate.control.resources import give_back_large_blocks, resident_bytes, trim
+
+if TYPE_CHECKING:
+    from fastgate._core.bridge.gateway import Gateway
+
+SLACK_BYTES = 2 * MIB       # what Python may grow by
+PIECES_PART = 16            # of what is left: freed blocks between used ones, which nobody has but stay resident
+LEAST_BYTES = 1 * MIB       # for the data path; it keeps as much even when the rest has grown too large
+
+log = logging.getLogger("fastgate.control")
+
+
+class MemoryBudget:
+    """Owner: the lifecycle. Without a budget it does nothing."""
+
+    def __init__(self, gateway: "Gateway", find: "Callable[[], MemoryGroup | None]" = find_group) -> None:
+        self.budget: int | None = None
+        self.is_over = False
+        self._gateway = gateway
+        self._find = find
+        self._others = 0            # resident bytes that are not the data path's
+        self._group: MemoryGroup | None = None
+        self._group_others = 0      # bytes charged to the group that are neither the data path's nor its sockets'
+
+    def start(self, budget: int | None) -> str:
+        """Once all is loaded. What is wrong with the budget, or an empty text."""
+        taken = self._gateway.memory()
+        # Tables and rooms are asked for at the start, but resident only as far as they are used.
+        more = taken["tables"] + SLACK_BYTES
+        self._others = resident_bytes() - taken["used"] + more
+        self._group = self._find()
+        if self._group is not None:
+            self._group_others = self._group.used() - taken["used"] - taken["kernel"] + more
+        return self.follow(budget)
+
+    def follow(self, budget: int | None) -> str:
+        """A new configuration's budget; as `start`."""
+        if budget is not None:
+            problem = (_too_little("gateway.memory_budget", budget, self._others)
+                       or self._group is not None and _too_little(self._group.folder, self._group.limit, self._group_others))
+            if problem:
+                return problem
+        if budget is not None:
+            give_back_large_blocks()
+        self.budget = budget
+        self.is_over = False
+        self._set_limits(0)
+        return ""
+
+    def look(self) -> None:
+        """Every second or so."""
+        if self.budget is None:
+            return
+        if self._excess() > 0:
+            trim()
+        excess = self._excess()
+        if excess > 0:
+            self._set_limits(excess)
+            if not self.is_over:
+                log.warning("memory is %s over gateway.memory_budget or the control group's limit: no new work for now", text(excess))
+            self.is_over = True
+        elif self.is_over and excess < -self.budget // 32:
+            self.is_over = False
+            self._set_limits(0)
+            log.info("memory is within its bounds again")
+
+    def _excess(self) -> int:
+        """Bytes past the budget, or past the control group's limit, whichever is worse; below zero: what is left."""
+        excess = resident_bytes() - (self.budget or 0)
+        return excess if self._group is None else max(excess, self._group.used() - self._group.limit * 31 // 32)
+
+    def _set_limits(self, excess: int) -> None:
+        """excess: what there is too much of, by which what is taken now has to fall first."""
+        if self.budget is None:
+            self._gateway.set_memory_limit(None)
+            return
+        limit = _without_pieces(self.budget - self._others)
+        with_kernel = None if self._group is None else _without_pieces(self._group.limit - self._group_others)
+        if excess:
+            taken = self._gateway.memory()
+            limit = max(LEAST_BYTES, min(limit, taken["used"] - excess))
+        self._gateway.set_memory_limit(limit, with_kernel)
+
+
+def _without_pieces(room: int) -> int:
+    return room - room // PIECES_PART
+
+
+def _too_little(name: str, size: int, others: int) -> str:
+    if size >= others + LEAST_BYTES:
+        return ""
+    return (f"{name}: {text(size)} is too little: without any client the process takes up to {text(others)} with this "
+            f"configuration; at least {text(-(-(others + LEAST_BYTES) // MIB) * MIB)} are needed")

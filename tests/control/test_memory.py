@@ -1,0 +1,152 @@
+"""The process held to memory_budget: the limit that follows from what is measured, and what is done when that is passed."""
+
+import logging
+
+import pytest
+
+from fastgate.config.memory_budget import MIB
+from fastgate.control import memory
+from fastgate.control.memory import LEAST_BYTES, MemoryBudget
+
+
+class Core:
+    """Stands for the gateway: what it has handed out, and the limit it was told."""
+
+    limit = with_kernel = None
+    used = 5 * MIB
+    kernel = 1 * MIB
+    tables = 3 * MIB
+
+    def memory(self):
+        return {"used": self.used, "refused": 0, "kernel": self.kernel, "tables": self.tables}
+
+    def set_memory_limit(self, limit, with_kernel=None):
+        self.limit, self.with_kernel = limit, with_kernel
+
+
+class Group:
+    """Stands for a control group of 80 MiB."""
+
+    folder = "/sys/fs/cgroup/a"
+    limit = 80 * MIB
+    usage = 40 * MIB
+
+    def used(self):
+        return self.usage
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """What the kernel says is resident, in `machine.resident`; trim takes it to `trimmed`, if that is less."""
+    class Machine:
+        resident = 35 * MIB
+        trimmed = 1000 * MIB
+        trims = 0
+
+    def trim():
+        Machine.trims += 1
+        Machine.resident = min(Machine.resident, Machine.trimmed)
+
+    monkeypatch.setattr(memory, "resident_bytes", lambda: Machine.resident)
+    monkeypatch.setattr(memory, "trim", trim)
+    return Machine
+
+
+@pytest.fixture
+def core():
+    return Core()
+
+
+def test_without_a_budget_there_is_no_limit(machine, core):
+    held = MemoryBudget(core, lambda: None)
+    assert held.start(None) == "" and core.limit is None
+    machine.resident = 10_000 * MIB
+    held.look()
+    assert core.limit is None and machine.trims == 0
+
+
+def test_the_limit_is_what_the_others_leave(machine, core):
+    assert MemoryBudget(core, lambda: None).start(64 * MIB) == ""
+    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 15 // 16
+
+
+def test_a_budget_below_what_the_process_takes_is_refused_with_the_least(machine, core):
+    held = MemoryBudget(core, lambda: None)
+    problem = held.start(33 * MIB)
+    assert "33 MiB is too little" in problem and "takes up to 35 MiB" in problem and "at least 36 MiB" in problem
+    assert core.limit is None
+    assert held.start(36 * MIB) == "" and core.limit == LEAST_BYTES * 15 // 16
+
+
+def test_another_budget_while_it_runs(machine, core):
+    held = MemoryBudget(core, lambda: None)
+    held.start(64 * MIB)
+    before = core.limit
+    assert held.follow(80 * MIB) == "" and core.limit == before + 15 * MIB
+    assert "too little" in held.follow(20 * MIB) and core.limit == before + 15 * MIB     # what held goes on
+    assert held.follow(None) == "" and core.limit is None
+
+
+def test_freed_memory_goes_back_before_anybody_is_refused(machine, core):
+    held = MemoryBudget(core, lambda: None)
+    held.start(64 * MIB)
+    before = core.limit
+    machine.resident, machine.trimmed = 65 * MIB, 50 * MIB
+    held.look()
+    assert machine.trims == 1 and core.limit == before and not held.is_over
+
+
+def test_past_the_budget_no_new_work_begins_until_it_is_well_within_again(machine, core, caplog):
+    caplog.set_level(logging.INFO)
+    held = MemoryBudget(core, lambda: None)
+    held.start(64 * MIB)
+    before = core.limit
+    machine.resident, core.used = 70 * MIB, 20 * MIB
+    held.look()
+    held.look()
+    assert core.limit == 14 * MIB and held.is_over
+    assert caplog.text.count("6 MiB over gateway.memory_budget") == 1
+    machine.resident, core.used = 63 * MIB, 13 * MIB
+    held.look()
+    assert held.is_over and core.limit == 14 * MIB      # it would be past it again at once
+    machine.resident = 50 * MIB
+    held.look()
+    assert not held.is_over and core.limit == before
+    assert "within its bounds again" in caplog.text
+
+
+def test_something_is_served_even_if_the_rest_has_grown_too_large(machine, core):
+    held = MemoryBudget(core, lambda: None)
+    held.start(64 * MIB)
+    machine.resident, core.used = 200 * MIB, 2 * MIB
+    held.look()
+    assert core.limit == LEAST_BYTES
+
+
+def test_a_control_group_bounds_what_the_kernel_keeps_too(machine, core):
+    group = Group()
+    held = MemoryBudget(core, lambda: group)
+    assert held.start(64 * MIB) == ""
+    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 15 // 16
+    assert core.with_kernel == (80 - (40 - 5 - 1 + 3) - 2) * MIB * 15 // 16
+    assert held.follow(None) == "" and core.limit is core.with_kernel is None
+
+
+def test_a_control_group_without_room_is_refused_by_name(machine, core):
+    group = Group()
+    group.limit = 39 * MIB
+    problem = MemoryBudget(core, lambda: group).start(64 * MIB)
+    assert problem.startswith("/sys/fs/cgroup/a: 39 MiB is too little") and "at least 40 MiB" in problem
+
+
+def test_a_control_group_that_fills_stops_new_work(machine, core):
+    group = Group()
+    held = MemoryBudget(core, lambda: group)
+    held.start(64 * MIB)
+    before, core.used = core.limit, 20 * MIB
+    group.usage = 80 * MIB
+    held.look()
+    assert held.is_over and core.limit == 20 * MIB - 80 * MIB // 32
+    group.usage = 60 * MIB
+    held.look()
+    assert not held.is_over and core.limit == before

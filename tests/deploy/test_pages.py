@@ -1,0 +1,58 @@
+"""What the pages tell to type can be typed; the workflow runs what is there."""
+
+import re
+import shlex
+
+import pytest
+from shipped import PAGES, ROOT, accepts, gateway_words, read_yaml, shell_lines
+
+WORKFLOW = ROOT / ".github/workflows/ci.yml"
+# Folders of the repository that pages and workflow name files in.
+OURS = re.compile(r"(?<![\w./-])(?:deploy|bench|examples|tests|wheels|docs)/[\w./-]+")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_are_ones_that_fastgate_takes(page):
+    lines = shell_lines(page)
+    wrong = [line for line in lines if (words := gateway_words(line)) is not None and not accepts(words)]
+    assert lines and not wrong
+
+
+def files_named(text: str) -> set[str]:
+    return {name.rstrip("./") for name in OURS.findall(text)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_pages_name_are_there(page):
+    text = re.sub(r"\]\([^)]*\)", "", page.read_text())     # links are test_docs.py's
+    assert not [name for name in files_named(text) if not (ROOT / name).exists()]
+
+
+def runs() -> list[str]:
+    jobs = read_yaml(WORKFLOW)["jobs"].values()
+    return [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+
+
+def test_the_workflow_runs_what_is_there():
+    named = set().union(*map(files_named, runs()))
+    assert "bench/against" in named and "deploy/check" in named and "tests/run" in named
+    assert not [name for name in named if not (ROOT / name).exists() and not name.startswith("tests/gateway/test_")]
+
+
+def test_the_workflow_calls_fastgate_as_it_is():
+    lines = [line.strip() for run in runs() for line in run.replace("\\\n", " ").splitlines()]
+    calls = [re.sub(r"\$arch\b", "arm64", line).replace("$form", "oci.tar") for line in lines]
+    calls = [words for line in calls if "/fastgate " in line and (words := gateway_words(line)) is not None]
+    assert calls and all(map(accepts, calls))
+
+
+def test_the_workflow_tests_each_python_we_promise():
+    promised = set(re.findall(r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "pyproject.toml").read_text()))
+    assert set(read_yaml(WORKFLOW)["jobs"]["test"]["strategy"]["matrix"]["python"]) == promised
+
+
+def test_the_one_line_for_a_pi_is_the_same_everywhere():
+    lines = {line for page in (ROOT / "docs/install.md", ROOT / "README.md") for line in page.read_text().splitlines()
+             if line.startswith("sudo apt-get install -y python3-venv &&")}
+    assert len(lines) == 1
+    assert shlex.split(lines.pop())[-1] == "demo"
