@@ -59,7 +59,7 @@ def perf(pids: list[int], seconds: float, folder: Path) -> list[str]:
 
 
 def shares(lines: list[str]) -> dict[str, float]:
-    """Per cent of the samples by object: the kernel, the C library, each extension."""
+    """Per cent of the samples by object: the kernel, the C library, fastgate's core."""
     found: dict[str, float] = {}
     for line in lines:
         share, where = line.split()[:2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import statistics
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +21,7 @@ LOADED_CONNECTIONS = 5_000
 LOADED_S = 5.0
 ROUTES = 10_000
 REST_WORKERS = 2
+FLEET = 15
 SETTLE_S = 1.0              # for memory: what start-up gives back late
 NEW_PATH = "/new/"
 PUBLISH_S = 60.0
@@ -68,6 +70,21 @@ def rest(peer: Peer) -> dict:
         memory: Memory = running.memory()
         processes = len(running.pids())
     return {**memory._asdict(), "processes": processes}
+
+
+def fleet(peer: Peer) -> dict:
+    """Memory of fifteen gateways on one machine, each with jwt, rate-limiting and an access log, after one request."""
+    with contextlib.ExitStack() as stack:
+        origin = stack.enter_context(Origin(13))
+        running = []
+        for _ in range(FLEET):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fastgate-bench-")))
+            setup = Setup(folder, free_port(), origin.port, policy="jwt")
+            running.append(stack.enter_context(gateway(peer, setup)))
+            running[-1].wait_ready(setup.port, "/", policy_headers("jwt"))
+        time.sleep(SETTLE_S)
+        taken = [each.memory() for each in running]
+    return {"pss": sum(each.pss for each in taken), "rss": statistics.median(each.rss for each in taken)}
 
 
 def loaded(peer: Peer) -> dict:

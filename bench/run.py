@@ -59,10 +59,11 @@ def log(line: str) -> None:
 
 def contestants(figure: str, peers: list[Peer]) -> dict[str, Callable[[], dict]]:
     """What to call for one sample, by name. The relay has neither reload nor routes nor pooled upstreams; plugins in
-    Python are ours alone."""
+    Python, and many gateways on a board, are ours alone."""
     peers = [peer for peer in peers if peer.is_proxy]
-    if figure == "python":
-        return {peer.name: partial(figures.python, peer) for peer in peers if peer.name.startswith(OURS)}
+    if figure in ("python", "fleet"):
+        measure = {"python": figures.python, "fleet": figures.fleet}[figure]
+        return {peer.name: partial(measure, peer) for peer in peers if peer.name.startswith(OURS)}
     if figure == "loaded":
         return {peer.name: partial(figures.loaded, peer) for peer in peers if peer.name.startswith(TAKES_POLICY)}
     if figure != "publish":

@@ -1,4 +1,4 @@
-"""Each `.pyi` in the core says exactly what its extension offers."""
+"""Each `.pyi` in the core says exactly what its module offers."""
 
 import ast
 import importlib

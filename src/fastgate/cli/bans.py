@@ -7,7 +7,6 @@ from typing import Any
 
 from fastgate.cli import options
 
-NAME = "bans"
 HELP = "list, make or lift bans of addresses"
 DESCRIPTION = """\
 The addresses that the running gateway bans, because anti-bot did, because Redis says so, or by this command.

@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-NAME = "bundle"
 HELP = "make a self-contained archive or container image, for this or another kind of machine"
 DESCRIPTION = """\
 Puts fastgate, its packages, Python and every library they need into one file: an archive that unpacks and

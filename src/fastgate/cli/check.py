@@ -6,7 +6,6 @@ import sys
 from fastgate.cli import options
 from fastgate.telemetry.wording import counted
 
-NAME = "check"
 HELP = "validate a configuration"
 DESCRIPTION = """\
 Reads a configuration as `run` does, compiles it (regular expressions too), and says all that is wrong

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from fastgate.cli.demo_upstream import DemoUpstream
     from fastgate.control.lifecycle import Lifecycle
 
-NAME = "demo"
 HELP = "try it: a gateway with a built-in upstream and an example configuration"
 DESCRIPTION = """\
 Starts a gateway, and two small upstreams in the same process, with an example configuration; prints what

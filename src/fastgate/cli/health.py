@@ -5,7 +5,6 @@ import sys
 
 from fastgate.cli import options
 
-NAME = "health"
 HELP = "say whether the running gateway is well"
 DESCRIPTION = """\
 Asks the gateway that runs this file for its state, through its control socket. Exit code 0: it takes

@@ -7,7 +7,6 @@ from typing import Any
 
 from fastgate.cli import options, plugin_signing
 
-NAME = "plugins"
 HELP = "list, check or begin plugins"
 DESCRIPTION = """\
 list: the plugins there are, native ones and those in Python, in the order in which they run.

@@ -6,7 +6,6 @@ import sys
 from fastgate.cli import options
 from fastgate.telemetry.wording import counted
 
-NAME = "reload"
 HELP = "make the running gateway read its configuration again"
 DESCRIPTION = """\
 Tells the gateway that runs this file to read it again. All or nothing: the whole file is taken at once,

@@ -5,7 +5,6 @@ import sys
 
 from fastgate.cli import options
 
-NAME = "run"
 HELP = "run the gateway"
 DESCRIPTION = """\
 Runs the gateway in the foreground. SIGTERM or Ctrl-C ends it: requests that run are finished first, a

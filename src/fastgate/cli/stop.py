@@ -5,7 +5,6 @@ import sys
 
 from fastgate.cli import options
 
-NAME = "stop"
 HELP = "drain the running gateway and end it"
 DESCRIPTION = """\
 Tells the gateway that runs this file to end: it stops accepting, finishes the requests it has (for at

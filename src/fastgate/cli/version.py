@@ -7,7 +7,6 @@ from importlib.util import find_spec
 
 from fastgate._version import __version__
 
-NAME = "version"
 HELP = "print the version and which extras are there"
 DESCRIPTION = "Prints the version of fastgate, of the Python that runs it, and which of its extras are installed."
 EXAMPLES = ("fastgate version",)

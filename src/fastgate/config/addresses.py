@@ -23,11 +23,11 @@ def is_ipv4(text: str) -> bool:
 def is_ipv6(text: str) -> bool:
     if ":" not in text or "%" in text:
         return False
-    import ipaddress
+    from socket import AF_INET6, inet_pton      # a gateway has that anyway; ipaddress is large
 
     try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
+        inet_pton(AF_INET6, text)
+    except (OSError, ValueError):
         return False
     return True
 

@@ -6,8 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fastgate.control.applications import ApplicationFailed, Applications
 from fastgate.control.background import Background
@@ -31,20 +30,19 @@ ENDING = ["the gateway is ending"]
 log = logging.getLogger("fastgate.control")
 
 
-@dataclass(frozen=True)
-class ReloadResult:
+class ReloadResult(NamedTuple):
     """What a reload came to. As JSON it is the control socket's answer."""
 
     ok: bool
-    errors: list[str] = field(default_factory=list)     # "file:line: path: message" each; the old one goes on
-    warnings: list[str] = field(default_factory=list)
-    number: int = 0                                     # of the snapshot now running
-    services: int = 0
-    routes: int = 0
+    errors: list[str]       # "file:line: path: message" each; the old one goes on
+    warnings: list[str]
+    number: int             # of the snapshot now running
+    services: int
+    routes: int
     took_ms: int = 0
 
     def as_dict(self) -> dict:
-        return dict(self.__dict__)
+        return self._asdict()
 
 
 class Reloader:
@@ -84,7 +82,7 @@ class Reloader:
             if self._under_way.cancelled():
                 return self._refused(ENDING)
             result = self._under_way.result()
-            result = ReloadResult(**(result.as_dict() | {"took_ms": round((time.monotonic() - begin) * 1000)}))
+            result = result._replace(took_ms=round((time.monotonic() - begin) * 1000))
             self._remember(result)
             return result
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastgate.config.errors import shown
 from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
@@ -22,6 +21,8 @@ def _need_exp(config: dict[str, Any], raw: dict[str, Any], problems: Problems) -
 
 
 def _uri_problem(value: str) -> str | None:
+    from urllib.parse import urlsplit       # here: a gateway whose keys are in its file has no need of it
+
     try:
         split = urlsplit(value)
         is_whole = split.scheme in ("http", "https") and split.hostname and (split.port is None or split.port)

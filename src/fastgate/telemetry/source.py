@@ -1,12 +1,10 @@
 """What the status listener and the metrics are made from: a few functions, wired by the control plane."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True)
-class StatusSource:
+class StatusSource(NamedTuple):
     """Where the figures come from. All are called on the control loop and return at once."""
 
     counters: Callable[[], dict[str, int]]      # Gateway.counters

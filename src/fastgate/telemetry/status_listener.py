@@ -9,7 +9,6 @@ import asyncio
 import logging
 import socket
 from collections import deque
-from http import HTTPStatus
 from typing import NamedTuple, cast
 
 import httptools
@@ -23,6 +22,10 @@ HEAD_BYTES = 8192           # of a request; somewhat more may arrive before it i
 MAX_PIPELINED = 16
 IDLE_TIMEOUT_S = 60.0       # for a whole head to arrive, since the connection began or the last answer
 WRITE_TIMEOUT_S = 10.0      # for a reader to make room
+
+# Of the answers there are. (http.HTTPStatus has all, and takes more memory than this listener.)
+PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 413: "Request Entity Too Large",
+           431: "Request Header Fields Too Large", 500: "Internal Server Error", 503: "Service Unavailable"}
 
 log = logging.getLogger("fastgate.status")
 
@@ -211,7 +214,7 @@ class StatusConnection(asyncio.Protocol):
 
     async def _send(self, request: Request, reply: Answer) -> bool:
         """Sends one answer; True: the connection ends with it."""
-        head = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}",
+        head = [f"HTTP/1.1 {reply.status} {PHRASES[reply.status]}",
                 f"Server: fastgate/{__version__}", f"Content-Type: {reply.content_type}"]
         is_chunked = not isinstance(reply.body, bytes) and not request.is_http_1_0
         if isinstance(reply.body, bytes):

@@ -35,7 +35,6 @@ from fastgate._core.snapshot.snapshot cimport (
     snapshot_t,
 )
 
-import ipaddress
 
 
 HASH_SOURCES = {
@@ -53,6 +52,10 @@ HASH_SOURCES = {
 cdef int _put_trusted(arena_t *arena, settings_t *settings, list trusted) except -1:
     cdef cidr_t *cidr
     cdef bytes packed
+    if not trusted:
+        return 0
+    import ipaddress        # here: most gateways name no addresses
+
     settings.trusted = <cidr_t *>keep_room(arena, len(trusted) * sizeof(cidr_t))
     for text in trusted:
         cidr = &settings.trusted[settings.n_trusted]

@@ -1,7 +1,6 @@
 """correlation-id, first of the usual plugins (priority 100,001)."""
 
 import os
-import uuid
 
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy
@@ -107,6 +106,8 @@ cdef status_t _header_filter(const plugin_t *plugin, void *subject) noexcept nog
 
 cdef int correlation_id_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dict context) except -1:
     cdef correlation_id_t *kept = <correlation_id_t *>keep_room(&snapshot.arena, sizeof(correlation_id_t))
+    import uuid             # here: it is large, and most gateways have no such plugin
+
     cdef bytes made = str(uuid.uuid4()).encode()
     keep_text(&snapshot.arena, config["header_name"], &kept.name)
     kept.generator = {
