@@ -40,3 +40,9 @@ def test_descriptor_limit_is_raised_to_the_hard_one():
 
 def test_memory_is_given_back_without_error():
     resources.give_memory_back()
+
+
+def test_resident_bytes_with_and_without_proc(monkeypatch):
+    now = resources.resident_bytes()
+    monkeypatch.setattr(resources, "PROC_STATM", "/nowhere/statm")
+    assert resources.resident_bytes() >= now - (1 << 20) > 0

@@ -11,7 +11,7 @@ from fastgate.config.gateway import GATEWAY
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy/helm/fastgate"
 ROLE = ROOT / "deploy/ansible/roles/fastgate"
-PAGES = [ROOT / "docs" / f"{name}.md" for name in ("install", "systemd", "ansible", "helm", "k3s")]
+PAGES = [ROOT / "docs" / f"{name}.md" for name in ("install", "bundle", "image", "systemd", "ansible", "helm", "k3s")]
 
 
 def read_yaml(path: Path):

@@ -32,9 +32,12 @@ def machine() -> "Machine":
 
 
 def resident_bytes() -> int:
-    """RSS of this process."""
-    with open(PROC_STATM, "rb") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    """RSS of this process; without /proc (an image may have none mounted) the most it has been."""
+    try:
+        with open(PROC_STATM, "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def raise_descriptor_limit() -> int:
