@@ -48,7 +48,7 @@ def shell_lines(page: Path) -> list[str]:
 
 def gateway_words(line: str) -> list[str] | None:
     """What follows `fastgate` in a line that calls it, wherever it lies."""
-    words = shlex.split(line)
+    words = shlex.split(line, comments=True)
     if words[:1] == ["sudo"]:
         del words[0]
     return words[1:] if words and Path(words[0]).name == "fastgate" else None
