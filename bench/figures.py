@@ -107,17 +107,17 @@ def loaded(peer: Peer) -> dict:
             "reconnects": result["reconnects"], "p99_us": result["p99_us"]}
 
 
-def start(peer: Peer) -> dict:
+def start(peer: Peer, policy: str = "") -> dict:
     """Milliseconds from the command to the first proxied answer, asked for every half millisecond.
 
     With those of CPU it took and those its core was busy with others.
     """
     with tempfile.TemporaryDirectory(prefix="fastgate-bench-") as folder, Origin(13) as origin:
-        setup = Setup(Path(folder), free_port(), origin.port)
+        setup = Setup(Path(folder), free_port(), origin.port, policy=policy)
         argv = peer.configure(setup)
         begun = time.monotonic()
         with Program(argv, machine.cores()[0], environment=peer.environment) as running:
-            seconds = running.wait_ready(setup.port) - begun
+            seconds = running.wait_ready(setup.port, "/", policy_headers(policy)) - begun
             cpu = running.cpu()
     return {"ms": seconds * 1000, "cpu_ms": cpu.ran / 1e6, "waited_ms": cpu.waited / 1e6}
 

@@ -64,8 +64,9 @@ def contestants(figure: str, peers: list[Peer]) -> dict[str, Callable[[], dict]]
     if figure in ("python", "fleet"):
         measure = {"python": figures.python, "fleet": figures.fleet}[figure]
         return {peer.name: partial(measure, peer) for peer in peers if peer.name.startswith(OURS)}
-    if figure == "loaded":
-        return {peer.name: partial(figures.loaded, peer) for peer in peers if peer.name.startswith(TAKES_POLICY)}
+    if figure in ("loaded", "start-jwt"):
+        measure = figures.loaded if figure == "loaded" else partial(figures.start, policy="jwt")
+        return {peer.name: partial(measure, peer) for peer in peers if peer.name.startswith(TAKES_POLICY)}
     if figure != "publish":
         measure = {"idle": figures.idle, "rest": figures.rest, "start": figures.start}[figure]
         return {peer.name: partial(measure, peer) for peer in peers}

@@ -70,6 +70,7 @@ FIGURES = {
     "fleet": ("Fifteen gateways at rest with jwt, rate-limiting and an access log: PSS in all", "pss", "MB", 2**20, 1),
     "loaded": ("Peak RSS with 5,000 connections under load: jwt, rate limit, JSON log, 2 workers", "rss", "MB", 2**20, 1),
     "start": ("Start: command to first proxied byte", "ms", "ms", 1, 0),
+    "start-jwt": ("The same with jwt, rate-limiting and an access log", "ms", "ms", 1, 0),
     "publish": ("Reload with 10,000 routes, under load: signal to new route", "ms", "ms", 1, 0),
     "python": ("A trivial `async def access` in Python: CPU it adds to a request", "added_us", "µs", 1, 1),
 }
@@ -81,6 +82,7 @@ MORE = {
         f"{statistics.median(sample[key] for sample in taken):,.0f}" for key in ("p99_beside_plain_us", "p99_beside_python_us"))),
     "publish": ("sent again", lambda taken: f"{sum(sample['again'] for sample in taken)}"),
     "start": ("ms of CPU", lambda taken: f"{statistics.median(sample['cpu_ms'] for sample in taken):.0f}"),
+    "start-jwt": ("ms of CPU", lambda taken: f"{statistics.median(sample['cpu_ms'] for sample in taken):.0f}"),
     "idle": ("MB in all", lambda taken: f"{statistics.median(sample['after']['rss'] for sample in taken) / 2**20:.1f}"),
     "fleet": ("RSS of one", lambda taken: f"{statistics.median(sample['rss'] for sample in taken) / 2**20:.1f}"),
     "loaded": ("MB before", lambda taken: f"{statistics.median(sample['before']['rss'] for sample in taken) / 2**20:.1f}"),

@@ -82,6 +82,7 @@ def test_what_one_admits_the_others_know(redis, sites):
     assert third.ask(get()).status == 429
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("algorithm", ["fixed-window", "sliding-window"])
 def test_in_steady_overload_all_together_stay_at_the_limit(redis, sites, algorithm):
     """As fast as they answer, until nothing gets through any more. With windows of a second and in any rhythm:
