@@ -1,6 +1,8 @@
 """The process held to memory_budget: the limit that follows from what is measured, and what is done when that is passed."""
 
+import errno
 import logging
+import os
 
 import pytest
 
@@ -72,10 +74,10 @@ def test_the_limit_is_what_the_others_leave(machine, core):
 
 def test_a_budget_below_what_the_process_takes_is_refused_with_the_least(machine, core):
     held = MemoryBudget(core, lambda: None)
-    problem = held.start(33 * MIB)
-    assert "33 MiB is too little" in problem and "takes up to 35 MiB" in problem and "at least 36 MiB" in problem
+    problem = held.start(40 * MIB)
+    assert "40 MiB is too little" in problem and "takes up to 40 MiB" in problem and "at least 41 MiB" in problem
     assert core.limit is None
-    assert held.start(36 * MIB) == "" and core.limit == LEAST_BYTES * 15 // 16
+    assert held.start(41 * MIB) == "" and core.limit == core.used + LEAST_BYTES     # the configuration is in it
 
 
 def test_another_budget_while_it_runs(machine, core):
@@ -120,7 +122,24 @@ def test_something_is_served_even_if_the_rest_has_grown_too_large(machine, core)
     held.start(64 * MIB)
     machine.resident, core.used = 200 * MIB, 2 * MIB
     held.look()
-    assert core.limit == LEAST_BYTES
+    assert core.limit == Core.used + LEAST_BYTES
+
+
+def test_figures_that_cannot_be_read_change_nothing(machine, core, monkeypatch):
+    held = MemoryBudget(core, lambda: None)
+    held.start(64 * MIB)
+    before = core.limit
+
+    def no_descriptor():
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as out:
+        out.setattr(memory, "resident_bytes", no_descriptor)
+        held.look()
+    assert core.limit == before and not held.is_over
+    machine.resident = 70 * MIB
+    held.look()
+    assert held.is_over
 
 
 def test_a_control_group_bounds_what_the_kernel_keeps_too(machine, core):
@@ -136,7 +155,7 @@ def test_a_control_group_without_room_is_refused_by_name(machine, core):
     group = Group()
     group.limit = 39 * MIB
     problem = MemoryBudget(core, lambda: group).start(64 * MIB)
-    assert problem.startswith("/sys/fs/cgroup/a: 39 MiB is too little") and "at least 40 MiB" in problem
+    assert problem.startswith("/sys/fs/cgroup/a: 39 MiB is too little") and "at least 45 MiB" in problem
 
 
 def test_a_control_group_that_fills_stops_new_work(machine, core):

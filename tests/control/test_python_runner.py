@@ -10,7 +10,7 @@ from control.python_calls import Call, Clock, configured, run_with, runner_of, u
 from fastgate.control import python_runner
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.python_runner import Configured, Runner
-from fastgate.sdk import Plugin, Unavailable
+from fastgate.sdk import Plugin, Response, Unavailable
 
 
 class Base(Plugin):
@@ -278,6 +278,36 @@ def test_what_says_that_it_is_unavailable_is_turned_away_and_stays_on(is_async):
             await until(lambda call=call: not call.is_open())
             assert call.verdict == verdict
         assert runner.failures == 3 and runner.figures()["trips"] == 0 and not runner.runs
+        await runner.close()
+
+    run_with(talk)
+
+
+class Poor(Call):
+    """Of a gateway without memory: a text takes some."""
+
+    def answer(self, *ignored):
+        raise MemoryError
+
+    def refuse(self, status, text, changes):
+        if text:
+            raise MemoryError
+        super().refuse(status, text, changes)
+
+
+def test_memory_that_is_short_is_not_the_plugins_fault():
+    class Answers(Base):
+        def access(self, context, config):
+            return Response(418, "no")
+
+    async def talk():
+        runner = runner_of(Answers, failures=2)
+        await runner.init()
+        calls = [Poor() for _ in range(10)]
+        for call in calls:
+            runner.begin(call, configured(runner))
+        await until(lambda: not any(call.is_open() for call in calls))
+        assert {call.verdict for call in calls} == {503} and runner.figures()["trips"] == 0
         await runner.close()
 
     run_with(talk)

@@ -136,6 +136,7 @@ class Lifecycle:
     async def _begin_budget(self, budget: int | None) -> None:
         problem = self.memory.start(budget)
         if problem:
+            await self.background.close()
             await self.python.close()
             await self.applications.close()
             raise StartError(problem)

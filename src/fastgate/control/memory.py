@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SLACK_BYTES = 2 * MIB       # what Python may grow by
 PIECES_PART = 16            # of what is left: freed blocks between used ones, which nobody has but stay resident
-LEAST_BYTES = 1 * MIB       # for the data path; it keeps as much even when the rest has grown too large
+LEAST_BYTES = 1 * MIB       # for clients; they keep as much even when the rest has grown too large
 
 log = logging.getLogger("fastgate.control")
 
@@ -34,12 +34,14 @@ class MemoryBudget:
         self._gateway = gateway
         self._find = find
         self._others = 0            # resident bytes that are not the data path's
+        self._own = 0               # what the data path had without any client: the configuration, and it stays
         self._group: MemoryGroup | None = None
         self._group_others = 0      # bytes charged to the group that are neither the data path's nor its sockets'
 
     def start(self, budget: int | None) -> str:
         """Once all is loaded. What is wrong with the budget, or an empty text."""
         taken = self._gateway.memory()
+        self._own = taken["used"]
         # Tables and rooms are asked for at the start, but resident only as far as they are used.
         more = taken["tables"] + SLACK_BYTES
         self._others = resident_bytes() - taken["used"] + more
@@ -51,8 +53,9 @@ class MemoryBudget:
     def follow(self, budget: int | None) -> str:
         """A new configuration's budget; as `start`."""
         if budget is not None:
-            problem = (_too_little("gateway.memory_budget", budget, self._others)
-                       or self._group is not None and _too_little(self._group.folder, self._group.limit, self._group_others))
+            problem = (_too_little("gateway.memory_budget", budget, self._others + self._own)
+                       or self._group is not None
+                       and _too_little(self._group.folder, self._group.limit, self._group_others + self._own))
             if problem:
                 return problem
         if budget is not None:
@@ -66,9 +69,12 @@ class MemoryBudget:
         """Every second or so."""
         if self.budget is None:
             return
-        if self._excess() > 0:
-            trim()
-        excess = self._excess()
+        try:
+            if self._excess() > 0:
+                trim()
+            excess = self._excess()
+        except OSError:         # no descriptor is left to read them by, or the group has gone: what held before goes on
+            return
         if excess > 0:
             self._set_limits(excess)
             if not self.is_over:
@@ -93,7 +99,8 @@ class MemoryBudget:
         with_kernel = None if self._group is None else _without_pieces(self._group.limit - self._group_others)
         if excess:
             taken = self._gateway.memory()
-            limit = max(LEAST_BYTES, min(limit, taken["used"] - excess))
+            limit = min(limit, taken["used"] - excess)
+        limit = max(limit, self._own + LEAST_BYTES)
         self._gateway.set_memory_limit(limit, with_kernel)
 
 

@@ -118,13 +118,19 @@ class Run:
         elif self.configured.goes_on:
             self.call.go_on(None)
         else:
-            self.call.refuse(status, text, None)
+            try:
+                self.call.refuse(status, text, None)
+            except MemoryError:
+                self.call.refuse(503, b"", None)        # which takes none
 
     def finish(self, answer: Any) -> None:
         if not self.call.is_open():
             return              # too late: it was told to have failed
         try:
             self._give(answer)
+        except MemoryError:
+            self.turn_away(f"{self.phase}: no memory for its answer")
+            return
         except BaseException as error:      # what a plugin makes of a Response may raise anything
             self.fail(f"{self.phase} gave an answer that can't be sent: {type(error).__name__}: {error}", error)
             return

@@ -13,6 +13,7 @@ from fastgate._core.bridge.gateway import Gateway
 from fastgate._core.bridge.series_registry import SeriesRegistry
 from fastgate._core.bridge.upstreams import Upstream
 from fastgate.config import load_text
+from fastgate.plugins.registry import PLUGINS
 
 CONFIG = """
 _format_version: "3.0"
@@ -81,6 +82,43 @@ def test_the_collector_takes_nothing_apart(listening):
     ring.append(ring)
     del gateway, owners, ring
     gc.collect()
+
+
+FILTERED = """
+_format_version: "3.0"
+gateway: {access_log: "off"}
+services:
+  - name: s
+    url: http://127.0.0.1:9
+    routes: [{paths: [/]}]
+    plugins: [{name: cors}, {name: request-termination, config: {status_code: 200}}]
+"""
+
+
+def test_without_memory_for_what_filters_the_answer_it_is_an_answer(listening):
+    """Heads of all lengths around what an exchange has room for itself: behind it, a chain's filters need memory."""
+    model = load_text(FILTERED, "fastgate.yaml", plugins=PLUGINS)
+    gateway = Gateway(1, model.gateway)
+    gateway.listen([listening.fileno()], False, listening.getsockname()[1], False)
+    gateway.publish(model)
+    reactor = threading.Thread(target=gateway.run_reactor, args=(0,))
+    reactor.start()
+    seen = set()
+    try:
+        for size in range(1024, 4352, 64):
+            with socket.create_connection(listening.getsockname(), timeout=20) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                assert b" 200 " in client.recv(4096)
+                gateway.set_memory_limit(1)
+                head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: "
+                client.sendall(head + b"x" * (size - len(head) - 4) + b"\r\n\r\n")
+                seen.add(client.recv(4096)[9:12])
+                gateway.set_memory_limit(None)
+    finally:
+        gateway.set_memory_limit(None)
+        gateway.stop()
+        reactor.join(20)
+    assert b"503" in seen and seen <= {b"200", b"503"}
 
 
 WITHOUT_LIBRARY = """

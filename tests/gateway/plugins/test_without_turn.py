@@ -99,3 +99,20 @@ def test_a_body_too_large_for_one_plugin_is_filtered_by_those_behind(open_site, 
     assert response.status == 413 and response.get("X-Behind") == "413"
     assert json.loads(response.body)["message"] == "Request size limit exceeded"
     site.process.wait_for_log("behind logged")
+
+
+def test_who_it_says_it_is_is_not_heard_without_a_route_either(open_site, origin, tmp_path):
+    """Nobody has found out who asks: what a stranger claims goes to no plugin."""
+    write_plugin(tmp_path, "listener", "def header_filter(self, context, config):\n"
+                                       "    heard = [name.lower() for name, _ in context.request.headers]\n"
+                                       "    context.response.set_header('X-Heard', ' '.join(heard))")
+    config = config_with(origin, tmp_path)
+    config["services"][0]["routes"][0]["paths"] = ["/routed"]
+    config["plugins"] = [plugin("listener")]
+    site = open_site(config, origin)
+    claims = ("X-Consumer-Username: admin", "X_Consumer_ID: 1", "X-Forwarded-For: 1.2.3.4", "X-Own: 1", "X-Named: 1",
+              "Connection: X-Named")
+    for _ in range(2):
+        response = site.ask(get("/nowhere", *claims))
+        assert response.status == 404 and "x-own" in response.get("X-Heard").split()
+        assert not {"x-consumer-username", "x_consumer_id", "x-forwarded-for", "x-named"} & set(response.get("X-Heard").split())

@@ -280,10 +280,11 @@ cdef class Gateway:
         cdef Upstream upstream
         if not addresses or self.addresses.get((host, port)) == addresses:
             return
-        self.addresses[host, port] = list(addresses)
+        wanted = self.addresses | {(host, port): list(addresses)}
         for upstream in self.upstreams.values():
             if (host, port) in upstream.names():
-                self._commit(upstream.plan(upstream.shape, self.addresses))
+                self._commit(upstream.plan(upstream.shape, wanted))
+        self.addresses = wanted         # only now: where memory was short, the next call tries again
 
     def set_remote_keys(self, dict sets) -> None:
         """The keys now published by all sources: RemoteKeys.publish."""

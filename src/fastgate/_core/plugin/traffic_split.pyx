@@ -83,6 +83,7 @@ cdef const service_t *_of_upstream(exchange_t *exchange, const service_t *upstre
         return NULL
     service[0] = exchange.service[0]
     service.name = upstream.name
+    service.is_plain = upstream.is_plain
     service.upstream = upstream.upstream
     service.host_header = upstream.host_header
     service.hash_on = upstream.hash_on

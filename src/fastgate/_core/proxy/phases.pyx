@@ -5,6 +5,7 @@ from libc.stdint cimport uint16_t, uint32_t
 from fastgate._core.base.span cimport span_text
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
 from fastgate._core.proxy.exchange cimport added_t, exchange_take
+from fastgate._core.proxy.heard cimport heard_trim
 from fastgate._core.proxy.policy cimport policy_refuse
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.proxy.request cimport request_hash_consumer
@@ -24,11 +25,13 @@ cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept 
 
 
 cdef bint _begin(exchange_t *exchange, const chain_t *chain) noexcept nogil:
-    """False: no memory."""
+    """False: no memory. Whoever has a chain has room for its filters."""
     if exchange.filters == NULL:
         exchange.filters = <const plugin_t **>exchange_take(exchange, chain.n_steps * sizeof(plugin_t *))
+        if exchange.filters == NULL:
+            return False
         exchange.chain = chain
-    return exchange.filters != NULL
+    return True
 
 
 cdef inline bint _is_understood(const exchange_t *exchange) noexcept nogil:
@@ -40,6 +43,8 @@ cdef void phases_meet_rest(exchange_t *exchange) noexcept nogil:
     if exchange.chain == NULL:
         if exchange.snapshot == NULL or exchange.snapshot.for_all == NULL or not _is_understood(exchange):
             return
+        if exchange.route == NULL:
+            heard_trim(exchange, exchange.snapshot.for_all, True)
         exchange.step = 0
         if not _begin(exchange, exchange.snapshot.for_all):
             return                          # without memory the answer goes as it is
