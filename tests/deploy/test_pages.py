@@ -84,6 +84,11 @@ def test_the_sdist_has_every_folder():
     assert set(grafted) == {*FOLDERS, "src", ".ci", ".github"}
 
 
+def test_a_32_bit_board_is_told_one_thing():
+    lines = {line for page in ("install", "wheels") for line in shell_lines(ROOT / f"docs/{page}.md") if "wheelhouse-armv7l " in line}
+    assert lines == {"fastgate/bin/pip install --no-index --find-links . --find-links wheelhouse-armv7l fastgate"}
+
+
 def test_the_one_line_for_a_pi_is_the_same_everywhere():
     lines = {line for page in (ROOT / "docs/install.md", ROOT / "README.md") for line in page.read_text().splitlines()
              if line.startswith("sudo apt-get install -y python3-venv &&")}
