@@ -6,7 +6,9 @@ from pathlib import Path
 
 import yaml
 
+from fastgate.config import load_text
 from fastgate.config.gateway import GATEWAY
+from fastgate.config.memory_budget import MIB, Machine
 
 ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "deploy/helm/fastgate"
@@ -26,6 +28,18 @@ def default_port(key: str) -> int:
     """Of `proxy_listen` or `status_listen`, if the file says nothing."""
     value = gateway_defaults()[key]
     return int((value[0] if isinstance(value, list) else value).rpartition(":")[2])
+
+
+def planned(config: str, **flags: object) -> float:
+    """The budget of a configuration, in MiB; it is one that fits, with as many reactors as the flags or the file say."""
+    model = load_text(config, "fastgate.yaml", flags=flags, allow_unknown_plugins=True,
+                      machine=Machine(workers=64, descriptors=20_000))
+    return model.gateway["memory_budget"] / MIB
+
+
+def mebibytes(quantity: str) -> int:
+    """Kubernetes' `64Mi`."""
+    return int(quantity.removesuffix("Mi"))
 
 
 def accepts(words: list[str]) -> bool:

@@ -5,8 +5,9 @@ import requests
 import yaml
 
 from fastgate import __version__
+from fastgate.bundle.image import NAME
 from fastgate.config import load_text
-from shipped import CHART, ROOT, accepts, default_port, gateway_defaults
+from shipped import CHART, ROOT, accepts, default_port, gateway_defaults, mebibytes, planned
 
 OBJECTS = {each["kind"]: each for each in yaml.safe_load_all((ROOT / "deploy/k3s/fastgate.yaml").read_text())}
 POD = OBJECTS["Deployment"]["spec"]["template"]["spec"]
@@ -59,7 +60,12 @@ def test_the_drain_has_time():
 
 
 def test_the_image_is_of_this_version():
-    assert CONTAINER["image"].rpartition(":")[2] == __version__
+    assert CONTAINER["image"] == f"localhost/{NAME}:{__version__}"
+
+
+def test_the_budget_fits_into_the_limit():
+    limit = mebibytes(CONTAINER["resources"]["limits"]["memory"])
+    assert planned(OBJECTS["ConfigMap"]["data"]["fastgate.yaml"]) <= limit * 7 / 8
 
 
 @pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])

@@ -8,7 +8,8 @@ from shipped import PAGES, ROOT, accepts, gateway_words, read_yaml, shell_lines
 
 WORKFLOW = ROOT / ".github/workflows/ci.yml"
 # Folders of the repository that pages and workflow name files in.
-OURS = re.compile(r"(?<![\w./-])(?:deploy|bench|examples|tests|wheels|docs)/[\w./-]+")
+FOLDERS = ("deploy", "bench", "examples", "tests", "wheels", "docs")
+OURS = re.compile(rf"(?<![\w./-])(?:{'|'.join(FOLDERS)})/[\w./-]+")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -49,6 +50,43 @@ def test_the_workflow_calls_fastgate_as_it_is():
 def test_the_workflow_tests_each_python_we_promise():
     promised = set(re.findall(r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "pyproject.toml").read_text()))
     assert set(read_yaml(WORKFLOW)["jobs"]["test"]["strategy"]["matrix"]["python"]) == promised
+
+
+def test_the_workflow_installs_all_that_tests_run_asks_for():
+    """It is not root there, and installs nothing by itself. Python is setup-python's."""
+    asked = re.findall(r'^ +need (?:"[^"]+"|\S+) (?:"([^"]+)"|(\S+)) ', (ROOT / "tests/run").read_text(), re.M)
+    packages = {name for found in asked for part in found for name in part.split()}
+    assert "umoci" in packages
+    installed = set(read_yaml(WORKFLOW)["env"]["TEST_PACKAGES"].split())
+    assert installed == {name for name in packages if not name.startswith("python3")}
+
+
+def test_what_is_no_part_of_a_release_is_not_released():
+    """The folders that wheels/ leaves in dist/: wheelhouses are packed, the others removed."""
+    tools = "".join(path.read_text() for path in (ROOT / "wheels").glob("*.py"))
+    folders = set(re.findall(r'\bDIST / f"(\w+)-', tools))
+    job = "\n".join(step.get("run", "") for step in read_yaml(WORKFLOW)["jobs"]["wheels"]["steps"])
+    removed = set(re.findall(r"dist/(\w+)-\*", "".join(line for line in job.splitlines() if "rm -rf" in line)))
+    packed = set(re.findall(r"for \w+ in (\w+)-\*", job))
+    assert packed == {"wheelhouse"} and folders <= removed | packed
+
+
+def test_each_environment_is_made_before_it_is_used():
+    for name, job in read_yaml(WORKFLOW)["jobs"].items():
+        script = "\n".join(step.get("run", "") for step in job["steps"])
+        script = script.replace("tests/sanitize", "build/venv/bin/python")      # what that runs
+        for folder in set(re.findall(r"\bbuild/venv[\w-]*", script)):
+            assert f"-m venv {folder}\n" in script.partition(f"{folder}/")[0], f"{name}: {folder}"
+
+
+def test_the_sdist_has_every_folder():
+    grafted = re.findall(r"^graft (\S+)", (ROOT / "MANIFEST.in").read_text(), re.M)
+    assert set(grafted) == {*FOLDERS, "src", ".ci", ".github"}
+
+
+def test_a_32_bit_board_is_told_one_thing():
+    lines = {line for page in ("install", "wheels") for line in shell_lines(ROOT / f"docs/{page}.md") if "wheelhouse-armv7l " in line}
+    assert lines == {"fastgate/bin/pip install --no-index --find-links . --find-links wheelhouse-armv7l fastgate"}
 
 
 def test_the_one_line_for_a_pi_is_the_same_everywhere():

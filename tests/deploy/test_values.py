@@ -8,7 +8,8 @@ import pytest
 import requests
 import yaml
 from fastgate import __version__
-from shipped import CHART, ROOT, accepts, default_port, gateway_defaults, read_yaml
+from fastgate.bundle.image import NAME
+from shipped import CHART, ROOT, accepts, default_port, gateway_defaults, mebibytes, planned, read_yaml
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = read_yaml(CHART / "values.yaml")
@@ -94,6 +95,17 @@ def test_the_chart_is_of_this_version():
 
 def test_ports_are_the_gateways_defaults():
     assert VALUES["ports"] == {"proxy": default_port("proxy_listen"), "status": default_port("status_listen"), "host": 0}
+
+
+def test_the_image_is_called_what_a_node_imports():
+    assert VALUES["image"] == {"repository": f"localhost/{NAME}", "tag": "", "pullPolicy": "IfNotPresent"}
+
+
+@pytest.mark.parametrize("path", [None, *sorted(CHART.glob("ci/*-values.yaml"))], ids=lambda path: path.name if path else "values.yaml")
+def test_the_budget_fits_into_the_limit(path):
+    """Past the limit the kernel kills: the budget must be below it, and enough for so many reactors."""
+    values = merged(VALUES, read_yaml(path) if path else {})
+    assert planned(values["config"], workers=values["workers"]) <= mebibytes(values["resources"]["limits"]["memory"]) * 7 / 8
 
 
 def test_the_drain_has_time():

@@ -25,5 +25,17 @@ def test_version_is_written_once():
     assert found == ["src/fastgate/_version.py"]
 
 
+def test_pages_and_manifests_name_this_image():
+    """`fastgate:0.1.0`: an image of another version is not the one that is made here."""
+    named = {
+        f"{name(path)}: {found}"
+        for path in committed()
+        if path.suffix in (".md", ".yaml", ".yml", ".txt")
+        for found in re.findall(r"\bfastgate:(\d+(?:\.\d+)+)", path.read_text())
+    }
+    assert {where.partition(":")[0] for where in named} >= {"docs/image.md", "deploy/k3s/fastgate.yaml"}
+    assert not [where for where in named if not where.endswith(f" {__version__}")]
+
+
 def test_changelog_knows_this_version():
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
