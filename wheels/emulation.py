@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 import debian
+from common import SUITE
 from targets import CACHE, ROOT, TABLE, Target
 
 # Of an ELF header, what the kernel compares to tell whose program it is, and which bits of it:
@@ -49,8 +50,8 @@ def need(program: str, package: str) -> str:
 def root_of(target: Target) -> Path:
     """The board: a root file system of this architecture, its packages unpacked and nothing of them
     configured, with the Python of its distribution. Made once, and again for other packages."""
-    suite, packages, architecture = TABLE["root"]["suite"], TABLE["root"]["packages"], target.facts["debian"]
-    root = CACHE / f"root-{suite}-{architecture}"
+    packages, architecture = TABLE["root"]["packages"], target.facts["debian"]
+    root = CACHE / f"root-{SUITE}-{architecture}"
     listed = root / ".packages"
     wanted = " ".join(packages) + "\n"
     if not listed.exists() or listed.read_text() != wanted:
@@ -59,8 +60,8 @@ def root_of(target: Target) -> Path:
         fresh = Path(tempfile.mkdtemp(dir=root.parent, prefix="root-"))
         subprocess.run(
             ["mmdebstrap", "--quiet", "--mode=root" if os.geteuid() == 0 else "--mode=unshare", "--variant=extract",
-             f"--arch={architecture}", f"--include={','.join(packages)}", "--skip=check/qemu", suite, str(fresh),
-             debian.mirror(suite)],
+             f"--arch={architecture}", f"--include={','.join(packages)}", "--skip=check/qemu", SUITE, str(fresh),
+             debian.mirror(SUITE)],
             check=True,
         )
         (fresh / ".packages").write_text(wanted)
