@@ -96,6 +96,8 @@ MemoryMax=64M
 MemorySwapMax=0
 
 DynamicUser=yes
+# A group that may read the configuration, where secrets keep others from it.
+SupplementaryGroups=
 RuntimeDirectory=fastgate
 LogsDirectory=fastgate
 # For ports below 1024, name CAP_NET_BIND_SERVICE in both.
@@ -107,6 +109,7 @@ ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
+PrivateMounts=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes
