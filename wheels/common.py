@@ -9,8 +9,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from fastgate.bundle import BundleError  # noqa: E402
-from fastgate.bundle.debian import mirror_of  # noqa: E402
+from fastgate.bundle.debian import extraction, mirror_of  # noqa: E402
 from fastgate.bundle.machines import MACHINES, PYTHON, SUITE  # noqa: E402
 from fastgate.bundle.wheels import choice  # noqa: E402
 
-__all__ = ["MACHINES", "PYTHON", "SUITE", "BundleError", "choice", "mirror_of"]
+__all__ = ["MACHINES", "PYTHON", "SUITE", "BundleError", "choice", "extraction", "mirror_of"]

@@ -12,9 +12,9 @@ from targets import CACHE
 
 
 def mirror(suite: str) -> str:
-    """A line for apt: the suite, from where this machine gets Debian."""
+    """Where this machine gets Debian from."""
     try:
-        return f"deb {mirror_of(suite)} {suite} main"
+        return mirror_of(suite)
     except BundleError as error:
         sys.exit(str(error))
 
@@ -37,7 +37,7 @@ def _download(package: str, suite: str, architecture: str, directory: Path) -> N
     for part in ("lists/partial", "cache/archives/partial", "etc"):
         (state / part).mkdir(parents=True, exist_ok=True)
     (state / "status").touch()
-    (state / "etc/sources.list").write_text(mirror(suite) + "\n")
+    (state / "etc/sources.list").write_text(f"deb {mirror(suite)} {suite} main\n")
     apt = ["apt-get", "-qq"]
     for setting in (
         f"Dir::State={state}", f"Dir::State::Lists={state}/lists", f"Dir::State::Status={state}/status",

@@ -6,7 +6,6 @@ kernel hands programs of that CPU to qemu-user (binfmt_misc is one per user name
 signals and loopback are the caller's. The tree, the cache and /tmp are where they are outside.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import debian
-from common import SUITE
+from common import SUITE, extraction
 from targets import CACHE, ROOT, TABLE, Target
 
 # Of an ELF header, what the kernel compares to tell whose program it is, and which bits of it:
@@ -58,12 +57,7 @@ def root_of(target: Target) -> Path:
         need("mmdebstrap", "mmdebstrap")
         root.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=root.parent, prefix="root-"))
-        subprocess.run(
-            ["mmdebstrap", "--quiet", "--mode=root" if os.geteuid() == 0 else "--mode=unshare", "--variant=extract",
-             f"--arch={architecture}", f"--include={','.join(packages)}", "--skip=check/qemu", SUITE, str(fresh),
-             debian.mirror(SUITE)],
-            check=True,
-        )
+        subprocess.run(extraction(SUITE, architecture, packages, fresh, debian.mirror(SUITE)), check=True)
         (fresh / ".packages").write_text(wanted)
         if root.exists():
             shutil.rmtree(root)

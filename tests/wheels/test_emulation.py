@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 
+import emulation
 import pytest
 from emulation import emulated
 from targets import ROOT, Target
@@ -14,6 +15,18 @@ BOARDS = [pytest.param(Target("armv7l", "abi3"), 4, id="armv7l"), pytest.param(T
 
 def table_of_the_machine() -> list[str]:
     return sorted(os.listdir("/proc/sys/fs/binfmt_misc"))
+
+
+def test_a_board_is_unpacked_once(tmp_path, monkeypatch):
+    (tmp_path / "mmdebstrap").write_text(f'#!/bin/sh\necho "$*" >>{tmp_path}/calls\n')
+    (tmp_path / "mmdebstrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(emulation, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(emulation.debian, "mirror", lambda suite: f"http://mirror.test/{suite}")
+    roots = {emulation.root_of(Target("armv7l", "abi3")), emulation.root_of(Target("armv7l", "cp311"))}
+    (call,) = (tmp_path / "calls").read_text().splitlines()
+    assert roots == {tmp_path / "cache/root-bookworm-armhf"} and "--arch=armhf" in call.split()
+    assert call.endswith(" deb http://mirror.test/bookworm bookworm main")
 
 
 @pytest.mark.parametrize("target, word", BOARDS)
