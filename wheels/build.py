@@ -9,6 +9,7 @@ of and need (SBOM); with --doors the test doors too.
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -30,7 +31,7 @@ while [ $n -gt 0 ]; do
   word=$1; shift; n=$((n-1))
   case "$word" in {host}) ;; *) set -- "$@" "$word";; esac
 done
-exec {compiler} -I{include} "$@"
+exec {compiler} "$@"
 """
 
 
@@ -41,9 +42,8 @@ def write_compiler(target: Target, directory: Path) -> Path:
     private = [f"-ffile-prefix-map={include}=include", f"-ffile-prefix-map={ROOT}=."]
     wrapper = directory / "cc"
     wrapper.write_text(WRAPPER.format(
-        host="|".join(f"'-I{path}'" for path in sorted(host)),
-        compiler=" ".join([sys.executable, "-m", "ziglang", "cc", *target.compiler, *private]),
-        include=include,
+        host="|".join(shlex.quote(f"-I{path}") for path in sorted(host)),
+        compiler=shlex.join([sys.executable, "-m", "ziglang", "cc", *target.compiler, *private, f"-I{include}"]),
     ))
     wrapper.chmod(0o755)
     return wrapper

@@ -7,23 +7,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+from common import BundleError, mirror_of
 from targets import CACHE
 
 
 def mirror(suite: str) -> str:
-    """Where this machine gets Debian from. Without the security archive, whose index of the
-    smaller architectures is now and then caught between two states."""
-    command = ["apt-get", "indextargets", "--format", "$(CODENAME) $(ORIGIN) $(SITE)", "Created-By: Packages"]
+    """Where this machine gets Debian from."""
     try:
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    except FileNotFoundError:
-        sys.exit("apt-get not found: this needs a Debian or Ubuntu machine")
-    lines = [line.split() for line in said.splitlines()]
-    sites = [line[2] for line in lines if line[0] == suite and len(line) == 3]
-    sites += [line[2] for line in lines if line[1:2] == ["Debian"] and "security" not in line[2]]
-    if not sites:
-        sys.exit("apt knows no Debian mirror: run apt-get update on a Debian machine")
-    return f"deb {sites[0]} {suite} main"
+        return mirror_of(suite)
+    except BundleError as error:
+        sys.exit(str(error))
 
 
 def unpacked(package: str, suite: str, architecture: str) -> Path:
@@ -44,7 +37,7 @@ def _download(package: str, suite: str, architecture: str, directory: Path) -> N
     for part in ("lists/partial", "cache/archives/partial", "etc"):
         (state / part).mkdir(parents=True, exist_ok=True)
     (state / "status").touch()
-    (state / "etc/sources.list").write_text(mirror(suite) + "\n")
+    (state / "etc/sources.list").write_text(f"deb {mirror(suite)} {suite} main\n")
     apt = ["apt-get", "-qq"]
     for setting in (
         f"Dir::State={state}", f"Dir::State::Lists={state}/lists", f"Dir::State::Status={state}/status",

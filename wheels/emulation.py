@@ -6,7 +6,6 @@ kernel hands programs of that CPU to qemu-user (binfmt_misc is one per user name
 signals and loopback are the caller's. The tree, the cache and /tmp are where they are outside.
 """
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import debian
+from common import SUITE, extraction
 from targets import CACHE, ROOT, TABLE, Target
 
 # Of an ELF header, what the kernel compares to tell whose program it is, and which bits of it:
@@ -49,20 +49,15 @@ def need(program: str, package: str) -> str:
 def root_of(target: Target) -> Path:
     """The board: a root file system of this architecture, its packages unpacked and nothing of them
     configured, with the Python of its distribution. Made once, and again for other packages."""
-    suite, packages, architecture = TABLE["root"]["suite"], TABLE["root"]["packages"], target.facts["debian"]
-    root = CACHE / f"root-{suite}-{architecture}"
+    packages, architecture = TABLE["root"]["packages"], target.facts["debian"]
+    root = CACHE / f"root-{SUITE}-{architecture}"
     listed = root / ".packages"
     wanted = " ".join(packages) + "\n"
     if not listed.exists() or listed.read_text() != wanted:
         need("mmdebstrap", "mmdebstrap")
         root.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=root.parent, prefix="root-"))
-        subprocess.run(
-            ["mmdebstrap", "--quiet", "--mode=root" if os.geteuid() == 0 else "--mode=unshare", "--variant=extract",
-             f"--arch={architecture}", f"--include={','.join(packages)}", "--skip=check/qemu", suite, str(fresh),
-             debian.mirror(suite)],
-            check=True,
-        )
+        subprocess.run(extraction(SUITE, architecture, packages, fresh, debian.mirror(SUITE)), check=True)
         (fresh / ".packages").write_text(wanted)
         if root.exists():
             shutil.rmtree(root)

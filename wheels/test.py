@@ -20,6 +20,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from common import PYTHON, SUITE
 from emulation import emulated, root_of
 from targets import CACHE, DIST, ROOT, TABLE, Target, chosen
 from wheelhouse import EXTRAS, fill, foreign, house_of, pip
@@ -50,15 +51,15 @@ def supply(targets: list[Target]) -> None:
         sums = house_of(arch) / "SHA256SUMS"
         said = (ROOT / "pyproject.toml", ROOT / "wheels/targets.toml")
         if not sums.exists() or sums.stat().st_mtime < max(path.stat().st_mtime for path in said):
-            fill(arch, TABLE["root"]["python"])
+            fill(arch, PYTHON)
 
 
 def tools_of(target: Target) -> Path:
     """What runs the tests there; nothing of fastgate."""
-    site = CACHE / f"tools-{target.arch}-{TABLE['root']['python']}"
+    site = CACHE / f"tools-{target.arch}-{PYTHON}"
     if not site.exists():
         fresh = Path(tempfile.mkdtemp(dir=CACHE, prefix="tools-"))
-        pip("install", "--target", str(fresh), *foreign(target.arch, TABLE["root"]["python"]), *TABLE["tests"]["requires"])
+        pip("install", "--target", str(fresh), *foreign(target.arch, PYTHON), *TABLE["tests"]["requires"])
         fresh.rename(site)
     return site
 
@@ -99,14 +100,16 @@ class Trial:
 
     def install(self) -> list[str]:
         """As on a board: its own Python, its own pip, no network."""
-        shutil.rmtree(board_of(self.target), ignore_errors=True)
-        script = f"""set -e
-            /usr/bin/python3 -m venv --without-pip {board_of(self.target)}
-            {self.python} /usr/share/python-wheels/pip-[0-9]*.whl/pip --isolated install --no-index --no-compile \
-                --find-links {house_of(self.target.arch)} '{self.wheel}[{",".join(EXTRAS)}]'
-            {board_of(self.target)}/bin/fastgate version"""
+        board = board_of(self.target)
+        shutil.rmtree(board, ignore_errors=True)
         found = next((root_of(self.target) / "usr/share/python-wheels").glob("pip-[0-9]*.whl"))
-        return [*self.prefix, "sh", "-c", script.replace("pip-[0-9]*.whl", found.name)]
+        commands = [
+            ["/usr/bin/python3", "-m", "venv", "--without-pip", str(board)],
+            [self.python, f"/usr/share/python-wheels/{found.name}/pip", "--isolated", "install", "--no-index", "--no-compile",
+             "--find-links", str(house_of(self.target.arch)), f"{self.wheel}[{','.join(EXTRAS)}]"],
+            [str(board / "bin/fastgate"), "version"],
+        ]
+        return [*self.prefix, "sh", "-c", " && ".join(map(shlex.join, commands))]
 
     def imports(self) -> list[str]:
         return [*self.prefix, self.python, "-c", IMPORTS, *modules(), *OTHERS]
@@ -130,26 +133,31 @@ def summary(output: str) -> str:
 
 def table(trials: list[Trial]) -> str:
     """Markdown: a row for each target."""
-    root = TABLE["root"]
     names = ["install", "imports", "core tests", "gateway", "time"]
     rows = [["target", "root", "CPU", *names], ["---"] * (3 + len(names))]
     for trial in trials:
         facts = trial.target.facts
-        rows.append([str(trial.target), f"{root['suite']} {facts['debian']}, CPython {root['python']}", facts["qemu_cpu"],
+        rows.append([str(trial.target), f"{SUITE} {facts['debian']}, CPython {PYTHON}", facts["qemu_cpu"],
                      *(trial.said.get(name, "-") for name in names)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def divided(words: list[str]) -> tuple[list[str], list[str]]:
+    """What is before `--`, and what is behind it."""
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
 def main() -> None:
-    words, _, rest = " ".join(sys.argv[1:]).partition("-- ")
+    names, arguments = divided(sys.argv[1:])
     parser = argparse.ArgumentParser(description="Installs wheels on emulated boards and runs what matters there.")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
-    targets = chosen(parser.parse_args(words.split()).targets)
+    targets = chosen(parser.parse_args(names).targets)
     if strange := [str(target) for target in targets if "qemu_cpu" not in target.facts or target.libc != "gnu"]:
-        sys.exit(f"no root file system to test {', '.join(strange)} in: the tests' Debian is {TABLE['root']['suite']} "
+        sys.exit(f"no root file system to test {', '.join(strange)} in: the tests' Debian is {SUITE} "
                  "for ARM, and has no Python for musl")
     supply(targets)
-    trials = [Trial(target, rest.split()) for target in targets]
+    trials = [Trial(target, arguments) for target in targets]
     with ThreadPoolExecutor(os.cpu_count()) as pool:        # emulated, each takes a core
         list(pool.map(Trial.run, trials))
     print(table(trials))

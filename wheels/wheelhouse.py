@@ -26,6 +26,7 @@ import check
 import debian
 import elf
 from build import build_wheel
+from common import MACHINES, PYTHON, SUITE, choice
 from targets import CACHE, DIST, ROOT, TABLE, Target
 
 EXTRAS = ("fast", "validator", "trust", "asgi")
@@ -50,15 +51,12 @@ def house_of(arch: str) -> Path:
 
 def foreign(arch: str, python: str) -> list[str]:
     """pip's words for wheels of another machine: of any glibc up to that of the tests' root."""
-    platforms = [f"manylinux_2_{minor}_{arch}" for minor in range(TABLE["root"]["glibc"], 16, -1)] + [f"manylinux2014_{arch}"]
-    return ["--only-binary=:all:", "--implementation", "cp", "--python-version", python,
-            *(word for abi in (f"cp{python.replace('.', '')}", "abi3", "none") for word in ("--abi", abi)),
-            *(word for platform in platforms for word in ("--platform", platform))]
+    return choice(MACHINES[TABLE["arch"][arch]["debian"]], python)
 
 
 def static_libffi(target: Target, directory: Path) -> Path:
     """A pkg-config that knows only Debian's libffi for the target, the archive without the shared one."""
-    files = debian.unpacked("libffi-dev", TABLE["root"]["suite"], target.facts["debian"]) / "usr"
+    files = debian.unpacked("libffi-dev", SUITE, target.facts["debian"]) / "usr"
     archive = files / "lib" / target.facts["multiarch"] / "libffi_pic.a"
     if any(elf.read(data).attributes.get("TAG_ADVANCED_SIMD_ARCH") for data in members(archive.read_bytes())):
         sys.exit(f"{archive}: compiled for NEON")
@@ -127,17 +125,32 @@ def write_sums(house: Path) -> None:
     (house / "SHA256SUMS").write_text("".join(lines))
 
 
+def renew(house: Path, fresh: Path, python: str) -> None:
+    """Puts in the wheels of one CPython. Those it had before go, unless another one has them: `.cp311` lists whose are whose."""
+    names = sorted(path.name for path in fresh.glob("*.whl"))
+    (house / f".{python}").write_text("".join(f"{name}\n" for name in names))
+    listed = {name for file in house.glob(".cp*") for name in file.read_text().split()}
+    for path in house.glob("*.whl"):
+        if path.name not in listed:
+            path.unlink()
+    for name in names:
+        shutil.copy(fresh / name, house)
+
+
 def fill(arch: str, python: str) -> Path:
     """The directory of an architecture, with everything in it that one CPython needs."""
     target, house = Target(arch, f"cp{python.replace('.', '')}"), house_of(arch)
     house.mkdir(parents=True, exist_ok=True)
-    for requirement in TABLE["wheelhouse"]["build"].get(arch, []):
-        started = time.monotonic()
-        wheel = build(target, requirement, CACHE / f"wheelhouse-{target}")
-        shutil.copy(wheel, house)
-        print(f"{wheel.name}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
-    pip("download", "--dest", str(house), "--find-links", str(house), *foreign(arch, python),
-        *TABLE["wheelhouse"]["also"], *requirements())
+    with tempfile.TemporaryDirectory() as name:
+        fresh = Path(name)
+        for requirement in TABLE["wheelhouse"]["build"].get(arch, []):
+            started = time.monotonic()
+            wheel = build(target, requirement, CACHE / f"wheelhouse-{target}")
+            shutil.copy(wheel, fresh)
+            print(f"{wheel.name}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
+        pip("download", "--dest", str(fresh), "--find-links", str(fresh), *foreign(arch, python),
+            *TABLE["wheelhouse"]["also"], *requirements())
+        renew(house, fresh, target.python)
     write_sums(house)
     return house
 
@@ -145,7 +158,7 @@ def fill(arch: str, python: str) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fills dist/wheelhouse-ARCH with what fastgate needs on a board.")
     parser.add_argument("archs", nargs="*", metavar="ARCH", help="armv7l, which is the default, or another of targets.toml")
-    parser.add_argument("--python", default=TABLE["root"]["python"], metavar="3.X",
+    parser.add_argument("--python", default=PYTHON, metavar="3.X",
                         help="the board's CPython; one directory can hold the wheels of several (%(default)s)")
     arguments = parser.parse_args()
     for arch in arguments.archs or TABLE["wheelhouse"]["default"]:

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import subprocess
 import tarfile
 
 import pytest
@@ -40,7 +41,24 @@ def test_every_descriptor_leads_to_its_bytes_and_nothing_is_left_over(image):
     plain = [gzip.decompress(blob(image, layer)) for layer in manifest["layers"]]
     assert ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in plain] == config["rootfs"]["diff_ids"]
     assert len(config["history"]) == len(plain) == 2
-    assert len(image) == 2 + 1 + 1 + 2
+    assert len(image) == 3 + 1 + 1 + 2
+
+
+def test_dockers_own_list_names_the_same_blobs(image):
+    """Its store of before containerd reads nothing else."""
+    manifest = json.loads(blob(image, json.loads(image["index.json"])["manifests"][0]))
+    (listed,) = json.loads(image["manifest.json"])
+    assert set(listed) == {"Config", "RepoTags", "Layers"} and listed["RepoTags"] == [f"localhost/fastgate:{__version__}"]
+    assert image[listed["Config"]] == blob(image, manifest["config"])
+    assert [image[layer] for layer in listed["Layers"]] == [blob(image, layer) for layer in manifest["layers"]]
+
+
+def test_skopeo_reads_it_either_way(tree, tmp_path):
+    out = tmp_path / "image.tar"
+    write_image(tree, out, MACHINES["arm64"])
+    seen = [json.loads(subprocess.run(["skopeo", "inspect", "--config", f"{form}:{out}"], check=True, capture_output=True).stdout)
+            for form in ("oci-archive", "docker-archive")]
+    assert seen[0]["rootfs"] == seen[1]["rootfs"] and seen[1]["config"]["User"] == "65532:65532"
 
 
 def test_the_layers_divide_the_tree(image, tree):

@@ -1,9 +1,10 @@
 """What is refused before any work is done, and how it is said."""
 
+import re
 from pathlib import Path
 
 import pytest
-from fastgate.bundle import BundleError
+from fastgate.bundle import BundleError, make
 from fastgate.bundle.debian import mirror_of, unpack
 from fastgate.bundle.make import form_of
 from fastgate.cli.main import main
@@ -22,6 +23,28 @@ def test_a_name_that_tells_nothing(capsys):
 def test_a_folder_of_wheels_that_is_not_there(capsys):
     assert main(["bundle", "-o", "x.tar.gz", "--wheels", "/nowhere"]) == 1
     assert capsys.readouterr().err == "fastgate bundle: --wheels /nowhere: no such folder\n"
+
+
+def nothing_is_built(monkeypatch):
+    def build(*arguments):
+        raise AssertionError("something was built")
+
+    monkeypatch.setattr(make, "build", build)
+
+
+def test_without_zstd_nothing_is_built_first(tmp_path, monkeypatch, capsys):
+    nothing_is_built(monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["bundle", "--arch", "arm64", "-o", str(tmp_path / "x.tar.zst")]) == 1
+    assert "zstd not found: on Debian or Ubuntu, apt-get install zstd" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place, told", [("missing/x.tar.gz", "no folder .*/missing to write to"), ("x.tar.gz", "a folder has that name")])
+def test_where_it_can_not_be_written_nothing_is_built_first(tmp_path, monkeypatch, capsys, place, told):
+    nothing_is_built(monkeypatch)
+    (tmp_path / "x.tar.gz").mkdir()
+    assert main(["bundle", "--arch", "arm64", "-o", str(tmp_path / place)]) == 1
+    assert re.search(f"{place} can't be written: {told}", capsys.readouterr().err)
 
 
 def test_without_mmdebstrap_the_message_says_what_to_install(tmp_path, monkeypatch):

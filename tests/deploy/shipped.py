@@ -69,9 +69,13 @@ def gateway_words(line: str) -> list[str] | None:
 
 
 def unit(name: str) -> dict[str, list[str]]:
-    """A unit's settings, each with all its values."""
+    """The settings of one in examples/, each with all its values."""
+    return settings_of((ROOT / "examples" / name).read_text())
+
+
+def settings_of(text: str) -> dict[str, list[str]]:
     settings: dict[str, list[str]] = {}
-    for line in (ROOT / "examples" / name).read_text().splitlines():
+    for line in text.splitlines():
         if re.match(r"[A-Z]\w*=", line):
             key, _, value = line.partition("=")
             settings.setdefault(key, []).append(value)

@@ -4,20 +4,46 @@ import re
 import shlex
 
 import pytest
-from shipped import ROLE, ROOT, accepts, gateway_defaults, read_yaml, unit
+from fastgate.bundle import files
+from fastgate.bundle.machines import MACHINES
+from fastgate.bundle.make import TOP
+from shipped import ROLE, ROOT, accepts, gateway_defaults, read_yaml, settings_of, unit
 
 SERVICE = unit("fastgate.service")
-COMMANDS = {key: SERVICE[key][0] for key in ("ExecStartPre", "ExecStart", "ExecReload")}
+BUNDLES = settings_of(files.SERVICE)
+# What shuts a service in, and what bounds and watches it.
+SANDBOX = re.compile("DynamicUser|Lock|MemoryDeny|NoNew|Private|Proc|Protect|Restrict|SystemCall")
+BOUNDS = re.compile("LimitNOFILE|NotifyAccess|Restart|TasksMax|TimeoutStopSec|Type|WatchdogSec")
 
 
-@pytest.mark.parametrize("key", COMMANDS)
-def test_commands_exist_and_take_their_arguments(key):
-    program, *words = shlex.split(COMMANDS[key])
-    assert program == "/usr/local/bin/fastgate" and accepts(words)
+@pytest.mark.parametrize("service, program", [(SERVICE, "/usr/local/bin/fastgate"), (BUNDLES, "/usr/bin/fastgate")])
+@pytest.mark.parametrize("key", ["ExecStartPre", "ExecStart", "ExecReload"])
+def test_commands_exist_and_take_their_arguments(service, program, key):
+    ((first, *words),) = map(shlex.split, service[key])
+    assert first == program and accepts(words)
 
 
-def test_stopping_has_time_for_the_drain():
-    assert int(SERVICE["TimeoutStopSec"][0]) > gateway_defaults()["timeouts"]["drain"] / 1000
+@pytest.mark.parametrize("service", [SERVICE, BUNDLES])
+def test_stopping_has_time_for_the_drain(service):
+    assert int(service["TimeoutStopSec"][0]) > gateway_defaults()["timeouts"]["drain"] / 1000
+
+
+def test_the_bundles_unit_is_as_hardened_as_the_other():
+    for kind in (SANDBOX, BOUNDS):
+        settings = {key: value for key, value in SERVICE.items() if kind.match(key)}
+        assert len(settings) >= 7 and {key: BUNDLES.get(key) for key in settings} == settings
+    assert BUNDLES["CapabilityBoundingSet"] == BUNDLES["AmbientCapabilities"] == [""] and BUNDLES["UMask"] == ["0077"]
+
+
+def test_the_bundles_unit_finds_in_its_tree_what_it_names(tmp_path):
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    files.write(tmp_path, MACHINES["arm64"])
+    (root,) = BUNDLES["RootDirectory"]
+    unpacked = re.search(r"^#   tar -xf \S+ -C (\S+) ", files.SERVICE, re.M)[1]
+    assert root == f"{unpacked}/{TOP}"
+    for key in ("ExecStartPre", "ExecStart", "ExecReload"):
+        program, *_, config = shlex.split(BUNDLES[key][0])
+        assert (tmp_path / program.lstrip("/")).is_file() and (tmp_path / config.lstrip("/")).is_file()
 
 
 def test_the_socket_belongs_to_the_service():

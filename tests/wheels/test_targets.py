@@ -1,6 +1,7 @@
 """The matrix and the names in it."""
 
 import pytest
+from common import MACHINES, PYTHON, SUITE
 from targets import TABLE, Target, chosen, matrix
 
 
@@ -34,6 +35,20 @@ def test_an_unknown_name_is_told_with_those_there_are():
 def test_tags_and_suffixes_are_what_pip_and_import_look_for(target, tag, suffix):
     assert (target.tag, target.suffix) == (tag, suffix)
     assert str(target) in [str(each) for each in matrix()]
+
+
+def test_bundles_and_wheels_are_of_the_same_machines():
+    """Debian's name, Python's and the folder of libraries: once for bundles, once for compilers."""
+    for arch, facts in TABLE["arch"].items():
+        machine = MACHINES[facts["debian"]]
+        assert (machine.name, machine.multiarch) == (arch, facts["gnu"]["multiarch"])
+        assert {facts["gnu"]["platform"], facts["gnu"]["alias"]} <= set(machine.platforms)
+    assert len(MACHINES) == len(TABLE["arch"])
+
+
+def test_bundles_and_wheels_are_of_the_same_pythons_and_debian():
+    assert f"cp{PYTHON.replace('.', '')}" in TABLE["pythons"]
+    assert TABLE["headers"][PYTHON] == TABLE["musl"]["suite"] == SUITE
 
 
 def test_facts_of_the_library_stand_over_those_of_the_architecture():

@@ -33,6 +33,13 @@ def test_modules_are_those_of_the_tree_compiled_ones_too():
     assert not any(name.endswith(("__init__", "__main__")) for name in names) and len(names) == len(set(names))
 
 
+@pytest.mark.parametrize("words, names, arguments", [
+    (["aarch64-abi3", "--", "-k", "a or b"], ["aarch64-abi3"], ["-k", "a or b"]), (["armv7l"], ["armv7l"], []), (["--"], [], []),
+])
+def test_pytests_arguments_stay_whole(words, names, arguments):
+    assert trials.divided(words) == (names, arguments)
+
+
 def test_no_board_for_musl():
     ran = subprocess.run([sys.executable, ROOT / "wheels/test.py", "aarch64-musl-abi3"], capture_output=True, text=True)
     assert ran.returncode == 1 and "no root file system to test aarch64-musl-abi3 in" in ran.stderr

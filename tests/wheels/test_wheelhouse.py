@@ -31,9 +31,28 @@ def test_what_is_built_is_pinned_and_fits_what_fastgate_asks_for():
 def test_pip_is_asked_for_what_the_board_can_load():
     words = wheelhouse.foreign("armv7l", "3.13")
     platforms = [word for before, word in zip(words, words[1:], strict=False) if before == "--platform"]
-    assert platforms[0] == f"manylinux_2_{TABLE['root']['glibc']}_armv7l"
+    assert platforms[0] == "manylinux_2_36_armv7l"
     assert {"manylinux_2_17_armv7l", "manylinux2014_armv7l"} <= set(platforms) and "manylinux_2_37_armv7l" not in platforms
     assert "cp313" in words and "cp311" not in words
+
+
+def test_what_a_cpython_had_before_goes_unless_another_has_it(tmp_path):
+    house = tmp_path / "house"
+    house.mkdir()
+
+    def renew(python, *names):
+        fresh = tmp_path / "-".join([python, *names])
+        fresh.mkdir()
+        for name in names:
+            (fresh / f"{name}-py3-none-any.whl").write_text(name)
+        wheelhouse.renew(house, fresh, python)
+        return {path.name.removesuffix("-py3-none-any.whl") for path in house.glob("*.whl")}
+
+    (house / "stray-1-py3-none-any.whl").write_text("of an unfinished run")
+    assert renew("cp311", "both-1", "own-1") == {"both-1", "own-1"}
+    assert renew("cp313", "both-1", "new-1") == {"both-1", "own-1", "new-1"}
+    assert renew("cp311", "both-2") == {"both-1", "both-2", "new-1"}
+    assert renew("cp313", "both-2", "new-1") == {"both-2", "new-1"}
 
 
 def test_sums_are_what_sha256sum_checks(tmp_path):

@@ -18,11 +18,16 @@ def unpack(suite: str, arch: str, packages: list[str], into: Path, mirror: str |
     with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:
         # By way of a tar file: without root, mmdebstrap's files would belong to users of its own.
         archive = Path(scratch, "root.tar")
-        run(["mmdebstrap", "--quiet", "--variant=extract", f"--arch={arch}", f"--include={','.join(packages)}",
-             "--skip=check/qemu", suite, str(archive), f"deb {mirror or mirror_of(suite)} {suite} main"], advice=NOT_ROOT)
+        run(extraction(suite, arch, packages, archive, mirror or mirror_of(suite)), advice=NOT_ROOT)
         with tarfile.open(archive) as tar:
             tar.extraction_filter = lambda member, _: member        # its absolute links are meant for the tree
             tar.extractall(into, [member for member in tar if member.isreg() or member.issym() or member.islnk()])
+
+
+def extraction(suite: str, arch: str, packages: list[str], out: Path, mirror: str) -> list[str]:
+    """The command for that; out: a folder or a .tar file."""
+    return ["mmdebstrap", "--quiet", "--variant=extract", f"--arch={arch}", f"--include={','.join(packages)}",
+            "--skip=check/qemu", suite, str(out), f"deb {mirror} {suite} main"]
 
 
 def mirror_of(suite: str) -> str:

@@ -43,6 +43,9 @@ _format_version: "3.0"
 gateway:
   proxy_listen: ["0.0.0.0:8000"]
   status_listen: "127.0.0.1:8007"
+  # Fits the 64 MiB of fastgate-bundle.service, with as many reactors as usual boards have cores: each takes 1 MiB of it.
+  memory_budget: 56MiB
+  workers: 4
 
 services:
 - name: orders
@@ -73,8 +76,12 @@ NotifyAccess=main
 RootDirectory=/opt/fastgate
 MountAPIVFS=yes
 BindReadOnlyPaths=/etc/fastgate
+# Files, as they are at the start: where a DHCP client replaces /etc/resolv.conf with name servers of another network,
+# restart the service. With systemd-resolved, whose address never changes, that is not needed.
 BindReadOnlyPaths=-/run/systemd/notify -/etc/resolv.conf -/etc/hosts -/etc/localtime
+ExecStartPre=/usr/bin/fastgate check -c /etc/fastgate/fastgate.yaml
 ExecStart=/usr/bin/fastgate run -c /etc/fastgate/fastgate.yaml
+# Waits for the outcome and fails with the errors of the file, which a plain SIGHUP can't.
 ExecReload=/usr/bin/fastgate reload -c /etc/fastgate/fastgate.yaml
 # A little more than gateway.timeouts.drain.
 TimeoutStopSec=40
@@ -82,10 +89,15 @@ WatchdogSec=30
 Restart=on-failure
 RestartSec=500ms
 LimitNOFILE=131072
+# Reactors, helper threads, those of plugins and applications in Python.
+TasksMax=256
+# With gateway.memory_budget in the file, a little less than this: work is then refused, before the kernel kills the process.
 MemoryMax=64M
 MemorySwapMax=0
 
 DynamicUser=yes
+# A group that may read the configuration, where secrets keep others from it.
+SupplementaryGroups=
 RuntimeDirectory=fastgate
 LogsDirectory=fastgate
 # For ports below 1024, name CAP_NET_BIND_SERVICE in both.
@@ -97,6 +109,7 @@ ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
 PrivateDevices=yes
+PrivateMounts=yes
 ProtectClock=yes
 ProtectControlGroups=yes
 ProtectHostname=yes

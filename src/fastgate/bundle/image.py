@@ -1,6 +1,7 @@
 """An OCI image written by hand: two layers, a configuration, a manifest, an index, in one tar file.
 
-https://github.com/opencontainers/image-spec says what each is. The lower layer is Python and its
+https://github.com/opencontainers/image-spec says what each is. Beside them lies what Docker's older image store reads
+instead, `manifest.json`: the same blobs by their paths. The lower layer is Python and its
 libraries, the upper one fastgate with its packages: a new version of fastgate changes only that.
 """
 
@@ -19,6 +20,7 @@ from fastgate.bundle.machines import PYTHON, Machine
 from fastgate.bundle.tree import SITE
 
 NAME = "fastgate"
+REFERENCE = f"localhost/{NAME}:{__version__}"
 CONFIG_FILE = "/etc/fastgate/fastgate.yaml"
 RUNTIME = "run/fastgate"
 SECOND = 1_000_000_000
@@ -40,12 +42,14 @@ def write_image(tree: Path, out: Path, machine: Machine) -> None:
         layers = [_add_layer(layout, tree, lower), _add_layer(layout, tree, entries(tree, _is_upper))]
         config = _add_json(layout, "application/vnd.oci.image.config.v1+json",
                            configuration(machine, [uncompressed for _, uncompressed in layers]))
+        (layout / "manifest.json").write_bytes(_json([{
+            "Config": _blob(config), "RepoTags": [REFERENCE], "Layers": [_blob(layer) for layer, _ in layers]}]))
         manifest = _add_json(layout, "application/vnd.oci.image.manifest.v1+json", {
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config,
             "layers": [layer for layer, _ in layers], "annotations": LABELS})
         manifest |= {"platform": _platform(machine), "annotations": {
             "org.opencontainers.image.ref.name": __version__,
-            "io.containerd.image.name": f"localhost/{NAME}:{__version__}"}}     # what K3s and Docker call it
+            "io.containerd.image.name": REFERENCE}}     # what K3s and Docker call it
         (layout / "index.json").write_bytes(_json({
             "schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [manifest]}))
         (layout / "oci-layout").write_bytes(_json({"imageLayoutVersion": "1.0.0"}))
@@ -108,7 +112,12 @@ def _add(layout: Path, fresh: Path, kind: str) -> dict:
     return {"mediaType": kind, "digest": f"sha256:{digest}", "size": size}
 
 
-def _json(value: dict) -> bytes:
+def _blob(descriptor: dict) -> str:
+    """Where in the layout it leads to."""
+    return "blobs/" + descriptor["digest"].replace(":", "/")
+
+
+def _json(value: dict | list) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 

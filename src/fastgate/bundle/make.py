@@ -8,6 +8,7 @@ from pathlib import Path
 from fastgate._version import __version__
 from fastgate.bundle import BundleError
 from fastgate.bundle.archive import write_archive
+from fastgate.bundle.debian import need
 from fastgate.bundle.image import write_image
 from fastgate.bundle.machines import MACHINES, this_machine
 from fastgate.bundle.tree import build
@@ -23,6 +24,10 @@ def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], e
     for place in wheels:
         if not os.path.isdir(place):
             raise BundleError(f"--wheels {place}: no such folder")
+    if form == "tar.zst":
+        need("zstd")
+    if out.is_dir() or not os.access(out.parent, os.W_OK | os.X_OK):
+        raise BundleError(f"{out} can't be written: " + ("a folder has that name" if out.is_dir() else f"no folder {out.parent} to write to"))
     # As wheels/build.py and wheels/wheelhouse.py leave them.
     places = list(wheels) or [place for place in ("dist", f"dist/wheelhouse-{machine.name}") if os.path.isdir(place)]
     with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:

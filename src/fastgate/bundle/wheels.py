@@ -23,18 +23,25 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 
 
+def choice(machine: Machine, python: str) -> list[str]:
+    """pip's words for wheels of that machine only, and of a CPython: 3.11, or in full 3.11.2."""
+    abis = (f"cp{_series(python).replace('.', '')}", "abi3", "none")
+    return ["--only-binary=:all:", "--implementation", "cp", "--python-version", python,
+            *(word for abi in abis for word in ("--abi", abi)),
+            *(word for platform in machine.platforms for word in ("--platform", platform))]
+
+
 def install(requirements: Sequence[str], machine: Machine, python: str, find_links: Sequence[str], into: Path) -> None:
     """Puts the requirements and theirs into the folder. python: the full version they will run on."""
     if find_spec("pip") is None:
         raise BundleError(f"{sys.executable} has no pip: install it there, or run fastgate from an environment that has it")
-    series = python.rpartition(".")[0]
     command = [sys.executable, "-c", PIP, machine.name, python, "--disable-pip-version-check", "install", "--quiet", "--quiet",
-               "--target", str(into), "--no-compile", "--only-binary=:all:", "--implementation", "cp", "--python-version", python]
-    for abi in (f"cp{series.replace('.', '')}", "abi3", "none"):
-        command += ["--abi", abi]
-    for platform in machine.platforms:
-        command += ["--platform", platform]
+               "--target", str(into), "--no-compile", *choice(machine, python)]
     for place in find_links:
         command += ["--find-links", place]
     run([*command, *requirements], os.environ | {"PIP_ROOT_USER_ACTION": "ignore"}, "pip",
-        f"Every package must have a wheel for {machine.name} and CPython {series}: folders of wheels are given with --wheels DIR.")
+        f"Every package must have a wheel for {machine.name} and CPython {_series(python)}: folders of wheels are given with --wheels DIR.")
+
+
+def _series(python: str) -> str:
+    return ".".join(python.split(".")[:2])

@@ -12,7 +12,7 @@ an ARM board it is made on any Debian or Ubuntu machine with mmdebstrap (and zst
 wheels of this version for that machine: --wheels, else ./dist, else where pip gets packages from."""
 EXAMPLES = (
     "fastgate bundle --arch arm64 -o fastgate-arm64.tar.zst",
-    "fastgate bundle --arch armhf --wheels dist -o fastgate-armhf.tar.gz",
+    "fastgate bundle --arch armhf --wheels dist --wheels dist/wheelhouse-armv7l -o fastgate-armhf.tar.gz",
     "fastgate bundle --arch amd64 --format oci -o fastgate-amd64.oci.tar",
 )
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", choices=("amd64", "arm64", "armhf"), help="the kind of machine (default: this one)")
     parser.add_argument("--format", choices=("tar.zst", "tar.gz", "oci"), help="an archive, or a container image (default: by FILE's name)")
     parser.add_argument("--wheels", metavar="DIR", action="append", default=[],
-                        help="a folder of wheels to take first; may be repeated (default: ./dist, if there is one)")
+                        help="a folder of wheels to take first; may be repeated (default: ./dist and, in it, the machine's wheelhouse, if they are there)")
     parser.add_argument("--with", metavar="PACKAGE", action="append", default=[], dest="extra",
                         help="a package to add, as pip takes it: a plugin, or 'fastgate[asgi]'; may be repeated")
     parser.add_argument("--mirror", metavar="URL", help="the Debian mirror (default: the one apt uses here)")
