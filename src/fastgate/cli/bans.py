@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from fastgate.cli import options
+from fastgate.cli.ask import ask
 
 HELP = "list, make or lift bans of addresses"
 DESCRIPTION = """\
@@ -70,12 +71,8 @@ def _lift(args: argparse.Namespace) -> int:
 
 def _ask(args: argparse.Namespace, command: str, **arguments: Any) -> dict[str, Any] | None:
     """None: it did not work, which has been said."""
-    from fastgate.control.control_client import ControlError, find_socket, send_command
-
-    try:
-        answer = send_command(args.control_socket or find_socket(args.config), command, args.timeout, arguments=arguments)
-    except ControlError as error:
-        print(f"fastgate bans: {error}", file=sys.stderr)
+    answer = ask("bans", args, command, arguments=arguments)
+    if answer is None:
         return None
     for error in answer["errors"]:
         print(f"fastgate bans: {error}", file=sys.stderr)

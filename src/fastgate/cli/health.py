@@ -1,9 +1,9 @@
 """`fastgate health`."""
 
 import argparse
-import sys
 
 from fastgate.cli import options
+from fastgate.cli.ask import ask
 
 HELP = "say whether the running gateway is well"
 DESCRIPTION = """\
@@ -22,12 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from fastgate.control.control_client import ControlError, find_socket, send_command
-
-    try:
-        answer = send_command(args.control_socket or find_socket(args.config), "info", args.timeout)
-    except ControlError as error:
-        print(f"fastgate health: {error}", file=sys.stderr)
+    answer = ask("health", args, "info")
+    if answer is None:
         return 1
     print(f"{answer['state']}: fastgate {answer['version']}, pid {answer['pid']}, up {answer['uptime_s']:.0f} s")
     return 0 if answer["state"] == "ready" else 1

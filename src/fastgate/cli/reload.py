@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from fastgate.cli import options
+from fastgate.cli.ask import ask
 from fastgate.telemetry.wording import counted
 
 HELP = "make the running gateway read its configuration again"
@@ -22,12 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from fastgate.control.control_client import ControlError, find_socket, send_command
-
-    try:
-        answer = send_command(args.control_socket or find_socket(args.config), "reload", args.timeout)
-    except ControlError as error:
-        print(f"fastgate reload: {error}", file=sys.stderr)
+    answer = ask("reload", args, "reload")
+    if answer is None:
         return 1
     for warning in answer["warnings"]:
         print(f"warning: {warning}", file=sys.stderr)

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from fastgate.cli import options
+from fastgate.cli.ask import ask
 
 HELP = "drain the running gateway and end it"
 DESCRIPTION = """\
@@ -21,12 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from fastgate.control.control_client import ControlError, find_socket, send_command
-
-    try:
-        answer = send_command(args.control_socket or find_socket(args.config), "stop", args.timeout, wait_for_end=True)
-    except ControlError as error:
-        print(f"fastgate stop: {error}", file=sys.stderr)
+    answer = ask("stop", args, "stop", wait_for_end=True)
+    if answer is None:
         return 1
     if not answer["ok"]:
         print("\n".join(answer["errors"]), file=sys.stderr)
