@@ -10,17 +10,16 @@ from __future__ import annotations
 import re
 import resource
 import select
-import threading
 from pathlib import Path
 
 import pytest
 
+from gateway.long_transfer import PIECES, LongTransfer
 from support.client import DEADLINE, get
 from support.messages import PeerClosed
 from support.origin import pattern
 from support.site import config_of, service
 
-PIECE, PIECES = pattern(20_000), 20
 OPEN_HEAD = get("/crowd")[:-2] + b"X-Large: " + b"a" * 50_000       # its end does not come
 BODY = pattern(50_000)                                              # so small that it is kept for another try
 
@@ -58,35 +57,12 @@ def readable(crowd, timeout: float) -> list:
 @pytest.fixture
 def running(open_site, open_origin):
     """A site and a client with a transfer under way: each `next_piece()` lets one more piece come."""
-    pieces, crowd_gate = threading.Semaphore(0), threading.Event()
-
-    def script(connection):
-        request = connection.read()
-        if request.target == "/crowd":
-            crowd_gate.wait(DEADLINE)
-        if request.target != "/running":
-            connection.reply(b"%d" % len(request.body))
-            return
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(PIECE) * PIECES))
-        for _ in range(PIECES):
-            pieces.acquire(timeout=DEADLINE)
-            connection.send(PIECE)
-
-    origin = open_origin(script)
+    transfer = LongTransfer()
+    origin = open_origin(transfer.script)
     site = open_site(config_of(service(origin, retries=0), gateway={"limits": {"connections": 2000}}), origin)
-    assert site.ask(get("/first")).status == 200
-    client = site.connect()
-    client.send(get("/running"))
-    assert client.head().start[1] == "200"
-
-    def next_piece():
-        pieces.release()
-        assert client.exactly(len(PIECE)) == PIECE
-
-    next_piece()
-    yield site, next_piece, crowd_gate
-    crowd_gate.set()
-    pieces.release(PIECES)
+    transfer.begin(site)
+    yield site, transfer.next_piece, transfer.gate
+    transfer.end()
     lift_cap(site)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import select
 import socket
-import threading
 from pathlib import Path
 
 import pytest
 
+from gateway.long_transfer import PIECES, LongTransfer
 from support.client import DEADLINE, get
 from support.messages import PeerClosed
 from support.origin import pattern
@@ -23,7 +23,6 @@ BUDGET = 56 * 2**20
 CROWD = 1200
 OPEN_HEAD = get("/crowd")[:-2] + b"X-Large: " + b"a" * 50_000      # its end does not come
 BODY = pattern(60_000)
-PIECE, PIECES = pattern(20_000), 20
 
 
 def peak(site) -> int:
@@ -69,40 +68,17 @@ def recover(site) -> None:
 @pytest.fixture
 def running(open_site, open_origin):
     """A site with a budget, and a transfer under way: each `next_piece()` lets one more piece come."""
-    pieces, gate = threading.Semaphore(0), threading.Event()
-
-    def script(connection):
-        request = connection.read()
-        if request.target == "/crowd":
-            gate.wait(DEADLINE)
-        if request.target != "/running":
-            connection.reply(b"%d" % len(request.body))
-            return
-        connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(PIECE) * PIECES))
-        for _ in range(PIECES):
-            pieces.acquire(timeout=DEADLINE)
-            connection.send(PIECE)
-
-    origin = open_origin(script)
+    transfer = LongTransfer()
+    origin = open_origin(transfer.script)
     routes = ({"name": "all", "paths": ["/"], "strip_path": False},
               {"name": "collected", "paths": ["/collected"], "strip_path": False,
                "plugins": [plugin("request-transformer", add={"body": ["a:b"]})]})
     site = open_site(config_of(service(origin, *routes), gateway={
         "memory_budget": "56MiB", "workers": 2, "access_log": "off",
         "limits": {"connections": 5000, "retry_buffer_bytes": 65536}}), origin)
-    assert site.ask(get("/first")).status == 200
-    client = site.connect()
-    client.send(get("/running"))
-    assert client.head().start[1] == "200"
-
-    def next_piece():
-        pieces.release()
-        assert client.exactly(len(PIECE)) == PIECE
-
-    next_piece()
-    yield site, next_piece, gate
-    gate.set()
-    pieces.release(PIECES)
+    transfer.begin(site)
+    yield site, transfer.next_piece, transfer.gate
+    transfer.end()
 
 
 def test_slow_heads_are_refused_in_time_and_a_transfer_ends(running):
