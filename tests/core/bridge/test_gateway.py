@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -14,6 +15,8 @@ from fastgate._core.bridge.series_registry import SeriesRegistry
 from fastgate._core.bridge.upstreams import Upstream
 from fastgate.config import load_text
 from fastgate.plugins.registry import PLUGINS
+
+EXCHANGE_BYTES = 4096
 
 CONFIG = """
 _format_version: "3.0"
@@ -119,6 +122,59 @@ def test_without_memory_for_what_filters_the_answer_it_is_an_answer(listening):
         gateway.stop()
         reactor.join(20)
     assert b"503" in seen and seen <= {b"200", b"503"}
+
+
+def wait_until(is_so):
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
+def served(address, count, server):
+    """Bytes taken more once so many requests were under way at a time, and all are over."""
+    before = server.memory()["used"]
+    clients = [socket.create_connection(address, timeout=20) for _ in range(count)]
+    for client in clients:
+        client.sendall(b"GET / HTTP/1.1\r\n")
+    wait_until(lambda: server.counters()["requests_active"] == count)
+    for client in clients:
+        client.sendall(b"Host: h\r\nConnection: close\r\n\r\n")
+        while client.recv(4096):
+            pass
+        client.close()
+    wait_until(lambda: not server.active())
+    return server.memory()["used"] - before
+
+
+def test_what_is_kept_for_the_next_requests_goes_when_memory_is_short(listening):
+    model = load_text(FILTERED, "fastgate.yaml", plugins=PLUGINS)
+    gateway = Gateway(1, model.gateway)
+    gateway.listen([listening.fileno()], False, listening.getsockname()[1], False)
+    gateway.publish(model)
+    reactor = threading.Thread(target=gateway.run_reactor, args=(0,))
+    reactor.start()
+    try:
+        before = gateway.memory()["used"]
+        assert 40 * EXCHANGE_BYTES < served(listening.getsockname(), 40, gateway) < 41 * EXCHANGE_BYTES
+        gateway.free_spare()                    # the control thread saw it
+        wait_until(lambda: gateway.memory()["used"] - before < 17 * EXCHANGE_BYTES)
+        assert served(listening.getsockname(), 40, gateway) > 23 * EXCHANGE_BYTES
+        clients = [socket.create_connection(listening.getsockname(), timeout=20) for _ in range(2)]
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\n")
+        gateway.set_memory_limit(before)        # a reactor sees it, as a request ends
+        for client in clients:
+            client.sendall(b"Host: h\r\nConnection: close\r\n\r\n")
+            while client.recv(4096):
+                pass
+            client.close()
+        wait_until(lambda: not gateway.active())
+        assert 16 * EXCHANGE_BYTES < gateway.memory()["used"] - before < 17 * EXCHANGE_BYTES
+    finally:
+        gateway.set_memory_limit(None)
+        gateway.stop()
+        reactor.join(20)
 
 
 WITHOUT_LIBRARY = """
