@@ -143,6 +143,7 @@ cdef struct additions_t:
     added_t *last
     uint64_t known                  # bit: header_id_t; of another name than these none is in the list
     uint8_t is_changed              # some field was taken out or hidden: runs are not whole any more
+    uint8_t is_short                # there was no memory for some field: 503 is said in place of all of it
 
 
 cdef enum withheld_stage_t:
