@@ -135,20 +135,19 @@ def wait_until(is_so):
         time.sleep(0.001)
 
 
-def served(address, count, server):
-    """Bytes taken more once so many requests were under way at a time, and all are over."""
-    before = server.memory()["used"]
+def serve_at_once(gateway, address, count, meanwhile=lambda: None):
+    """So many requests, all of which have begun before the first ends."""
     clients = [socket.create_connection(address, timeout=20) for _ in range(count)]
     for client in clients:
         client.sendall(b"GET / HTTP/1.1\r\n")
-    wait_until(lambda: server.counters()["requests_active"] == count)
+    wait_until(lambda: gateway.counters()["requests_active"] == count)
+    meanwhile()
     for client in clients:
         client.sendall(b"Host: h\r\nConnection: close\r\n\r\n")
         while client.recv(4096):
             pass
         client.close()
-    wait_until(lambda: not server.active())
-    return server.memory()["used"] - before
+    wait_until(lambda: not gateway.active())
 
 
 def test_what_is_kept_for_the_next_requests_goes_when_memory_is_short(listening):
@@ -158,23 +157,21 @@ def test_what_is_kept_for_the_next_requests_goes_when_memory_is_short(listening)
     gateway.publish(model)
     reactor = threading.Thread(target=gateway.run_reactor, args=(0,))
     reactor.start()
+    before = gateway.memory()["used"]
+
+    def wait_kept(count):
+        wait_until(lambda: count * EXCHANGE_BYTES < gateway.memory()["used"] - before < (count + 1) * EXCHANGE_BYTES)
+
     try:
-        before = gateway.memory()["used"]
-        assert 40 * EXCHANGE_BYTES < served(listening.getsockname(), 40, gateway) < 41 * EXCHANGE_BYTES
+        serve_at_once(gateway, listening.getsockname(), 40)
+        wait_kept(40)
         gateway.free_spare()                    # the control thread saw it
-        wait_until(lambda: gateway.memory()["used"] - before < 17 * EXCHANGE_BYTES)
-        assert served(listening.getsockname(), 40, gateway) > 23 * EXCHANGE_BYTES
-        clients = [socket.create_connection(listening.getsockname(), timeout=20) for _ in range(2)]
-        for client in clients:
-            client.sendall(b"GET / HTTP/1.1\r\n")
-        gateway.set_memory_limit(before)        # a reactor sees it, as a request ends
-        for client in clients:
-            client.sendall(b"Host: h\r\nConnection: close\r\n\r\n")
-            while client.recv(4096):
-                pass
-            client.close()
-        wait_until(lambda: not gateway.active())
-        assert 16 * EXCHANGE_BYTES < gateway.memory()["used"] - before < 17 * EXCHANGE_BYTES
+        wait_kept(16)
+        serve_at_once(gateway, listening.getsockname(), 40)
+        wait_kept(40)
+        # A reactor sees it, as a request ends.
+        serve_at_once(gateway, listening.getsockname(), 2, lambda: gateway.set_memory_limit(before))
+        wait_kept(16)
     finally:
         gateway.set_memory_limit(None)
         gateway.stop()
