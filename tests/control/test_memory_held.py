@@ -43,8 +43,10 @@ class Group:
     usage = 40 * MIB
 
     def again(self):
+        if not self.changed:
+            return self
         now = Group()
-        vars(now).update(vars(self), **self.changed)
+        vars(now).update(self.changed)
         return now
 
     changed = {}
@@ -55,8 +57,11 @@ class Group:
 
 @pytest.fixture
 def machine(monkeypatch):
-    """What the kernel says is resident, in `machine.resident`; trim takes it to `trimmed`, if that is less."""
+    """What the kernel says is resident, in `machine.resident`; trim takes it to `trimmed`, if that is less. `limit`: RLIMIT_DATA,
+    of which `data` is taken."""
     class Machine:
+        limit = None
+        data = 45 * MIB
         resident = 35 * MIB
         trimmed = 1000 * MIB
         trims = 0
@@ -67,6 +72,8 @@ def machine(monkeypatch):
 
     monkeypatch.setattr(memory, "resident_bytes", lambda: Machine.resident)
     monkeypatch.setattr(memory, "trim", trim)
+    monkeypatch.setattr(memory, "data_bytes", lambda: Machine.data)
+    monkeypatch.setattr(memory, "data_limit", lambda: Machine.limit)
     return Machine
 
 
@@ -219,6 +226,35 @@ def test_a_control_groups_limit_that_changes_is_followed(machine, core, caplog):
     held._group.changed = {"limit": 20 * MIB}           # below what it takes: as little as can be, and said
     held.look()
     assert core.with_kernel == Core.used + LEAST_BYTES and "20 MiB is too little" in caplog.text
+
+
+def test_a_limit_on_data_is_held_to_and_followed(machine, core, caplog):
+    caplog.set_level(logging.INFO)
+    machine.limit = 60 * MIB
+    held = MemoryBudget(core, lambda: None)
+    problem = held.start(64 * MIB)                      # 40 of others, 10 for Python and a thread's stack, 5 of its own
+    assert problem == "" and core.limit == (60 - 40 - 10) * MIB * 15 // 16
+    machine.limit = 64 * MIB
+    held.look()
+    assert core.limit == (64 - 40 - 10) * MIB * 15 // 16 and "RLIMIT_DATA: the limit is now 64 MiB" in caplog.text
+    machine.limit = None
+    held.look()
+    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 15 // 16 and "RLIMIT_DATA: the limit is now off" in caplog.text
+    machine.limit = 50 * MIB
+    assert held.follow(64 * MIB).startswith("RLIMIT_DATA: 50 MiB is too little")
+
+
+def test_figures_there_is_no_memory_to_read_change_nothing(machine, core, monkeypatch):
+    held = MemoryBudget(core, lambda: None)
+    held.start(64 * MIB)
+    before = core.limit
+
+    def no_memory():
+        raise MemoryError
+
+    monkeypatch.setattr(memory, "resident_bytes", no_memory)
+    held.look()
+    assert core.limit == before and not held.is_over
 
 
 def test_a_control_group_that_gets_a_limit_is_found_at_a_reload(machine, core):

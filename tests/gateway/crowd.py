@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import select
+import time
 from pathlib import Path
 
 from support.client import DEADLINE, get
 from support.messages import PeerClosed
+from support.site import parse_metrics
 
 
 def peak(site) -> int:
@@ -30,6 +32,14 @@ def wait_refused(crowd) -> list:
     for fd in sockets:
         poller.register(fd, select.POLLIN)
     return [sockets[fd] for fd, _ in poller.poll(DEADLINE * 1000)]
+
+
+def wait_full(site) -> None:
+    """Until somebody, whom nobody needs to have told, got no memory."""
+    end = time.monotonic() + DEADLINE
+    while not parse_metrics(site.status("/metrics")[1])["fastgate_memory_refusals_total"]:
+        assert time.monotonic() < end, site.process.log()
+        time.sleep(0.01)
 
 
 def ask_and_close(crowd) -> set:

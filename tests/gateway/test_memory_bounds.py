@@ -44,7 +44,7 @@ def bounded(request, open_site, open_origin):
         site = open_site(config_of(service(origin), crowd, gateway={
             "memory_budget": "64MiB", "timeouts": {"client_header": 120_000, "client_body": 120_000}}), origin,
             workers=2, program=bound.program)
-        bound.hold(site.process.pid)
+        site.process.wait_for_log(bound.hold(site.process.pid))
         yield site, bound
         silent.close()                          # and with it what still waits for its answer
         site.settle()

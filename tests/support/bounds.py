@@ -4,7 +4,7 @@ A bound is entered before the gateway starts and told of it afterwards:
 
     with BOUNDS[0](64 * MIB) as bound:
         gateway = start_gateway(config, program=bound.program)
-        bound.hold(gateway.pid)
+        gateway.wait_for_log(bound.hold(gateway.pid))       # what it says once it holds to it
         ...
         assert bound.kills() == 0
 
@@ -20,6 +20,7 @@ import re
 import resource
 from pathlib import Path
 
+from fastgate.config.memory_budget import text
 from support.process import PYTHON
 
 MIB = 2**20
@@ -49,8 +50,9 @@ class _Group:
     def __exit__(self, *exc) -> None:
         self.folder.rmdir()
 
-    def hold(self, pid: int) -> None:
-        """It is held from its first byte on."""
+    def hold(self, pid: int) -> str:
+        """It is held from its first byte on, so it says nothing now."""
+        return ""
 
     def set_limit(self, limit: int) -> str:
         """What a running gateway with a budget says to it; an empty text: nothing."""
@@ -93,16 +95,17 @@ class _Rlimit:
     def __exit__(self, *exc) -> None:
         pass
 
-    def hold(self, pid: int) -> None:
+    def hold(self, pid: int) -> str:
         self._pid = pid
-        self.set_limit(self._limit)
+        return self.set_limit(self._limit)
 
     def set_limit(self, limit: int) -> str:
         status = Path(f"/proc/{self._pid}/status").read_text()
         taken = {name: int(number) << 10 for name, number in re.findall(r"(\w+):\s+(\d+) kB", status)}
         _, hard = resource.prlimit(self._pid, self.RESOURCE)
-        resource.prlimit(self._pid, self.RESOURCE, (taken[self.FIELD] + limit - taken["VmRSS"], hard))
-        return ""
+        most = taken[self.FIELD] + limit - taken["VmRSS"]
+        resource.prlimit(self._pid, self.RESOURCE, (most, hard))
+        return f"RLIMIT_DATA: the limit is now {text(most)}" if self.FIELD == "VmData" else ""
 
     def kills(self) -> int:
         return 0
@@ -113,6 +116,8 @@ class Data(_Rlimit):
 
 
 class Addresses(_Rlimit):
+    """A gateway does not look at it: each thread of glibc's reserves 64 MiB, and a number says little."""
+
     RESOURCE, FIELD = resource.RLIMIT_AS, "VmSize"
 
 

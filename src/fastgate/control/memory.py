@@ -5,7 +5,8 @@ found here: the budget, less what the process takes otherwise, which is measured
 bounds memory too, and counts what the kernel keeps for sockets, a second limit holds to that. Once a second the
 kernel's figures are looked at: if the process is past its bounds all the same (Python grew, or freed memory lies in
 pieces), malloc and the reactors give back what they can, and as long as that is not enough, no new work begins. The group's
-limit is read then too; a group that had none at first is found at the next reload.
+limit is read then too; a group that had none at first is found at the next reload. RLIMIT_DATA, past which malloc gets
+nothing and Python can not go on, is held to likewise.
 """
 
 import logging
@@ -14,16 +15,19 @@ from typing import TYPE_CHECKING
 
 from fastgate.config.memory_budget import MIB, text
 from fastgate.control.memory_group import NO_LIMIT, MemoryGroup, find_group
-from fastgate.control.resources import give_back_large_blocks, resident_bytes, trim
+from fastgate.control.resources import data_bytes, data_limit, give_back_large_blocks, resident_bytes, trim
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
 
 SLACK_BYTES = 2 * MIB       # what Python may grow by
+STACK_BYTES = 8 * MIB       # of RLIMIT_DATA: a thread more, without which no reload and no look-up begins
 PIECES_PART = 16            # of what is left: freed blocks between used ones, which nobody has but stay resident
 WORTH_BYTES = MIB // 4      # a trim that gives less gave nothing
 LONGEST_PAUSE = 64          # looks
 LEAST_BYTES = 1 * MIB       # for clients; they keep as much even when the rest has grown too large
+
+DATA_LIMIT = "RLIMIT_DATA"
 
 log = logging.getLogger("fastgate.control")
 
@@ -41,6 +45,8 @@ class MemoryBudget:
         self._more = 0              # what the others may still grow by
         self._group: MemoryGroup | None = None
         self._group_others = 0      # bytes charged to the group that are neither the data path's nor its sockets'
+        self._data_limit: int | None = None
+        self._data_others = 0       # what RLIMIT_DATA counts and is not the data path's
         self._trims = _Trims()
 
     def start(self, budget: int | None) -> str:
@@ -50,6 +56,7 @@ class MemoryBudget:
         # Tables and rooms are asked for at the start, but resident only as far as they are used.
         self._more = taken["tables"] + SLACK_BYTES
         self._others = resident_bytes() - taken["used"] + self._more
+        self._data_others = data_bytes() - taken["used"] + SLACK_BYTES + STACK_BYTES
         return self.follow(budget)
 
     def follow(self, budget: int | None) -> str:
@@ -59,9 +66,12 @@ class MemoryBudget:
             taken = self._gateway.memory()
             self._group_others = group.used() - taken["used"] - taken["kernel"] + self._more
         self._group = group
+        self._data_limit = data_limit()
         if budget is not None:
             problem = (_too_little("gateway.memory_budget", budget, self._others + self._own())
-                       or group is not None and _too_little(group.folder, group.limit, self._group_others + self._own()))
+                       or group is not None and _too_little(group.folder, group.limit, self._group_others + self._own())
+                       or self._data_limit is not None
+                       and _too_little(DATA_LIMIT, self._data_limit, self._data_others + self._own()))
             if problem:
                 return problem
         if budget is not None:
@@ -76,13 +86,13 @@ class MemoryBudget:
         if self.budget is None:
             return
         try:
-            self._follow_group()
+            self._follow_limits()
             if self._excess() > 0:
                 self._give_back()
             else:
                 self._trims.forget()
             excess = self._excess()
-        except OSError:         # no descriptor is left to read them by, or the group has gone: what held before goes on
+        except (OSError, MemoryError):      # nothing is left to read them by, or the group has gone: what held before goes on
             return
         if excess > 0:
             self._set_limits(excess)
@@ -101,19 +111,24 @@ class MemoryBudget:
     def _configuration(self) -> int:
         return self._gateway.snapshot_info()["bytes"]
 
-    def _follow_group(self) -> None:
-        """Its limit may be changed while we run."""
-        if self._group is None:
-            return
-        group = self._group.again()
-        if group.limit == self._group.limit:
-            return
-        self._group = group
-        problem = _too_little(group.folder, group.limit, self._group_others + self._own())
+    def _follow_limits(self) -> None:
+        """The system's may be changed while we run: `systemctl set-property`, `prlimit`."""
+        if self._group is not None:
+            group, before = self._group.again(), self._group.limit
+            self._group = group
+            if group.limit != before:
+                self._changed(group.folder, None if group.limit == NO_LIMIT else group.limit, self._group_others)
+        limit, before = data_limit(), self._data_limit
+        self._data_limit = limit
+        if limit != before:
+            self._changed(DATA_LIMIT, limit, self._data_others)
+
+    def _changed(self, name: str, limit: int | None, others: int) -> None:
+        problem = "" if limit is None else _too_little(name, limit, others + self._own())
         if problem:
             log.warning("%s", problem)
         else:
-            log.info("%s: the limit is now %s", group.folder, "off" if group.limit == NO_LIMIT else text(group.limit))
+            log.info("%s: the limit is now %s", name, "off" if limit is None else text(limit))
         if not self.is_over:
             self._set_limits(0)
 
@@ -137,6 +152,8 @@ class MemoryBudget:
             return
         limit = _without_pieces(self.budget - self._others)
         with_kernel = None if self._group is None else _without_pieces(self._group.limit - self._group_others)
+        if self._data_limit is not None:
+            limit = min(limit, _without_pieces(self._data_limit - self._data_others))
         if excess:
             taken = self._gateway.memory()
             limit = min(limit, taken["used"] - excess)
