@@ -45,10 +45,13 @@ def bounded(request, open_site, open_origin):
             "memory_budget": "64MiB", "timeouts": {"client_header": 120_000, "client_body": 120_000}}), origin,
             workers=2, program=bound.program)
         site.process.wait_for_log(bound.hold(site.process.pid))
-        yield site, bound
-        silent.close()                          # and with it what still waits for its answer
-        site.settle()
-        assert site.process.stop() == 0, site.process.log()
+        try:
+            yield site, bound
+            silent.close()                      # and with it what still waits for its answer
+            site.settle()
+            assert site.process.stop() == 0, site.process.log()
+        finally:
+            site.process.close()                # before its group, which goes only when it is empty
 
 
 def crowd_in(site) -> list:
