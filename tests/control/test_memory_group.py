@@ -47,6 +47,16 @@ def test_version_1(tree):
     assert (group.folder, group.limit, group.used()) == (f"{root}/memory/a", 64 * MIB, 36 * MIB)
 
 
+def test_a_limit_that_is_changed_is_read_again(tree, tmp_path):
+    tree("0::/a\n", group_2("a/", 64 * MIB))
+    group = find_group()
+    limit = tmp_path / "fs/a/memory.max"
+    limit.write_text(f"{96 * MIB}\n")
+    assert group.again() == group._replace(limit=96 * MIB)
+    limit.write_text("max\n")
+    assert group.again().limit == memory_group.NO_LIMIT
+
+
 def test_the_tightest_of_those_above_it_counts(tree):
     root = tree("0::/a/b/c\n", {**group_2("a/b/c/", "max"), **group_2("a/b/", 100 * MIB), **group_2("a/", 70 * MIB)})
     assert (find_group().folder, find_group().limit) == (f"{root}/a", 70 * MIB)

@@ -1,5 +1,6 @@
 """Cores and descriptors."""
 
+import mmap
 import os
 import resource
 import subprocess
@@ -46,3 +47,21 @@ def test_resident_bytes_with_and_without_proc(monkeypatch):
     now = resources.resident_bytes()
     monkeypatch.setattr(resources, "PROC_STATM", "/nowhere/statm")
     assert resources.resident_bytes() >= now - (1 << 20) > 0
+
+
+def test_data_is_read_as_the_kernel_counts_it(monkeypatch):
+    before = resources.data_bytes()
+    held = mmap.mmap(-1, 64 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    assert 0 <= resources.data_bytes() - before - (64 << 20) < 16 << 20
+    held.close()
+    monkeypatch.setattr(resources, "PROC_STATM", "/nowhere/statm")
+    assert resources.data_bytes() == 0
+
+
+def test_the_limit_on_data_is_the_soft_one():
+    program = ("import resource; from fastgate.control.resources import data_limit; was = data_limit();"
+               "resource.setrlimit(resource.RLIMIT_DATA, (1 << 30, 1 << 31)); print(was, data_limit())")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    told = subprocess.run([sys.executable, "-c", program], env=env, check=True, capture_output=True, text=True).stdout.split()
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    assert told == [str(None if soft == resource.RLIM_INFINITY else soft), str(1 << 30)]

@@ -3,9 +3,10 @@
 from libc.stdint cimport uint64_t
 from libc.string cimport memset
 
+from fastgate._core.base.arena cimport arena_close, arena_open, arena_t, arena_take
 from fastgate._core.base.memory cimport (
-    MEMORY_UNLIMITED, memory_admits, memory_count_socket, memory_figures, memory_give, memory_limit, memory_resize, memory_take,
-    memory_take_zeroed,
+    MEMORY_UNLIMITED, memory_admits, memory_count_socket, memory_figures, memory_give, memory_is_short, memory_limit, memory_resize,
+    memory_take, memory_take_zeroed,
 )
 
 
@@ -26,12 +27,30 @@ def admits():
     return bool(memory_admits())
 
 
+def is_short():
+    return bool(memory_is_short())
+
+
 def used():
     return memory_figures().used
 
 
 def refused():
     return memory_figures().refused
+
+
+def arena_room(size_t size, bint is_opened):
+    """Bytes counted while an arena, a builder's or (never opened) a request's, holds a block of `size`; -1: it got none."""
+    cdef arena_t arena
+    cdef uint64_t before = memory_figures().used
+    memset(&arena, 0, sizeof(arena_t))
+    if is_opened:
+        arena_open(&arena)
+    if arena_take(&arena, size) == NULL:
+        return -1
+    taken = memory_figures().used - before
+    arena_close(&arena)
+    return taken
 
 
 cdef class Block:

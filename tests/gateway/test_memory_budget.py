@@ -6,63 +6,22 @@ memory no budget covers, so nothing here is marked `core`.
 
 from __future__ import annotations
 
-import re
-import select
+import json
 import socket
-from pathlib import Path
 
 import pytest
 
+from fastgate.config.memory_budget import LEAST_ROOM, fixed_bytes
+from gateway.crowd import ask_and_close, peak, recover, status_of, wait_full, wait_refused
 from gateway.long_transfer import PIECES, LongTransfer
-from support.client import DEADLINE, get
-from support.messages import PeerClosed
-from support.origin import pattern, wait_until
+from support.client import get
+from support.origin import pattern
 from support.site import config_of, plugin, service
 
 BUDGET = 56 * 2**20
 CROWD = 1200
 OPEN_HEAD = get("/crowd")[:-2] + b"X-Large: " + b"a" * 50_000      # its end does not come
 BODY = pattern(60_000)
-
-
-def peak(site) -> int:
-    """The most this process ever had resident, in bytes."""
-    return int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{site.process.pid}/status").read_text())[1]) << 10
-
-
-def status_of(client) -> int | None:
-    """None: it was closed without an answer."""
-    try:
-        return client.response().status
-    except PeerClosed:
-        return None
-
-
-def wait_refused(crowd) -> list:
-    """Those who have an answer, or were closed, once there are any: nobody else has one to get."""
-    sockets = {client.socket.fileno(): client for client in crowd}
-    poller = select.poll()
-    for fd in sockets:
-        poller.register(fd, select.POLLIN)
-    return [sockets[fd] for fd, _ in poller.poll(DEADLINE * 1000)]
-
-
-def ask_and_close(crowd) -> set:
-    """What they were answered, each closed as soon as it was."""
-    answers = set()
-    for client in crowd:
-        answers.add(status_of(client))
-        client.close()
-    return answers
-
-
-def recover(site) -> None:
-    """Twenty answers in a row."""
-    row = 0
-    while row < 20:
-        with site.connect() as client:
-            client.send_quietly(get("/again"))
-            row = row + 1 if status_of(client) == 200 else 0
 
 
 @pytest.fixture
@@ -107,8 +66,8 @@ def test_bodies_are_kept_for_another_try_only_while_there_is_room(running):
     for _ in range(CROWD):                  # 72 MB that would be kept
         crowd.append(site.connect())
         crowd[-1].send_quietly(get("/crowd", method="POST", body=BODY))
+    wait_full(site)
     next_piece()
-    wait_until(lambda: site.scrape()["fastgate_memory_refusals_total"] > 0, "there was room for all")
     gate.set()
     answers = ask_and_close(crowd)
     assert 200 in answers and answers <= {200, 503, None}
@@ -137,6 +96,35 @@ def test_bodies_for_plugins_are_refused_when_there_is_no_room(running):
         next_piece()
     recover(site)
     assert peak(site) <= BUDGET
+
+
+def test_a_reload_at_the_limit_is_taken(running):
+    site, next_piece, _ = running
+    waiting = [site.connect() for _ in range(8)]
+    for client in waiting:
+        assert client.ask(get("/")).status == 200
+    crowd = [site.connect() for _ in range(CROWD)]
+    for client in crowd:
+        client.send_quietly(OPEN_HEAD)
+    refused = wait_refused(crowd)
+    assert refused
+    config = json.loads(site.process.config_path.read_text())
+    config["services"][0]["routes"] += [{"name": f"r{n}", "paths": [f"/{n}"]} for n in range(100)]
+    config["gateway"]["memory_budget"] = "44MiB"
+    assert site.process.reload(config)["ok"], site.process.log()
+    figures = site.scrape()
+    assert figures["fastgate_memory_bytes"] > figures["fastgate_memory_limit_bytes"]    # nobody gets anything, but:
+    assert site.process.reload(config)["ok"], site.process.log()
+    for client in waiting:
+        client.send_quietly(OPEN_HEAD)
+        assert status_of(client) in (503, None)
+    next_piece()                            # of a transfer that began before
+    for client in crowd:
+        client.close()
+    for _ in range(PIECES - 2):
+        next_piece()
+    recover(site)
+    assert site.ask(get("/99")).status == 200 and peak(site) <= BUDGET
 
 
 def test_requests_nobody_answers_are_refused_beyond_the_budget(open_site, open_origin):
@@ -170,6 +158,19 @@ def test_thousands_of_idle_clients_fit(open_site, open_origin):
     assert peak(site) <= BUDGET
     for client in crowd[::400]:
         assert client.ask(get("/")).status == 200
+
+
+def test_a_usual_configuration_serves_with_the_least_budget_there_is(open_site, open_origin):
+    """What config/memory_budget.py takes off for the process is no less than it takes."""
+    origin = open_origin()
+    keyed = {"name": "keyed", "paths": ["/keyed"], "plugins": [plugin("jwt")]}
+    config = config_of(service(origin, keyed, {"name": "open", "paths": ["/"]}),
+                       plugins=[plugin("rate-limiting", minute=1_000_000)], gateway={"memory_budget": fixed_bytes(2) + LEAST_ROOM})
+    site = open_site(config, origin, workers=2, access_log="stdout")
+    assert site.ask(get("/keyed")).status == 401 and site.ask(get("/")).status == 200
+    figures = site.metrics()
+    assert figures["fastgate_memory_limit_bytes"] - figures["fastgate_memory_bytes"] > LEAST_ROOM // 2
+    assert peak(site) <= fixed_bytes(2) + LEAST_ROOM
 
 
 def test_a_reload_changes_what_it_can_and_says_what_it_can_not(open_site, open_origin):

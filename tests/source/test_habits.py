@@ -66,7 +66,7 @@ ALLOCATES = {
     "upstream/connection.pyx": "an upstream connection: one block, from connect to close",
     "upstream/peer.pyx": "reference counted: outlives the snapshot that made it",
 }
-ALLOCATION = re.compile(r"(?:(?P<to>[\w.\[\]]+)\s*=\s*)?(?:<[^<>]+>\s*)?\b(?:malloc|calloc|realloc|aligned_alloc|memory_take|memory_take_zeroed|memory_resize)\s*\(")
+ALLOCATION = re.compile(r"(?:(?P<to>[\w.\[\]]+)\s*=\s*)?(?:<[^<>]+>\s*)?\b(?:malloc|calloc|realloc|aligned_alloc|memory_take|memory_take_zeroed|memory_take_unbounded|memory_resize)\s*\(")
 
 
 def may_allocate(path) -> bool:

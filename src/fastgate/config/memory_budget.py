@@ -20,7 +20,7 @@ from .schema import Problems
 KIB = 1024
 MIB = 1024 * KIB
 
-PROCESS_BYTES = 40 * MIB        # Python and what a usual configuration imports, before the first connection
+PROCESS_BYTES = 34 * MIB        # Python and what a usual configuration imports, before the first connection, and what both may grow by
 WORKER_BYTES = 1 * MIB          # a reactor's rooms for reading and writing, its log ring, its stack
 LEAST_ROOM = 2 * MIB            # below, nothing sensible can be shared out
 LEAST_CONNECTIONS = 64

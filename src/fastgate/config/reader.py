@@ -8,6 +8,7 @@ from typing import Any
 from .errors import ConfigError, ConfigErrors, path_text, shown
 
 LARGEST = 64 * 1024 * 1024
+PIECE = 64 * 1024
 
 # What the text itself is at fault for: (path, line, message).
 Findings = list
@@ -17,7 +18,9 @@ def read_text(path: str | os.PathLike[str]) -> str:
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
-            raw = file.read(LARGEST + 1)
+            raw = bytearray()       # by pieces: Python makes room for as much as is asked for, and there may be none
+            while len(raw) <= LARGEST and (piece := file.read(PIECE)):
+                raw += piece
     except OSError as error:
         raise _refused(name, 0, f"can't be read: {error.strerror or error}") from None
     except ValueError as error:

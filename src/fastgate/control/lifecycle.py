@@ -219,9 +219,12 @@ class Lifecycle:
     async def _tick(self) -> None:
         interval_s = min(TICK_S, self._notifier.watchdog_s or TICK_S)
         while True:
-            self.gateway.set_wall_clock(wall_clock_offset_ns())
-            self.memory.look()
-            self._notifier.watchdog()
+            try:
+                self.gateway.set_wall_clock(wall_clock_offset_ns())
+                self.memory.look()
+                self._notifier.watchdog()
+            except MemoryError:     # the data path goes on: that is no reason to end it
+                pass
             await asyncio.sleep(interval_s)
 
     def _on_published(self, published: Published) -> list[str]:

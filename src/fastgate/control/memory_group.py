@@ -17,6 +17,14 @@ class MemoryGroup(NamedTuple):
     folder: str
     limit: int              # bytes
     usage_file: str
+    limit_file: str
+
+    def again(self) -> MemoryGroup:
+        """With the limit it has by now: `systemctl set-property` changes it under a running process."""
+        try:
+            return self._replace(limit=min(_number(f"{self.folder}/{self.limit_file}"), NO_LIMIT))
+        except ValueError:      # "max"
+            return self._replace(limit=NO_LIMIT)
 
     def used(self) -> int:
         """Bytes charged to it, but for files that no process has mapped: the kernel drops those first."""
@@ -38,7 +46,7 @@ def find_group() -> MemoryGroup | None:
             folder = os.path.normpath(f"{root}/{path}")
             try:
                 limit = _number(f"{folder}/{limit_file}")
-                group = MemoryGroup(folder, limit, usage_file)
+                group = MemoryGroup(folder, limit, usage_file, limit_file)
                 group.used()
                 if limit < NO_LIMIT:
                     found.append(group)

@@ -40,6 +40,21 @@ def resident_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def data_bytes() -> int:
+    """What RLIMIT_DATA counts of this process; 0 without /proc."""
+    try:
+        with open(PROC_STATM, "rb") as file:
+            return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        return 0
+
+
+def data_limit() -> int | None:
+    """RLIMIT_DATA (systemd's LimitDATA=), past which malloc gets nothing; None: there is none."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
 def raise_descriptor_limit() -> int:
     """Raises the soft RLIMIT_NOFILE to the hard one; what it is now. A connection takes one or two."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -52,9 +52,10 @@ def test_new_work_is_refused_before_what_runs_is():
     refused = door.refused()
     assert not door.admits()
     assert door.refused() == refused + 1
+    assert door.is_short() and door.refused() == refused + 1
     assert door.Block(1000).size == 1000        # for what runs
     held.give()
-    assert door.admits()
+    assert door.admits() and not door.is_short()
 
 
 def test_a_limit_below_what_is_taken_gives_nothing_until_enough_came_back():
@@ -63,6 +64,14 @@ def test_a_limit_below_what_is_taken_gives_nothing_until_enough_came_back():
     assert door.Block(1).size == -1 and not held.resize(ROOM * 2)
     held.give()
     assert door.Block(1000).size == 1000
+
+
+def test_a_builder_is_counted_and_not_refused():
+    before, refused = door.used(), door.refused()
+    door.limit(1)
+    assert door.arena_room(ROOM, True) > ROOM and door.refused() == refused
+    assert door.arena_room(ROOM, False) == -1 and door.refused() == refused + 1
+    assert door.used() == before
 
 
 def test_sockets_count_against_the_limit_with_the_kernel():

@@ -5,7 +5,7 @@ There may be one arena per service, so a small one has to stay small.
 
 from libc.string cimport memcpy
 
-from .memory cimport memory_give, memory_take_zeroed
+from .memory cimport memory_give, memory_take_unbounded, memory_take_zeroed
 from .span cimport span_of, span_t
 
 
@@ -19,6 +19,7 @@ cdef enum:
 cdef void arena_open(arena_t *arena) noexcept nogil:
     arena.head = NULL
     arena.total = 0
+    arena.is_unbounded = True
 
 
 cdef arena_chunk_t *_chunk_add(arena_t *arena, size_t size) noexcept nogil:
@@ -32,13 +33,14 @@ cdef arena_chunk_t *_chunk_add(arena_t *arena, size_t size) noexcept nogil:
     room = size if size > usual else usual
     if room > <size_t>-1 - HEADER_BYTES:
         return NULL
-    chunk = <arena_chunk_t *>memory_take_zeroed(HEADER_BYTES + room)
+    room += HEADER_BYTES
+    chunk = <arena_chunk_t *>(memory_take_unbounded(room) if arena.is_unbounded else memory_take_zeroed(room))
     if chunk == NULL:
         return NULL
-    chunk.size = room
-    arena.total += HEADER_BYTES + room
+    chunk.size = room - HEADER_BYTES
+    arena.total += room
     # A large request gets a chunk of its own; the open one stays in front.
-    if arena.head != NULL and room > usual:
+    if arena.head != NULL and chunk.size > usual:
         chunk.next = arena.head.next
         arena.head.next = chunk
     else:

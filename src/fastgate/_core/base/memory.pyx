@@ -55,6 +55,10 @@ cdef void *memory_take_zeroed(size_t size) noexcept nogil:
     return _counted(calloc(1, size)) if _has_room(size) else NULL
 
 
+cdef void *memory_take_unbounded(size_t size) noexcept nogil:
+    return _counted(calloc(1, size))
+
+
 cdef void *memory_resize(void *block, size_t size) noexcept nogil:
     cdef size_t before = malloc_usable_size(block) if block != NULL else 0
     cdef void *moved
@@ -76,10 +80,14 @@ cdef void memory_give(void *block) noexcept nogil:
     free(block)
 
 
-cdef bint memory_admits() noexcept nogil:
+cdef bint memory_is_short() noexcept nogil:
     cdef uint64_t used = atomic_load_u64(&_used)
-    if (used <= _without_reserve(atomic_load_u64(&_limit))
-            and used + _kernel() <= _without_reserve(atomic_load_u64(&_limit_with_kernel))):
+    return (used > _without_reserve(atomic_load_u64(&_limit))
+            or used + _kernel() > _without_reserve(atomic_load_u64(&_limit_with_kernel)))
+
+
+cdef bint memory_admits() noexcept nogil:
+    if not memory_is_short():
         return True
     atomic_add_u64(&_refused, 1)
     return False

@@ -40,7 +40,7 @@ from fastgate._core.limit.table cimport (
 )
 from fastgate._core.observe.counters cimport counters_t
 from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, LANE_OUTPUT_BYTES, gate_t, lane_t
-from fastgate._core.proxy.lane cimport lane_close, lane_listen, lane_open, lane_post_drain, lane_post_retire
+from fastgate._core.proxy.lane cimport lane_close, lane_listen, lane_open, lane_post_drain, lane_post_retire, lane_post_short
 from fastgate._core.reactor.reactor cimport reactor_run, reactor_stop, reactor_wake
 from fastgate._core.snapshot.snapshot cimport snapshot_free, snapshot_t
 from fastgate._core.upstream.balancer.peer_set cimport peer_set_free
@@ -362,6 +362,12 @@ cdef class Gateway:
         sockets; None: as many as there are."""
         memory_limit(MEMORY_UNLIMITED if limit is None else <uint64_t>limit,
                      MEMORY_UNLIMITED if with_kernel is None else <uint64_t>with_kernel)
+
+    def free_spare(self) -> None:
+        """Memory is short: have the reactors give back what they keep for the next requests, but a little."""
+        cdef uint32_t i
+        for i in range(self.n_lanes):
+            lane_post_short(self.lanes[i])
 
     # --- running
 

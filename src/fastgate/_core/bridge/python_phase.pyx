@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from fastgate._core.auth.key_index cimport KEY_NONE
 from fastgate._core.base.atomics cimport atomic_load_u32, atomic_load_u64, atomic_store_u32
-from fastgate._core.base.memory cimport memory_give, memory_take
+from fastgate._core.base.memory cimport memory_give, memory_take_unbounded
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.plugin.python cimport (
     FACT_COUNT,
@@ -318,7 +318,7 @@ cdef class PythonCall:
             for action, name, value in taken:
                 fixed.append((action, name, value))
                 size += len(name) + (len(value) if value is not None else 0)
-            call.changes = <python_change_t *>memory_take(n * sizeof(python_change_t) + size)
+            call.changes = <python_change_t *>memory_take_unbounded(n * sizeof(python_change_t) + size)
             if call.changes == NULL:
                 raise MemoryError("no memory for a plugin's verdict")
             at = <char *>(call.changes + n)

@@ -118,6 +118,8 @@ cdef void answer_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
     cdef const settings_t *settings = &exchange.snapshot.settings
     cdef bint has_date, has_server
     phases_header_filter(exchange)
+    if exchange.answer_added.is_short:
+        writer.is_full = True               # no head is better than half of one: reply.pyx answers
     # Before plugins took them out: then they stay out.
     has_date = exchange.answer_known >> <unsigned>HEADER_DATE & 1
     has_server = exchange.answer_known >> <unsigned>HEADER_SERVER & 1

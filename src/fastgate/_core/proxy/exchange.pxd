@@ -36,6 +36,7 @@ cdef enum:
     LANE_INPUT_BYTES = 131072       # one read, at most (BURST_MOST)
     LANE_OUTPUT_BYTES = 262144      # a head of the largest allowed size, rewritten; touched as needed
     LANE_SPARE_EXCHANGES = 256      # kept for reuse, the rest goes back to malloc
+    LANE_SPARE_WHEN_SHORT = 16      # when memory is: enough for those who wait to be served in turn
     LANE_MAX_LISTENERS = 32
     EXCHANGE_BYTES = 4096           # the struct and, behind it, room for a usual request head
     EXCHANGE_HEADERS = 32           # inline; more are allocated when needed
@@ -142,6 +143,7 @@ cdef struct additions_t:
     added_t *last
     uint64_t known                  # bit: header_id_t; of another name than these none is in the list
     uint8_t is_changed              # some field was taken out or hidden: runs are not whole any more
+    uint8_t is_short                # there was no memory for some field: 503 is said in place of all of it
 
 
 cdef enum withheld_stage_t:
@@ -308,6 +310,7 @@ cdef struct exchange_t:
 
 cdef exchange_t *exchange_open(downstream_t *client) noexcept nogil         # NULL: no memory
 cdef void exchange_close(exchange_t *exchange) noexcept nogil
+cdef void exchange_free_spare(lane_t *lane, uint32_t but) noexcept nogil    # what the lane keeps for reuse, but so many
 cdef void exchange_lend_body(exchange_t *exchange) noexcept nogil           # to exchange.parking, which is reading it
 cdef void exchange_mask(exchange_t *exchange) noexcept nogil                # credentials out of the target and Referer, once nobody but the log reads them
 cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # lets go of the snapshot; False: no memory

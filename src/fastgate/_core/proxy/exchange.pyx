@@ -6,7 +6,7 @@ from libc.string cimport memchr, memcpy, memset
 from fastgate._core.base.arena cimport arena_close, arena_take
 from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_release, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear, buffer_t
-from fastgate._core.base.memory cimport memory_admits, memory_give, memory_resize, memory_take
+from fastgate._core.base.memory cimport memory_admits, memory_give, memory_is_short, memory_resize, memory_take
 from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.http.message cimport HEADER_REFERER, header_t, header_value, message_find
 from fastgate._core.http.parser cimport parser_close, parser_open_request
@@ -259,11 +259,19 @@ cdef void exchange_close(exchange_t *exchange) noexcept nogil:
     else:
         _unpin(exchange)
     own_add_u64(&lane.reactor.counters.requests_active, <uint64_t>-1)
-    if lane.n_spare < LANE_SPARE_EXCHANGES:
-        exchange.next_spare = lane.spare
-        lane.spare = exchange
-        lane.n_spare += 1
-    else:
+    exchange.next_spare = lane.spare
+    lane.spare = exchange
+    lane.n_spare += 1
+    if lane.n_spare > LANE_SPARE_WHEN_SHORT:
+        exchange_free_spare(lane, LANE_SPARE_WHEN_SHORT if memory_is_short() else LANE_SPARE_EXCHANGES)
+
+
+cdef void exchange_free_spare(lane_t *lane, uint32_t but) noexcept nogil:
+    cdef exchange_t *exchange
+    while lane.n_spare > but:
+        exchange = lane.spare
+        lane.spare = exchange.next_spare
+        lane.n_spare -= 1
         memory_give(exchange)
 
 

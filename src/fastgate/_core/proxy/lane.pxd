@@ -11,4 +11,5 @@ cdef void lane_close(lane_t *lane) noexcept nogil           # after its reactor 
 cdef bint lane_listen(lane_t *lane, int fd, bint is_shared, uint16_t port, bint is_unix) noexcept nogil  # before its reactor runs
 # from the control thread
 cdef bint lane_post_drain(lane_t *lane) noexcept nogil      # stop accepting, close idle connections; False: no memory
+cdef void lane_post_short(lane_t *lane) noexcept nogil      # memory is: free what is kept for the next requests
 cdef bint lane_post_retire(lane_t *lane, peer_t *peer) noexcept nogil  # close idle connections to it

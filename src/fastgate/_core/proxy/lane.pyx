@@ -5,7 +5,6 @@ from libc.stdlib cimport calloc, free, malloc
 
 from fastgate._core.auth.verify_key cimport verifier_free, verifier_new
 from fastgate._core.base.atomics cimport atomic_load_ptr, atomic_store_u64_release
-from fastgate._core.base.memory cimport memory_give
 from fastgate._core.net.listener cimport listener_close, listener_open, listener_t
 from fastgate._core.proxy.downstream cimport (
     downstream_accept,
@@ -16,7 +15,13 @@ from fastgate._core.proxy.downstream cimport (
     downstream_over,
     downstream_resumed,
 )
-from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, LANE_MAX_LISTENERS, LANE_OUTPUT_BYTES, exchange_t
+from fastgate._core.proxy.exchange cimport (
+    LANE_INPUT_BYTES,
+    LANE_MAX_LISTENERS,
+    LANE_OUTPUT_BYTES,
+    LANE_SPARE_WHEN_SHORT,
+    exchange_free_spare,
+)
 from fastgate._core.proxy.mirror cimport mirror_drop, mirrors_close
 from fastgate._core.proxy.receive cimport receive_on_event
 from fastgate._core.reactor.reactor cimport mail_t, reactor_close, reactor_open, reactor_post, reactor_t
@@ -56,17 +61,13 @@ cdef bint lane_open(lane_t *lane, gate_t *gate, unsigned index, uint64_t seed) n
 
 
 cdef void lane_close(lane_t *lane) noexcept nogil:
-    cdef exchange_t *exchange
     cdef unsigned i
     for i in range(lane.n_listeners):
         lane.listeners[i].is_open = False       # no request more is taken, not even by a drain still in the mail
     while lane.downstreams != NULL:
         downstream_close(lane.downstreams)
     mirrors_close(lane)
-    while lane.spare != NULL:
-        exchange = lane.spare
-        lane.spare = exchange.next_spare
-        memory_give(exchange)
+    exchange_free_spare(lane, 0)
     reactor_close(&lane.reactor)
     pattern_scratch_free(lane.scratch)
     verifier_free(lane.verifier)
@@ -105,6 +106,19 @@ cdef bint lane_post_drain(lane_t *lane) noexcept nogil:
     mail.on_mail = _on_drain
     reactor_post(&lane.reactor, mail)
     return True
+
+
+cdef void _on_short(reactor_t *reactor, mail_t *mail) noexcept nogil:
+    exchange_free_spare(<lane_t *>reactor.owner, LANE_SPARE_WHEN_SHORT)
+    free(mail)
+
+
+cdef void lane_post_short(lane_t *lane) noexcept nogil:
+    cdef mail_t *mail = <mail_t *>calloc(1, sizeof(mail_t))
+    if mail == NULL:
+        return                      # it frees them with the next request that ends
+    mail.on_mail = _on_short
+    reactor_post(&lane.reactor, mail)
 
 
 cdef void _on_retire(reactor_t *reactor, mail_t *mail) noexcept nogil:

@@ -146,6 +146,7 @@ cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t val
     if field == NULL:
         if added == &exchange.request_added:    # what the upstream is told decides what it allows
             policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+        added.is_short = True
         return
     field.name = name
     field.value = value

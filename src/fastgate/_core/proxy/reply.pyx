@@ -1,7 +1,7 @@
 """Answers with a message in the form the client accepts, or with a whole body that a plugin gives."""
 
 from libc.stdint cimport uint8_t, uint16_t
-from libc.string cimport strlen
+from libc.string cimport memset, strlen
 
 from fastgate._core.base.buffer cimport buffer_clear, buffer_span
 from fastgate._core.base.clock cimport NS_PER_MS
@@ -26,6 +26,7 @@ from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_json
 from fastgate._core.proxy.exchange cimport (
     LANE_OUTPUT_BYTES,
     REQUEST_ID_BYTES,
+    additions_t,
     exchange_t,
     gate_is_draining,
     lane_date,
@@ -142,15 +143,17 @@ cdef void _put_body(writer_t *body, form_t form, span_t text, span_t request_id)
         writer_text(body, b'"}')
 
 
-cdef void reply_send(exchange_t *exchange, unsigned status, span_t text, span_t fields,
-                     access_source_t source) noexcept nogil:
+cdef span_t _message(exchange_t *exchange, form_t form, span_t text) noexcept nogil:
     cdef writer_t body
-    cdef form_t form = _form_of(exchange)
     writer_open(&body, exchange.lane.output + BODY_AT, HEAD_AT - BODY_AT)
     _put_body(&body, form, text, span_of(exchange.request_id, REQUEST_ID_BYTES))
-    reply_send_body(
-        exchange, status, _content_type(form), span_of(body.start, <size_t>(body.at - body.start)), fields, source
-    )
+    return span_of(body.start, <size_t>(body.at - body.start))
+
+
+cdef void reply_send(exchange_t *exchange, unsigned status, span_t text, span_t fields,
+                     access_source_t source) noexcept nogil:
+    cdef form_t form = _form_of(exchange)
+    reply_send_body(exchange, status, _content_type(form), _message(exchange, form, text), fields, source)
 
 
 cdef inline bint _is_bodiless(unsigned status) noexcept nogil:
@@ -238,6 +241,16 @@ cdef void _send(exchange_t *exchange, unsigned status, span_t type, span_t body,
     cdef lane_t *lane = exchange.lane
     cdef writer_t head
     cdef iovec parts[2]
+    cdef form_t form
+    if exchange.answer_added.is_short:      # a 401 without its challenge, a page without its type: better neither
+        memset(&exchange.answer_added, 0, sizeof(additions_t))
+        form = _form_of(exchange)
+        status = 503
+        type = _content_type(form)
+        body = _message(exchange, form, span_text(TEXT_OVERLOADED))
+        fields = span_none()
+        source = SOURCE_GATEWAY
+        exchange.client.is_closing = True
     # Behind what `fields` and a message may occupy in the room.
     writer_open(&head, lane.output + HEAD_AT, LANE_OUTPUT_BYTES - HEAD_AT)
     _put_head(exchange, status, type, body.len, fields, &head)
