@@ -11,6 +11,7 @@ from fastgate._core.auth.key_index cimport KEY_NONE
 from fastgate._core.base.atomics cimport atomic_load_u32, atomic_load_u64, atomic_store_u32
 from fastgate._core.base.memory cimport memory_give, memory_take
 from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.observe.series cimport series_t
 from fastgate._core.plugin.python cimport (
     FACT_COUNT,
     FACT_CLIENT_IP,
@@ -210,6 +211,7 @@ cdef tuple python_named(const snapshot_t *snapshot, int kind, span_t name):
 
 cdef int _put(python_change_t *change, char **at, action, bytes name, bytes value) except -1:
     change.action = action
+    change.series = NULL
     change.name = span_of(at[0], <size_t>len(name))
     memcpy(at[0], PyBytes_AsString(name), <size_t>len(name))
     at[0] += len(name)
@@ -312,6 +314,8 @@ cdef class PythonCall:
         cdef python_state_t *state
         cdef uint32_t n = <uint32_t>len(taken)
         cdef char *at
+        cdef python_change_t *change
+        cdef uintptr_t series
         if self.is_log:
             raise RuntimeError("a log call has no verdict")
         if n or size:
@@ -324,7 +328,11 @@ cdef class PythonCall:
             at = <char *>(call.changes + n)
             try:
                 for action, name, value in fixed:
-                    _put(&call.changes[call.n_changes], &at, action, name, value)
+                    change = &call.changes[call.n_changes]
+                    _put(change, &at, action, name, value)
+                    if change.action == PYTHON_SERVICE:
+                        series = self.gateway.series_of(call.snapshot_number, name, _text(call.facts[<int>FACT_ROUTE]))
+                        change.series = <series_t *>series
                     call.n_changes += 1
             except BaseException:
                 memory_give(call.changes)

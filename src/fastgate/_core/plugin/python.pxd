@@ -9,6 +9,7 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.status cimport status_t
+from fastgate._core.observe.series cimport series_t
 from fastgate._core.plugin.python_state cimport python_ended_t, python_state_t
 from fastgate._core.proxy.exchange cimport exchange_t, parking_t
 from fastgate._core.reactor.reactor cimport mail_t, on_mail_cb, reactor_t
@@ -86,6 +87,7 @@ cdef struct python_change_t:
     # Part of a verdict's block.
     span_t name
     span_t value
+    series_t *series                # PYTHON_SERVICE: what its requests of this route count in, which the snapshot holds; NULL: as before
     uint32_t action                 # python_action_t
 
 
