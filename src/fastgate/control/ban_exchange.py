@@ -19,6 +19,7 @@ from fastgate.control.tasks import end_all
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fastgate._core.bridge.bans import Ban
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import Model
 
@@ -45,7 +46,8 @@ class BanExchange:
         self._ends: set[asyncio.Task[None]] = set()
         self._lifted: dict[str, None] = {}
         self._is_away = False
-        self._news: int | None = None       # Bans.news, when Redis was last told
+        self._known: dict[bytes, Ban] = {}  # the table as it was
+        self._changes: int | None = None    # when it was read: Bans.changes
         self.exchanges = self.failures = 0
 
     def follow(self, model: Model) -> None:
@@ -58,7 +60,6 @@ class BanExchange:
         if self._record is not None:
             self._let_go()
         self._record = record
-        self._news = None
         if record is not None:
             self._redis = shared_redis(record)
             self._task = asyncio.get_running_loop().create_task(self._run(self._redis))
@@ -133,10 +134,7 @@ class BanExchange:
             await redis.delete(PREFIX + address)
             self._lifted.pop(address, None)
         now_ns = time.monotonic_ns()
-        news = self._bans.news()
-        if news == self._news:
-            return                          # the table is large, and this comes often
-        fresh = [ban for ban in self._bans.read() if ban.is_new]
+        fresh = [ban for ban in self._bans_here().values() if ban.is_new and ban.until_ns > now_ns]
         for some in _batches(fresh):
             pipe = redis.pipeline(transaction=False)
             for ban in some:
@@ -144,11 +142,18 @@ class BanExchange:
             await pipe.execute()
             for ban in some:
                 self._bans.told(ban)
-        self._news = news
+
+    def _bans_here(self) -> dict[bytes, Ban]:
+        """By address, perhaps with some that have ended. The table is large: it is read only once its bans have changed."""
+        changes = self._bans.changes()      # first: what changes while it is read makes for another reading
+        if changes != self._changes:
+            self._known = {ban.address: ban for ban in self._bans.read()}
+            self._changes = changes
+        return self._known
 
     async def _read(self, redis: Any) -> None:
         """What Redis has becomes a ban here; what it had and has no more is lifted."""
-        known = {ban.address: ban for ban in self._bans.read()}
+        known = self._bans_here()
         keys: list[bytes] = []
         async for key in redis.scan_iter(match=f"{PREFIX}*", count=1000):
             keys.append(key)
@@ -169,8 +174,9 @@ class BanExchange:
                 if text_of(address) not in self._lifted and (old is None or abs(old.until_ns - until_ns) > NS_PER_S):
                     self._bans.add(address, until_ns, True)
         if len(keys) < MOST_READ:
+            now_ns = time.monotonic_ns()
             for address, ban in known.items():
-                if ban.is_shared and address not in seen:
+                if ban.is_shared and address not in seen and ban.until_ns > now_ns:
                     self._bans.lift(address)
 
     def _address(self, key: bytes) -> bytes | None:
