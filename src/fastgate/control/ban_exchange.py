@@ -47,6 +47,7 @@ class BanExchange:
         self._lifted: dict[str, None] = {}
         self._is_away = False
         self._known: dict[bytes, Ban] = {}  # the table as it was
+        self._untold: list[Ban] = []        # of those, what Redis has not been told of
         self._changes: int | None = None    # when it was read: Bans.changes
         self.exchanges = self.failures = 0
 
@@ -134,7 +135,8 @@ class BanExchange:
             await redis.delete(PREFIX + address)
             self._lifted.pop(address, None)
         now_ns = time.monotonic_ns()
-        fresh = [ban for ban in self._bans_here().values() if ban.is_new and ban.until_ns > now_ns]
+        self._look()
+        fresh = [ban for ban in self._untold if ban.until_ns > now_ns]
         for some in _batches(fresh):
             pipe = redis.pipeline(transaction=False)
             for ban in some:
@@ -143,17 +145,18 @@ class BanExchange:
             for ban in some:
                 self._bans.told(ban)
 
-    def _bans_here(self) -> dict[bytes, Ban]:
-        """By address, perhaps with some that have ended. The table is large: it is read only once its bans have changed."""
+    def _look(self) -> None:
+        """The table is large: it is read only once its bans have changed. So there may be some that have ended."""
         changes = self._bans.changes()      # first: what changes while it is read makes for another reading
         if changes != self._changes:
             self._known = {ban.address: ban for ban in self._bans.read()}
+            self._untold = [ban for ban in self._known.values() if ban.is_new]
             self._changes = changes
-        return self._known
 
     async def _read(self, redis: Any) -> None:
         """What Redis has becomes a ban here; what it had and has no more is lifted."""
-        known = self._bans_here()
+        self._look()
+        known = self._known
         keys: list[bytes] = []
         async for key in redis.scan_iter(match=f"{PREFIX}*", count=1000):
             keys.append(key)
