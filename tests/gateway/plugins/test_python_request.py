@@ -183,6 +183,9 @@ def test_what_another_service_answers_counts_as_its_own(open_site, open_origin, 
     # The counters go on over a reload, under a snapshot of their own.
     assert site.process.reload(config)["ok"] and site.ask(get("/a", "X-Service: other")).status == 200
     assert site.metrics()['fastgate_http_requests_total{service="other",route="all",code="200"}'] == 4
+    # And end with the last snapshot that has the service.
+    assert site.process.reload(config_of(service(one, route, name="one"), gateway={"plugin_path": str(tmp_path)}))["ok"]
+    wait_until(lambda: not any('service="other"' in name for name in site.metrics()), "the counters of a service that is gone stay")
 
 
 @pytest.mark.parametrize("form", ["async def", "def"])
