@@ -141,11 +141,12 @@ def test_a_closed_client_says_so(origin):
     asyncio.run(ask(first=True))
 
 
-def test_certificates_that_cannot_be_read_are_named(tmp_path):
+@pytest.mark.parametrize("use", [lambda client: client.get("https://127.0.0.1:1/"), HttpClient.open])
+def test_certificates_that_cannot_be_read_are_named(tmp_path, use):
     async def ask():
         client = HttpClient(ca_file=str(tmp_path / "none.pem"))
         with pytest.raises(HttpError, match=r"none\.pem"):
-            await client.get("https://127.0.0.1:1/")
+            await use(client)
         await client.close()
     asyncio.run(ask())
 
@@ -169,6 +170,9 @@ def test_urls_are_not_logged(origin, caplog):
     assert "secret" not in caplog.text
 
 
-def test_httpx_is_imported_with_the_first_request_only():
-    code = "import sys, fastgate.clients.http; print('httpx' in sys.modules or 'httpcore' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+@pytest.mark.parametrize("more, is_there", [
+    ("fastgate.clients.http.HttpClient()", False), ("asyncio.run(fastgate.clients.http.HttpClient().open())", True)])
+def test_httpx_is_imported_when_opened_or_asked_only(more, is_there):
+    code = f"import asyncio, sys, fastgate.clients.http; {more}; print('httpx' in sys.modules, 'httpcore' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found == f"{is_there} {is_there}\n"

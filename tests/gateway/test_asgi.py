@@ -128,7 +128,7 @@ def test_websocket(site, tmp_path):
         for at in range(100):
             socket.send(f"message {at}")
         assert [socket.recv(30) for _ in range(100)] == [f"ws 127.0.0.1 message {at}" for at in range(100)]
-        assert site.metrics()['fastgate_application_requests_active{application="shop:app"}'] == 1
+        assert site.scrape()['fastgate_application_requests_active{application="shop:app"}'] == 1
     site.wait_metric('fastgate_application_requests_active{application="shop:app"}', 0)
     with pytest.raises(InvalidStatus) as refused:
         websocket_connect(f"ws://127.0.0.1:{site.process.port}/nowhere")
@@ -146,7 +146,7 @@ def test_more_requests_than_it_takes(open_site, tmp_path):
     with pytest.raises(InvalidStatus) as refused:
         websocket_connect(f"ws://127.0.0.1:{site.process.port}/echo")
     assert refused.value.response.status_code == 503
-    assert site.metrics()['fastgate_application_refused_total{application="shop:app"}'] == 2
+    assert site.scrape()['fastgate_application_refused_total{application="shop:app"}'] == 2
     assert site.process.reload(config_with(tmp_path, "asgi:shop:app", asgi={"concurrency": 3}))["ok"]
     assert site.ask(get("/scope")).status == 200
 

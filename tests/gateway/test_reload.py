@@ -67,7 +67,7 @@ def test_open_tunnel_lets_go_of_the_old_configuration(open_site, open_origin):
     for mark in range(3):
         assert site.process.reload(config_of(service(origin, *routes_of(50, mark), name="second")))["ok"]
     site.wait_metric("fastgate_snapshots_retired", 0)
-    assert site.metrics()["fastgate_tunnels_active"] == 1
+    assert site.scrape()["fastgate_tunnels_active"] == 1
     client.send(b"x" * 100_000)
     assert client.exactly(100_000) == b"x" * 100_000
     client.close()

@@ -166,7 +166,9 @@ class PythonPlugins:
             self._take()                    # log calls of requests that just ended
         in_use = {*retired, self._number}
         self._published = {number: made for number, made in self._published.items() if number in in_use}
-        self._handles = {one.handle: one for made in self._published.values() for one in made}
+        before, self._handles = self._handles, {one.handle: one for made in self._published.values() for one in made}
+        for handle in before.keys() - self._handles.keys():
+            before[handle].forget()
         used = {one.runner for one in self._handles.values()}
         gone = [runner for runner in [*self._runners.values(), *self._old] if runner not in used]
         self._runners = {name: runner for name, runner in self._runners.items() if runner in used}

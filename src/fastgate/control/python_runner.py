@@ -46,6 +46,7 @@ class Configured:
         self.timeout_s = (plain["phase_timeout"] or timeout_ms) / 1000
         self.runs: dict[Run, None] = {}         # in the order they began, so the first has the next deadline
         self._watch: asyncio.TimerHandle | None = None
+        self._is_forgotten = False
 
     def body_limit(self, default: int) -> int | None:
         """None: it reads no bodies."""
@@ -61,6 +62,19 @@ class Configured:
     def end(self, run: Run) -> None:
         self.runs.pop(run, None)
         self.runner.runs.pop(run, None)
+        if self._is_forgotten:
+            self._end_watch()
+
+    def forget(self) -> None:
+        """No snapshot names it any more: only what is under way is watched on."""
+        self._is_forgotten = True
+        self._end_watch()
+
+    def _end_watch(self) -> None:
+        """The timer would hold this, and with it the plugin's version, for as long as a call may take."""
+        if self._watch is not None and not self.runs:
+            self._watch.cancel()
+            self._watch = None
 
     def _on_watch(self) -> None:
         self._watch = None

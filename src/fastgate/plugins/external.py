@@ -67,6 +67,7 @@ class External(Plugin):
     async def configure(self, configs: list[Config]) -> None:
         current = {id(config) for config in configs}
         self.breakers = {key: held for key, held in self.breakers.items() if key in current}
+        await self.tools.http.open()
 
     async def access(self, context: Context, config: Config) -> Response | None:
         question = described(context, config)

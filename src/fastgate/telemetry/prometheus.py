@@ -138,9 +138,11 @@ def exposition(source: StatusSource) -> Iterator[str]:
 
     With thousands of routes the text is megabytes: the caller sends block by block, and
     the control loop does other work in between. Families without a sample are left out.
+    The series are read last: with no request active, they have all that the counters have.
     """
+    counters = source.counters()
     series = source.series()
-    samples = _samples(source, series)
+    samples = _samples(source, counters, series)
     parts: list[str] = []
     size = 0
     for metric in METRICS:
@@ -207,9 +209,9 @@ def _histogram_lines(metric: Metric, series: list[dict[str, Any]], key: str) -> 
         yield "".join(lines)
 
 
-def _samples(source: StatusSource, series: list[dict[str, Any]]) -> dict[str, Iterable[Sample]]:
+def _samples(source: StatusSource, counters: dict[str, int],
+             series: list[dict[str, Any]]) -> dict[str, Iterable[Sample]]:
     """The samples of all families but the histograms."""
-    counters = source.counters()
     snapshot = source.snapshot()
     figures = process_figures()
     reloads = source.reloads()

@@ -34,10 +34,11 @@ def plugin(name: str, **config: Any) -> dict[str, Any]:
 
 def config_with(origin: Origin, folder: Path, *plugins: dict[str, Any], python: dict[str, Any] | None = None,
                 **fields: Any) -> dict[str, Any]:
-    """One service with these plugins on /, and without any on /plain."""
+    """One service with these plugins on /, and without any on /plain. Hooks have all the time there is unless `python` has it
+    otherwise: the machine may have other work."""
     routes = ({"name": "python", "paths": ["/"], "strip_path": False, "plugins": list(plugins)},
               {"name": "plain", "paths": ["/plain"], "strip_path": False})
-    gateway = {"plugin_path": str(folder), **({"python": python} if python else {})}
+    gateway = {"plugin_path": str(folder), "python": {"timeout": 30_000, **(python or {})}}
     return config_of(service(origin, *routes, **fields), gateway=gateway)
 
 

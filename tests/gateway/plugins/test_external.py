@@ -14,6 +14,7 @@ from support.origin import echo
 from support.site import config_of, consumer, plugin, service
 
 EXAMPLE = Path(__file__).parents[3] / "examples/external/service.py"
+PATIENT = {"python": {"timeout": 30_000}}
 CALLS = "fastgate_plugin_external_calls_total"
 
 
@@ -39,10 +40,11 @@ def answers(found, status="200 OK"):
 
 
 def site_with(open_site, origin, policy, *more, consumers=None, **config):
+    """Patient, unless told otherwise: the machine may have other work."""
     route = {"name": "all", "paths": ["/"], "strip_path": False,
-             "plugins": [plugin("external", **{"url": policy.url + "/policy"} | config), *more]}
+             "plugins": [plugin("external", **{"url": policy.url + "/policy", "timeout": 20_000} | config), *more]}
     plain = {"name": "plain", "paths": ["/plain"], "strip_path": False}
-    return open_site(config_of(service(origin, route, plain), consumers=consumers), origin)
+    return open_site(config_of(service(origin, route, plain), consumers=consumers, gateway=PATIENT), origin)
 
 
 def counted(site, phase, result):
@@ -152,9 +154,9 @@ def test_a_service_that_fails_is_left_alone_and_tried_again(open_site, origin, p
 
 def test_a_failing_service_of_one_route_does_not_turn_off_anothers(open_site, origin, policy, open_origin):
     failing = open_origin(answers({}, "500 Internal Server Error"))
-    routes = [{"name": name, "paths": [f"/{name}"], "strip_path": False, "plugins": [plugin("external", url=where.url, failures=2)]}
+    routes = [{"name": name, "paths": [f"/{name}"], "strip_path": False, "plugins": [plugin("external", url=where.url, failures=2, timeout=20_000)]}
               for name, where in (("good", policy), ("bad", failing))]
-    site = open_site(config_of(service(origin, *routes), gateway={"python": {"failures": 2}}), origin)
+    site = open_site(config_of(service(origin, *routes), gateway={"python": PATIENT["python"] | {"failures": 2}}), origin)
     for _ in range(6):
         assert site.ask(get("/bad")).status == 503
     assert site.ask(get("/good")).status == 200
@@ -182,7 +184,8 @@ def test_the_example_service_does_what_the_page_says(open_site, origin):
     with subprocess.Popen([sys.executable, EXAMPLE, "0"], stdout=subprocess.PIPE, text=True) as example:
         try:
             url = example.stdout.readline().strip()
-            config = config_of(service(origin), plugins=[plugin("external", url=url, phases=["access", "log"])])
+            config = config_of(service(origin), plugins=[plugin("external", url=url, phases=["access", "log"], timeout=20_000)],
+                               gateway=PATIENT)
             site = open_site(config, origin)
             refused = site.ask(get("/a", "X-Tenant: red"))
             assert (refused.status, json.loads(refused.body)) == (403, {"reason": "no such tenant"})

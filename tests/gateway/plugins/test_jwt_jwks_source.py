@@ -70,14 +70,14 @@ def guarded(open_site, origin, config):
 
 
 def wait_count(site: Site, name: str, least: float) -> None:
-    wait_until(lambda: site.metrics()[name] >= least, f"{name} stays below {least}")
+    wait_until(lambda: site.scrape()[name] >= least, f"{name} stays below {least}")
 
 
 def hurry(site: Site, name: str, least: float) -> None:
     """The same, and meanwhile the source is asked as often as it may be."""
     def has_come() -> bool:
         site.ask(bearer(signed(kid="nobody's")))
-        return site.metrics()[name] >= least
+        return site.scrape()[name] >= least
 
     wait_until(has_come, f"{name} stays below {least}")
 

@@ -108,7 +108,7 @@ def test_a_flood_is_refused_beyond_the_bound_and_others_never_notice(open_site, 
         assert response.status == 503 and "out of resources" in response.text
         assert site.ask(get("/plain")).status == 200
         assert site.ask(get("/other")).status == 200
-    assert site.metrics()['fastgate_plugin_refused_total{plugin="held"}'] == 20
+    assert site.scrape()['fastgate_plugin_refused_total{plugin="held"}'] == 20
     gate.touch()
     assert [client.response().status for client in clients] == [200] * 8
     assert site.ask(get("/")).status == 200

@@ -107,7 +107,8 @@ def test_a_thousand_swaps_under_load_lose_no_request_and_leak_nothing(open_site,
             settled = alone(site)
     for client in clients:
         client.end()
-        assert not client.wrong and not client.is_alive()
+        assert not client.wrong, client.wrong[:5]
+        assert not client.is_alive()
     assert version_of(site) == SWAPS
     assert len({number for client in clients for number in client.versions}) > SWAPS // 4     # they did meet the swaps
     after = alone(site)
@@ -129,6 +130,24 @@ def alone(site: Site) -> dict:
     # As many as it needed of the running version's own, each there once; and asyncio's.
     found["threads"] = [name for name in found["threads"] if not name.startswith(("fastgate-changing-", "uvloop_"))]
     return found
+
+
+def test_an_old_version_goes_at_once_however_long_its_calls_may_take(open_site, origin, folder):
+    """Its calls are watched by a timer, which must not keep it."""
+    def write(number: int) -> None:
+        body = "module = sys.modules[__name__]      # which lives as long as the class\n\n" + answers(str(number))
+        write_atomically(folder / "changing.py", changing(f"1.0.{number}", body, before="import sys\n"))
+
+    write(0)
+    (folder / "probe.py").write_text(PROBE)
+    config = config_with(origin, folder, plugin("changing"), python={"timeout": 3_600_000})
+    config["services"][0]["routes"].append({"name": "probe", "paths": ["/probe"], "plugins": [plugin("probe")]})
+    site = open_site(config, origin)
+    assert version_of(site) == 0
+    before = probe(site)["modules"]
+    write(1)
+    assert site.process.reload()["ok"] and version_of(site) == 1
+    wait_for(lambda: len(found := probe(site)["modules"]) == 1 and found != before, "the old version stays")
 
 
 CONFIG = "text: str = 'a'"

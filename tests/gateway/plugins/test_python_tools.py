@@ -72,7 +72,7 @@ def test_metrics_go_with_their_plugin_and_settings_follow_a_reload(open_site, op
     assert metrics[PREFIX + 'seen{path="/a"}'] == metrics[PREFIX + 'seen{path="_other"}'] == 1
     assert site.process.reload(config_with(origin, tmp_path))["ok"]
     site.process.wait_for_log("snapshot 2")
-    wait_until(lambda: not any(name.startswith(PREFIX) for name in site.metrics()), "the plugin's metrics stay")
+    wait_until(lambda: not any(name.startswith(PREFIX) for name in site.scrape()), "the plugin's metrics stay")
 
 
 def test_plugins_of_both_kinds_share_what_redis_holds(open_site, open_origin, tmp_path):

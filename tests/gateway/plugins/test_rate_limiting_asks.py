@@ -27,7 +27,7 @@ def sites(open_site, open_origin):
         origin = open_origin()
         found = [open_site(config_of(service(origin, plugins=list(plugins))), origin) for _ in range(n)]
         for site in found:
-            wait_until(lambda site=site: site.metrics()[METRIC + "nodes"] == n)
+            wait_until(lambda site=site: site.scrape()[METRIC + "nodes"] == n)
         return found
     return start
 

@@ -34,7 +34,7 @@ def sites(open_site, open_origin):
         origin = open_origin()
         found = [open_site(config_of(service(origin, plugins=list(plugins))), origin) for _ in range(n)]
         for site in found:
-            wait_until(lambda site=site: site.metrics()[METRIC + "nodes"] == n)
+            wait_until(lambda site=site: site.scrape()[METRIC + "nodes"] == n)
         return found
     return start
 
@@ -104,9 +104,9 @@ def wait_away(found: list[Site], is_away: bool) -> None:
 
 def wait_heard(found: list[Site]) -> None:
     """Each has asked again from now on, in a round that is over: of four, not all say only that it is there."""
-    before = [site.metrics()[METRIC_ROUNDS] for site in found]
+    before = [site.scrape()[METRIC_ROUNDS] for site in found]
     for site, rounds in zip(found, before):
-        wait_until(lambda site=site, rounds=rounds: site.metrics()[METRIC_ROUNDS] >= rounds + 4)
+        wait_until(lambda site=site, rounds=rounds: site.scrape()[METRIC_ROUNDS] >= rounds + 4)
 
 
 def test_away_each_holds_its_share_and_on_return_the_counts_are_one(redis, sites):
@@ -192,7 +192,7 @@ def test_scripts_that_redis_forgot_are_loaded_again(redis, sites):
         client.script_flush()
     assert site.ask(get()).status == 200
     wait_told(site, 2)
-    assert site.metrics()[METRIC + "errors_total"] == 0 and totals(redis) == [2]
+    assert site.scrape()[METRIC + "errors_total"] == 0 and totals(redis) == [2]
 
 
 def test_a_reload_to_another_redis_loses_no_count(redis, sites, open_origin):

@@ -77,7 +77,7 @@ def test_a_request_that_waits_meanwhile(open_site, origin, shadow, tmp_path):
     client = site.connect()
     client.send(get("/", method="POST", body=b"x" * 1000))
     wait_calls(site, "held", 1)
-    assert site.metrics()["fastgate_mirrors_active"] == 1 and not shadow.requests
+    assert site.scrape()["fastgate_mirrors_active"] == 1 and not shadow.requests
     (tmp_path / "gate").touch()
     assert client.response().status == 200
     copy = shadow.next()

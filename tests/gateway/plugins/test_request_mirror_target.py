@@ -284,7 +284,7 @@ def test_a_quick_end_with_copies_in_every_state(before):
     site, shadow = before(hangs, timeout=600_000)
     ask_many(site, 3)
     site.connect().send(get("/", "Content-Length: 9", method="POST") + b"part")     # one that is not whole, too
-    wait_until(lambda: site.metrics()["fastgate_mirrors_active"] == 4, "the fourth copy never was")
+    wait_until(lambda: site.scrape()["fastgate_mirrors_active"] == 4, "the fourth copy never was")
     site.process.signal(signal.SIGTERM)
     site.process.wait_for_log("draining")
     site.process.signal(signal.SIGTERM)
