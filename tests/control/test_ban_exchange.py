@@ -106,6 +106,50 @@ def test_the_table_is_read_only_when_its_bans_have_changed(monkeypatch):
     run_with(talk)
 
 
+def test_what_redis_has_as_before_changes_nothing_here(monkeypatch):
+    """Bans of other gateways, with and without an end: taken over once."""
+    left, asked = {b"blacklist:192.0.2.1": 60_000, b"blacklist:192.0.2.2": -1, b"blacklist:x": 60_000}, asyncio.Event()
+
+    class Holds(Shared):
+        async def scan_iter(self, **options: object) -> object:
+            asked.set()
+            for key in list(left):
+                yield key
+
+        def pipeline(self, transaction: bool) -> object:
+            wanted: list[bytes] = []
+
+            async def execute() -> list[int]:
+                return [left[key] for key in wanted]
+
+            return SimpleNamespace(pttl=wanted.append, execute=execute)
+
+    async def turns(number: int) -> None:
+        for _ in range(number):
+            asked.clear()
+            await asyncio.wait_for(asked.wait(), 30)
+
+    async def talk():
+        monkeypatch.setattr(ban_exchange, "shared_redis", lambda record: Holds())
+        bans = Bans(64)
+        exchange = BanExchange(SimpleNamespace(bans=bans))
+        exchange.follow(MODEL)
+        await turns(2)
+        changes = bans.changes()
+        assert {ban.address for ban in bans.read()} == {address_of("192.0.2.1"), address_of("192.0.2.2")}
+        monkeypatch.setattr(ban_exchange, "FOR_EVER_S", ban_exchange.FOR_EVER_S + 10)       # as it is in ten seconds
+        await turns(3)
+        assert bans.changes() == changes
+        left[b"blacklist:192.0.2.1"] = 600_000
+        del left[b"blacklist:192.0.2.2"]
+        await turns(2)
+        [ban] = bans.read()
+        assert ban.address == address_of("192.0.2.1") and ban.until_ns - time.monotonic_ns() > 500_000_000_000
+        await exchange.close()
+
+    run_with(talk)
+
+
 async def _nothing():
     for key in ():
         yield key

@@ -28,7 +28,8 @@ LOOK_S = 0.5                # how often for bans to tell of
 MOST_LIFTED = 10_000        # to be told once Redis is back; of more the oldest are forgotten
 MOST_READ = 100_000         # keys of one reading
 BATCH = 500
-FOR_EVER_S = 31_536_000     # a key without a time to live
+FOR_EVER_S = 31_536_000     # a key without a time to live: so long from each day on
+DAY_S = 86_400
 LAST_WORDS_S = 1.0
 
 log = logging.getLogger("fastgate.control")
@@ -173,8 +174,9 @@ class BanExchange:
                     continue
                 seen.add(address)
                 until_ns = time.monotonic_ns() + (left_ms * 1_000_000 if left_ms >= 0 else FOR_EVER_S * NS_PER_S)
+                slack_ns = NS_PER_S if left_ms >= 0 else DAY_S * NS_PER_S
                 old = known.get(address)
-                if text_of(address) not in self._lifted and (old is None or abs(old.until_ns - until_ns) > NS_PER_S):
+                if text_of(address) not in self._lifted and (old is None or abs(old.until_ns - until_ns) > slack_ns):
                     self._bans.add(address, until_ns, True)
         if len(keys) < MOST_READ:
             now_ns = time.monotonic_ns()
