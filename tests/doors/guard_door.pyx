@@ -6,8 +6,8 @@ from libc.string cimport memset
 from fastgate._core.base.status cimport OK
 from fastgate._core.guard.score cimport guard_rules_t, score_miss, score_visit, visit_t, visitor_t
 from fastgate._core.guard.table cimport (
-    GUARD_WAYS, guard_ban, guard_bans, guard_bans_made, guard_close, guard_judge, guard_lift, guard_miss, guard_network,
-    guard_open, guard_table_t, guard_told,
+    GUARD_WAYS, guard_ban, guard_bans, guard_bans_made, guard_changes, guard_close, guard_judge, guard_lift, guard_miss,
+    guard_network, guard_open, guard_table_t, guard_told,
 )
 
 WAYS = GUARD_WAYS
@@ -80,6 +80,10 @@ cdef class Table:
     @property
     def made(self):
         return guard_bans_made(&self.table)
+
+    @property
+    def changes(self):
+        return guard_changes(&self.table)
 
     def judge(self, Rules rules, bytes address, uint64_t now_ns, *, path=0, number=None, agent=1, is_probe=False,
               is_odd=False) -> str:

@@ -6,6 +6,9 @@ from libc.stdlib cimport calloc, free, malloc, realloc
 from fastgate._core.base.atomics cimport atomic_load_u64, atomic_load_u64_acquire, atomic_store_u32
 from fastgate._core.base.clock cimport NS_PER_MS, clock_ns
 from fastgate._core.includes.epoll cimport EPOLLIN
+from fastgate._core.reactor.mailbox cimport (
+    letter_t, mailbox_close, mailbox_heard, mailbox_open, mailbox_put, mailbox_t, mailbox_take,
+)
 from fastgate._core.reactor.reactor cimport (
     grave_t, mail_t, reactor_bury, reactor_close, reactor_defer, reactor_open, reactor_post, reactor_random,
     reactor_run, reactor_stop, reactor_t, reactor_unwatch, reactor_wake, reactor_watch, source_t,
@@ -139,6 +142,54 @@ cdef class Wheel:
                     timer_arm(&self.box.wheel, &self.box.alarms[k].timer, now + 60000 * <uint64_t>NS_PER_MS)
                 wheel_run(&self.box.wheel, now)
         return self.box.n_fired
+
+
+# --- mailboxes
+
+cdef struct note_t:
+    # Owner: who put it into a mailbox, then its Mailbox.
+    letter_t letter         # first
+    uint64_t value
+
+
+cdef class Mailbox:
+    cdef mailbox_t box
+
+    def __cinit__(self):
+        if not mailbox_open(&self.box):
+            raise OSError("no mailbox")
+
+    def __dealloc__(self):
+        self.take()
+        mailbox_close(&self.box)
+
+    def fileno(self):
+        return self.box.wake_fd
+
+    def put(self, uint64_t first, uint64_t count=1):
+        """first, first + 1, …, without the GIL."""
+        cdef uint64_t i
+        cdef note_t *note
+        with nogil:
+            for i in range(count):
+                note = <note_t *>calloc(1, sizeof(note_t))
+                if note != NULL:
+                    note.value = first + i
+                    mailbox_put(&self.box, &note.letter)
+
+    def heard(self):
+        mailbox_heard(&self.box)
+
+    def take(self):
+        cdef letter_t *letter = mailbox_take(&self.box)
+        cdef note_t *note
+        found = []
+        while letter != NULL:
+            note = <note_t *>letter
+            letter = letter.next
+            found.append(note.value)
+            free(note)
+        return found
 
 
 # --- reactors

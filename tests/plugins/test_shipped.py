@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from fastgate.config.yaml_tree import TreeBuilder
 from fastgate.plugins import discovery
+from fastgate.plugins.http_log import HttpLog, queue_of
 from fastgate.plugins.shipped import SHIPPED, sources
 from fastgate.sdk import Contract
+from fastgate.sdk.schema import schema_of
 
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
 PRIORITIES = {"device-auth": 1020, "external": 755, "http-log": 12, "post-function": -1000, "pre-function": 1_000_000, "request-validator": 999}
@@ -46,7 +48,19 @@ def test_the_least_that_must_be_given(name):
     assert said(name, GOOD[name]) == []
 
 
+@pytest.mark.parametrize("older", [
+    {"retry_count": None, "queue_size": None, "flush_timeout": None}, {"retry_count": 10, "queue_size": 1, "flush_timeout": 2}])
+def test_older_names_of_http_logs_queue_at_their_defaults_say_nothing(older):
+    assert said("http-log", GOOD["http-log"] | older) == []
+    config = schema_of(HttpLog.Config, "config").make(
+        schema_of(HttpLog.Config, "config").read(GOOD["http-log"] | older | {"queue": {"max_batch_size": 7, "max_retry_time": 5}}, []))
+    queue = queue_of(config)
+    assert (queue.max_batch_size, queue.max_coalescing_delay, queue.max_retry_time) == (7, 1, 5)
+
+
 @pytest.mark.parametrize("name, config, where, message", [
+    ("http-log", {"queue_size": 0}, "queue_size", "1 to"),
+    ("http-log", {"flush_timeout": -1}, "flush_timeout", "0 to"),
     ("device-auth", {"sources": []}, "", "at least one"),
     ("device-auth", {"sources": ["cookie"]}, "sources.0", "one of query, header, certificate"),
     ("device-auth", {"key": "device:auth"}, "", '"{id}"'),
@@ -90,7 +104,7 @@ def test_the_least_that_must_be_given(name):
     ("request-validator", {"parameter_schema": [{"in": "path", "name": "a"}]}, "", "path_template must have {a}"),
     ("request-validator", {"parameter_schema": [{"in": "query", "name": "a", "style": "deepObject"}]}, "", "deepObject"),
     ("request-validator", {"parameter_schema": [{"in": "query", "name": "a", "scheme": {}}]}, "", "unknown key 'scheme'"),
-    ("http-log", {"flush_timeout": 2}, "flush_timeout", "unknown key"),
+    ("http-log", {"flush_time": 2}, "flush_time", "unknown key"),
 ])
 def test_what_is_wrong_is_said_at_its_place(name, config, where, message):
     [(place, text)] = said(name, GOOD[name] | config)

@@ -19,6 +19,7 @@ from fastgate.control.tasks import end_all
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from fastgate._core.bridge.bans import Ban
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import Model
 
@@ -27,7 +28,8 @@ LOOK_S = 0.5                # how often for bans to tell of
 MOST_LIFTED = 10_000        # to be told once Redis is back; of more the oldest are forgotten
 MOST_READ = 100_000         # keys of one reading
 BATCH = 500
-FOR_EVER_S = 31_536_000     # a key without a time to live
+FOR_EVER_S = 31_536_000     # a key without a time to live: so long from each day on
+DAY_S = 86_400
 LAST_WORDS_S = 1.0
 
 log = logging.getLogger("fastgate.control")
@@ -45,7 +47,9 @@ class BanExchange:
         self._ends: set[asyncio.Task[None]] = set()
         self._lifted: dict[str, None] = {}
         self._is_away = False
-        self._news: int | None = None       # Bans.news, when Redis was last told
+        self._known: dict[bytes, Ban] = {}  # the table as it was
+        self._untold: list[Ban] = []        # of those, what Redis has not been told of
+        self._changes: int | None = None    # when it was read: Bans.changes
         self.exchanges = self.failures = 0
 
     def follow(self, model: Model) -> None:
@@ -58,7 +62,6 @@ class BanExchange:
         if self._record is not None:
             self._let_go()
         self._record = record
-        self._news = None
         if record is not None:
             self._redis = shared_redis(record)
             self._task = asyncio.get_running_loop().create_task(self._run(self._redis))
@@ -133,10 +136,8 @@ class BanExchange:
             await redis.delete(PREFIX + address)
             self._lifted.pop(address, None)
         now_ns = time.monotonic_ns()
-        news = self._bans.news()
-        if news == self._news:
-            return                          # the table is large, and this comes often
-        fresh = [ban for ban in self._bans.read() if ban.is_new]
+        self._look()
+        fresh = [ban for ban in self._untold if ban.until_ns > now_ns]
         for some in _batches(fresh):
             pipe = redis.pipeline(transaction=False)
             for ban in some:
@@ -144,11 +145,19 @@ class BanExchange:
             await pipe.execute()
             for ban in some:
                 self._bans.told(ban)
-        self._news = news
+
+    def _look(self) -> None:
+        """The table is large: it is read only once its bans have changed. So there may be some that have ended."""
+        changes = self._bans.changes()      # first: what changes while it is read makes for another reading
+        if changes != self._changes:
+            self._known = {ban.address: ban for ban in self._bans.read()}
+            self._untold = [ban for ban in self._known.values() if ban.is_new]
+            self._changes = changes
 
     async def _read(self, redis: Any) -> None:
         """What Redis has becomes a ban here; what it had and has no more is lifted."""
-        known = {ban.address: ban for ban in self._bans.read()}
+        self._look()
+        known = self._known
         keys: list[bytes] = []
         async for key in redis.scan_iter(match=f"{PREFIX}*", count=1000):
             keys.append(key)
@@ -165,12 +174,14 @@ class BanExchange:
                     continue
                 seen.add(address)
                 until_ns = time.monotonic_ns() + (left_ms * 1_000_000 if left_ms >= 0 else FOR_EVER_S * NS_PER_S)
+                slack_ns = NS_PER_S if left_ms >= 0 else DAY_S * NS_PER_S
                 old = known.get(address)
-                if text_of(address) not in self._lifted and (old is None or abs(old.until_ns - until_ns) > NS_PER_S):
+                if text_of(address) not in self._lifted and (old is None or abs(old.until_ns - until_ns) > slack_ns):
                     self._bans.add(address, until_ns, True)
         if len(keys) < MOST_READ:
+            now_ns = time.monotonic_ns()
             for address, ban in known.items():
-                if ban.is_shared and address not in seen:
+                if ban.is_shared and address not in seen and ban.until_ns > now_ns:
                     self._bans.lift(address)
 
     def _address(self, key: bytes) -> bytes | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from types import CodeType
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -42,6 +43,9 @@ class HttpLog(Plugin):
         keepalive: Annotated[int, Between(0, MOST_MS)] = 60_000
         headers: dict[str, str] = {}
         queue: QueueConfig = QueueConfig()
+        retry_count: Annotated[int, Between(0, 1_000_000)] | None = None
+        queue_size: Annotated[int, Between(1, 1_000_000)] | None = None
+        flush_timeout: Annotated[float, Between(0, 3600)] | None = None
         custom_fields: dict[str, str] = {}
         custom_fields_by_lua: dict[str, str] = {}
         redact: list[str] = ["apikey", "jwt"]
@@ -117,13 +121,13 @@ class Target:
         self.config = config
         self.fields = compiled_fields(config.custom_fields)
         self.redacted = frozenset(name.lower() for name in config.redact)
-        self.queue = Queue(config.queue, self.send, plugin.count, plugin.tools.log)
+        self.queue = Queue(queue_of(config), self.send, plugin.count, plugin.tools.log)
         self._client: HttpClient = plugin.tools.http.with_bounds(keep_alive_s=config.keepalive / 1000)
         self._headers = {"Content-Type": config.content_type, **config.headers}
 
     async def send(self, batch: list[bytes]) -> None:
         config = self.config
-        body = batch[0] if config.queue.max_batch_size == 1 else b"[" + b",".join(batch) + b"]"
+        body = batch[0] if self.queue.config.max_batch_size == 1 else b"[" + b",".join(batch) + b"]"
         answer = await self._client.request(config.method, config.http_endpoint, headers=self._headers, content=body,
                                             timeout_s=config.timeout / 1000)
         if not 200 <= answer.status < 300:
@@ -132,6 +136,12 @@ class Target:
     async def close(self, within_s: float) -> None:
         await self.queue.close(within_s)
         await self._client.close()
+
+
+def queue_of(config: Any) -> QueueConfig:
+    """Of the names from before Kong had queues, those that say something else than their defaults of then go before."""
+    older = {"max_batch_size": (config.queue_size, 1), "max_coalescing_delay": (config.flush_timeout, 2)}
+    return replace(config.queue, **{name: value for name, (value, default) in older.items() if value not in (None, default)})
 
 
 def compiled_fields(fields: dict[str, str]) -> list[tuple[str, CodeType]]:

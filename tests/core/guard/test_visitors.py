@@ -97,6 +97,34 @@ def test_of_too_many_bans_the_first_to_end_goes():
     assert all(until >= T0 + 500 * S for until, *_ in left.values())
 
 
+def test_bans_that_are_as_they_were_have_not_changed():
+    table = Table(WAYS)                     # one bucket
+    seen = [table.changes]
+
+    def changed() -> bool:
+        seen.append(table.changes)
+        return seen[-1] != seen[-2]
+
+    table.judge(QUIET, A, T0)
+    assert not changed()
+    table.judge(EAGER, A, T0, is_probe=True)
+    assert changed()
+    table.judge(EAGER, A, T0 + 1, is_probe=True)
+    table.told(A, T0)                       # of another ban than this one
+    assert table.lift(B, T0) is False and not changed()
+    table.told(A, T0 + 10 * S)
+    assert changed()
+    assert table.lift(A, T0) is True and changed()
+    for n in range(WAYS):
+        table.ban(v4(f"10.0.0.{n}"), T0 + 20 * S, True, T0)
+        assert changed()
+    table.judge(QUIET, B, T0)               # takes the place of one of them
+    assert changed() and len(table.bans(T0)) == WAYS - 1
+    assert table.bans(T0 + 20 * S) == {} and not changed()
+    table.judge(QUIET, A, T0 + 20 * S)
+    assert not changed()                    # the places of those that ended are free
+
+
 @given(st.integers(1, 5000))
 def test_places_are_at_least_the_capacity(capacity):
     assert capacity <= Table(capacity).places < max(2 * capacity, 2 * WAYS)

@@ -93,6 +93,18 @@ def test_batches_are_arrays_and_the_rest_goes_at_the_end(open_site, origin, take
     assert len(taker.connections) == 1              # kept alive
 
 
+def test_files_from_before_there_were_queues(open_site, origin, taker):
+    """As Kong 2 exports them; 3 has null there."""
+    site = site_with(open_site, origin, taker, retry_count=10, queue_size=2, flush_timeout=3600)
+    for number in range(3):
+        assert site.ask(get(f"/{number}")).status == 200
+    [first] = taken(taker)
+    assert [one["request"]["uri"] for one in json.loads(first.body)] == ["/0", "/1"]
+    assert site.process.stop() == 0
+    [rest] = taken(taker)
+    assert [one["request"]["uri"] for one in json.loads(rest.body)] == ["/2"]
+
+
 def test_a_server_that_fails_is_asked_again(open_site, origin, taker):
     answers = iter(["503 Service Unavailable", "500 Internal Server Error"])
 

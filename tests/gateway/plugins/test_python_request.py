@@ -10,7 +10,7 @@ import pytest
 
 from gateway.plugins.python_site import config_with, plugin, wait_calls, write_plugin
 from support.client import get
-from support.origin import Origin, echo
+from support.origin import Origin, echo, wait_until
 from support.site import config_of, consumer, service
 
 pytestmark = pytest.mark.core
@@ -157,6 +157,35 @@ def test_another_service(open_site, open_origin, tmp_path):
     assert site.ask(get("/a", "X-Service: nobody")).status == 500
     assert "there is no service 'nobody' in the configuration" in site.process.wait_for_log("nobody")
     assert len(one.requests) == 1 and len(other.requests) == 2
+
+
+@pytest.mark.parametrize("form", ["async def", "def"])
+def test_what_another_service_answers_counts_as_its_own(open_site, open_origin, tmp_path, form):
+    one, other = open_origin(echo), open_origin(echo)
+    write_plugin(tmp_path, "chooser", f"""
+        {form} access(self, context, config):
+            for name in filter(None, (context.request.header("X-Service") or "").split(",")):
+                context.set_service(name)
+        """)
+    id = "0b45f7a2-0f5e-4d0f-9d43-0a0a0a0a0a0b"
+    route = {"name": "all", "paths": ["/a"], "plugins": [plugin("chooser")]}
+    config = config_of(service(one, route, name="one"), service(other, name="other", id=id),
+                       gateway={"plugin_path": str(tmp_path)})
+    site = open_site(config, one, other, access_log="stdout")
+    for ask in ("", "other", "one,other", id, "other,one"):
+        assert site.ask(get("/a", f"X-Service: {ask}")).status == 200
+    found = site.metrics()
+    totals = {name: found[f'fastgate_http_requests_total{{service="{name}",route="all",code="200"}}'] for name in ("one", "other")}
+    assert totals == {"one": 2, "other": 3}
+    wait_until(lambda: site.process.access_log().count("\n") == 5, "five lines never came")
+    lines = site.process.access_log().splitlines()
+    assert [json.loads(line)["service"]["name"] for line in lines] == ["one", "other", "other", "other", "one"]
+    # The counters go on over a reload, under a snapshot of their own.
+    assert site.process.reload(config)["ok"] and site.ask(get("/a", "X-Service: other")).status == 200
+    assert site.metrics()['fastgate_http_requests_total{service="other",route="all",code="200"}'] == 4
+    # And end with the last snapshot that has the service.
+    assert site.process.reload(config_of(service(one, route, name="one"), gateway={"plugin_path": str(tmp_path)}))["ok"]
+    wait_until(lambda: not any('service="other"' in name for name in site.metrics()), "the counters of a service that is gone stay")
 
 
 @pytest.mark.parametrize("form", ["async def", "def"])

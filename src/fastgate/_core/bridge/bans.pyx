@@ -13,10 +13,10 @@ from fastgate._core.guard.table cimport (
     guard_ban,
     guard_bans,
     guard_bans_made,
+    guard_changes,
     guard_close,
     guard_lift,
     guard_network,
-    guard_news,
     guard_open,
     guard_told,
 )
@@ -85,9 +85,9 @@ cdef class Bans:
         """Bans that a score led to, ever."""
         return guard_bans_made(&self.table)
 
-    def news(self) -> int:
-        """Changes when there are bans that Redis has not been told of: those that a score led to, those of `add`."""
-        return guard_news(&self.table)
+    def changes(self) -> int:
+        """As at another time: `read` gives what it gave then, without those that have ended since."""
+        return guard_changes(&self.table)
 
     def network(self, bytes address not None) -> bytes:
         """What a ban of these 16 bytes of address is for: itself, or the first address of its /64."""

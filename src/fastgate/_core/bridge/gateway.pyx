@@ -5,6 +5,7 @@ import os
 cimport cython
 from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy
 
 from fastgate._core.auth.token_cache cimport (
     token_cache_counts,
@@ -39,6 +40,7 @@ from fastgate._core.limit.table cimport (
     limit_table_open,
 )
 from fastgate._core.observe.counters cimport counters_t
+from fastgate._core.observe.series cimport series_t, series_unref
 from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, LANE_OUTPUT_BYTES, gate_t, lane_t
 from fastgate._core.proxy.lane cimport lane_close, lane_listen, lane_open, lane_post_drain, lane_post_retire, lane_post_short
 from fastgate._core.reactor.reactor cimport reactor_run, reactor_stop, reactor_wake
@@ -57,12 +59,20 @@ cdef class RetiredPeers:
         peer_set_free(self.c_set)
 
 
+@cython.no_gc           # part of no cycle; the collector would empty the dict whose addresses are freed at the end
 cdef class Snapshot:
     """A compiled configuration and the upstreams it keeps alive."""
     cdef snapshot_t *c_snapshot
     cdef list upstreams
+    cdef dict named                 # (service's place, route's name) -> address of the series of what plugins in Python sent there
+
+    def __cinit__(self):
+        self.named = {}
 
     def __dealloc__(self):
+        cdef uintptr_t address
+        for address in (self.named or {}).values():
+            series_unref(<series_t *>address)
         if self.c_snapshot != NULL:
             snapshot_free(self.c_snapshot)
 
@@ -217,6 +227,22 @@ cdef class Gateway:
             if snapshot.c_snapshot.number == number:
                 return python_named(snapshot.c_snapshot, kind, span_of(<const char *>data, <size_t>len(data)))
         return None     # its exchange has ended, and no verdict is carried out any more
+
+    def series_of(self, uint64_t number, bytes place, str route) -> int:
+        """For PythonCall's verdicts: the address of what requests of that route count in once they are sent to the service
+        at `place` (as `find_named` told it). 0: that snapshot is gone, or has no such place."""
+        cdef Snapshot snapshot
+        cdef uint32_t at = 0
+        if len(place) != sizeof(at):
+            return 0
+        memcpy(&at, <const char *>place, sizeof(at))
+        for snapshot in [self.current, *self.old]:
+            if snapshot.c_snapshot.number == number and at < snapshot.c_snapshot.n_services:
+                if (at, route) not in snapshot.named:
+                    name = snapshot.c_snapshot.services[at].name
+                    snapshot.named[at, route] = <uintptr_t>self.registry.get(name.at[:name.len].decode(), route)
+                return snapshot.named[at, route]
+        return 0
 
     def _wanted_upstreams(self, object model, dict by_service) -> dict:
         """Key -> Upstream for everything a service or a plugin points at; those known are kept."""

@@ -1,10 +1,8 @@
 """The answer that a call of a plugin in Python is about, as Python sees it."""
 
-from cpython.bytes cimport PyBytes_AsString
-from libc.stdint cimport uint16_t, uint32_t
+from libc.stdint cimport uint16_t
 
-from fastgate._core.base.span cimport span_t
-from fastgate._core.bridge.python_phase cimport PythonCall
+from fastgate._core.bridge.python_phase cimport PythonCall, python_fields
 from fastgate._core.plugin.python cimport python_answer_t
 
 
@@ -24,17 +22,7 @@ def answer_head(PythonCall call) -> tuple:
 def answer_fields(PythonCall call) -> list:
     """The answer's fields as (name, value), in order, as they would go to the client now."""
     cdef python_answer_t *answer = _answer(call)
-    cdef uint32_t i, n = answer.n_fields
-    cdef const char *was_at = <const char *>answer.fields
-    # In one piece first: making lists may let another thread run, which gives the verdict, and the block is gone.
-    cdef bytes copy = was_at[:answer.fields_bytes]
-    cdef const char *base = PyBytes_AsString(copy)
-    cdef const span_t *spans = <const span_t *>base
-    cdef list found = []
-    for i in range(0, <uint32_t>(2 * n), 2):
-        found.append((_latin1(base + (spans[i].at - was_at), spans[i].len),
-                      _latin1(base + (spans[i + 1].at - was_at), spans[i + 1].len)))
-    return found
+    return python_fields(answer.fields, answer.n_fields, answer.fields_bytes)
 
 
 def answer_body(PythonCall call) -> bytes:
@@ -50,7 +38,3 @@ def let_answer_go(PythonCall call, uint16_t status, bytes body, list changes) ->
     answer.new_status = status
     answer.has_body = body is not None
     call._give(0, False, b"", body or b"", changes)
-
-
-cdef str _latin1(const char *at, size_t len):
-    return at[:len].decode("latin-1")

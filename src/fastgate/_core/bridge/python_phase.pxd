@@ -4,7 +4,7 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.plugin.python cimport python_call_t, python_lot_t, python_queue_t
-from fastgate._core.plugin.python_state cimport python_state_t
+from fastgate._core.reactor.mailbox cimport letter_t
 from fastgate._core.snapshot.plugin cimport plugin_t
 from fastgate._core.snapshot.snapshot cimport snapshot_t
 
@@ -19,7 +19,7 @@ cdef class PythonQueue:
 
     cdef int build(self, plugin_t *plugin, snapshot_t *snapshot, dict entity, object model) except -1
     cdef list take(self, object gateway)
-    cdef void _forget_ended(self, python_state_t *state) noexcept
+    cdef void _forget_ended(self, letter_t *letter) noexcept
 
 
 cdef class PythonCall:
@@ -35,6 +35,9 @@ cdef class PythonCall:
     cdef python_call_t *call(self) except NULL
     cdef int _give(self, uint16_t status, bint has_message, bytes type, bytes body, list changes) except -1
 
+
+# Names and values by turns, from one block of which `fields` is the beginning: [(name, value), …].
+cdef list python_fields(const span_t *fields, uint32_t n, uint32_t n_bytes)
 
 # (place, id, username or name, custom_id); of a service (place, name, None, None). None: there is none of that id or name.
 cdef tuple python_named(const snapshot_t *snapshot, int kind, span_t name)

@@ -11,6 +11,7 @@ from fastgate._core.auth.key_index cimport KEY_NONE
 from fastgate._core.base.atomics cimport atomic_load_u32, atomic_load_u64, atomic_store_u32
 from fastgate._core.base.memory cimport memory_give, memory_take_unbounded
 from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.observe.series cimport series_t
 from fastgate._core.plugin.python cimport (
     FACT_COUNT,
     FACT_CLIENT_IP,
@@ -45,7 +46,6 @@ from fastgate._core.plugin.python cimport (
     python_lot_new,
     python_queue_close,
     python_queue_open,
-    python_queue_take,
 )
 from fastgate._core.plugin.python_names cimport (
     NAME_CONSUMER,
@@ -55,7 +55,8 @@ from fastgate._core.plugin.python_names cimport (
     python_names_build,
     python_names_find,
 )
-from fastgate._core.plugin.python_state cimport python_state_take, python_state_t
+from fastgate._core.plugin.python_state cimport python_state_at, python_state_t
+from fastgate._core.reactor.mailbox cimport letter_t, mailbox_heard, mailbox_take
 from fastgate._core.snapshot.plugin cimport consumer_t
 from fastgate._core.snapshot.routes_builder import METHODS as _METHODS
 
@@ -105,13 +106,13 @@ cdef class PythonQueue:
     def __cinit__(self):
         self.lots = {}
         self.configured = {}
-        self.c_queue.wake_fd = -1
+        self.c_queue.calls.wake_fd = -1
         if not python_queue_open(&self.c_queue):
             raise OSError("no descriptors left for plugins in Python")
 
     def __dealloc__(self):
-        if self.c_queue.wake_fd >= 0:
-            self._forget_ended(python_state_take(&self.c_queue.ended))
+        if self.c_queue.calls.wake_fd >= 0:
+            self._forget_ended(mailbox_take(&self.c_queue.ended))
             python_queue_close(&self.c_queue)
 
     cdef int build(self, plugin_t *plugin, snapshot_t *snapshot, dict entity, object model) except -1:
@@ -134,23 +135,27 @@ cdef class PythonQueue:
         python_answer_build(plugin, "header_filter" in hooks, "body_filter" in hooks)
         return 0
 
-    cdef void _forget_ended(self, python_state_t *state) noexcept:
-        cdef python_state_t *next
-        while state != NULL:
-            next = state.next
+    cdef void _forget_ended(self, letter_t *letter) noexcept:
+        cdef python_state_t *state
+        while letter != NULL:
+            state = python_state_at(letter)
+            letter = letter.next
             Py_DECREF(<object>state.object)
             free(state)
-            state = next
 
     cdef list take(self, object gateway):
-        # Taken first: what had ended by then was ended behind its last call, which is among those taken now.
-        cdef python_state_t *ended = python_state_take(&self.c_queue.ended)
-        cdef python_call_t *c_call = python_queue_take(&self.c_queue)
-        cdef python_call_t *next
+        cdef letter_t *ended
+        cdef letter_t *letter
+        cdef python_call_t *c_call
         cdef PythonCall call
         cdef list calls = []
-        while c_call != NULL:
-            next = c_call.next
+        mailbox_heard(&self.c_queue.calls)
+        # Taken first: what had ended by then was ended behind its last call, which is among those taken now.
+        ended = mailbox_take(&self.c_queue.ended)
+        letter = mailbox_take(&self.c_queue.calls)
+        while letter != NULL:
+            c_call = <python_call_t *>letter
+            letter = letter.next
             call = PythonCall.__new__(PythonCall)
             call.c_call = c_call
             call.gateway = gateway
@@ -161,12 +166,11 @@ cdef class PythonQueue:
             if c_call.state != NULL:
                 call.state = <object>c_call.state.object
             calls.append(call)
-            c_call = next
         self._forget_ended(ended)
         return calls
 
     def fileno(self) -> int:
-        return self.c_queue.wake_fd
+        return self.c_queue.calls.wake_fd
 
     def figures(self) -> dict:
         """By plugin: "active" calls; "refused" requests and "logs_dropped", because it had too many; bodies "too_large"
@@ -184,6 +188,20 @@ cdef class PythonQueue:
 
 cdef str _latin1(const char *at, size_t len):
     return at[:len].decode("latin-1")
+
+
+cdef list python_fields(const span_t *fields, uint32_t n, uint32_t n_bytes):
+    cdef uint32_t i
+    cdef const char *was_at = <const char *>fields
+    # In one piece first: making lists may let another thread run, which gives the verdict, and the block is gone.
+    cdef bytes copy = was_at[:n_bytes]
+    cdef const char *base = PyBytes_AsString(copy)
+    cdef const span_t *spans = <const span_t *>base
+    cdef list found = []
+    for i in range(0, <uint32_t>(2 * n), 2):
+        found.append((_latin1(base + (spans[i].at - was_at), spans[i].len),
+                      _latin1(base + (spans[i + 1].at - was_at), spans[i + 1].len)))
+    return found
 
 
 cdef str _text(span_t span):
@@ -210,6 +228,7 @@ cdef tuple python_named(const snapshot_t *snapshot, int kind, span_t name):
 
 cdef int _put(python_change_t *change, char **at, action, bytes name, bytes value) except -1:
     change.action = action
+    change.series = NULL
     change.name = span_of(at[0], <size_t>len(name))
     memcpy(at[0], PyBytes_AsString(name), <size_t>len(name))
     at[0] += len(name)
@@ -248,17 +267,7 @@ cdef class PythonCall:
     def fields(self) -> list:
         """The request's fields as (name, value), in order, as they would go to the upstream now."""
         cdef python_call_t *call = self.call()
-        cdef uint32_t i, n = call.n_fields
-        cdef const char *was_at = <const char *>call.fields
-        # In one piece first: making lists may let another thread run, which gives the verdict, and the block is gone.
-        cdef bytes copy = was_at[:call.fields_bytes]
-        cdef const char *base = PyBytes_AsString(copy)
-        cdef const span_t *spans = <const span_t *>base
-        cdef list found = []
-        for i in range(0, <uint32_t>(2 * n), 2):
-            found.append((_latin1(base + (spans[i].at - was_at), spans[i].len),
-                          _latin1(base + (spans[i + 1].at - was_at), spans[i + 1].len)))
-        return found
+        return python_fields(call.fields, call.n_fields, call.fields_bytes)
 
     def outcome(self) -> tuple:
         """A log call's (status, upstream_status, started_at_ms, total_ns, upstream_ns)."""
@@ -312,6 +321,8 @@ cdef class PythonCall:
         cdef python_state_t *state
         cdef uint32_t n = <uint32_t>len(taken)
         cdef char *at
+        cdef python_change_t *change
+        cdef uintptr_t series
         if self.is_log:
             raise RuntimeError("a log call has no verdict")
         if n or size:
@@ -324,7 +335,11 @@ cdef class PythonCall:
             at = <char *>(call.changes + n)
             try:
                 for action, name, value in fixed:
-                    _put(&call.changes[call.n_changes], &at, action, name, value)
+                    change = &call.changes[call.n_changes]
+                    _put(change, &at, action, name, value)
+                    if change.action == PYTHON_SERVICE:
+                        series = self.gateway.series_of(call.snapshot_number, name, _text(call.facts[<int>FACT_ROUTE]))
+                        change.series = <series_t *>series
                     call.n_changes += 1
             except BaseException:
                 memory_give(call.changes)
@@ -341,7 +356,6 @@ cdef class PythonCall:
             if state == NULL:
                 raise MemoryError("no memory for what a plugin keeps")
             state.ended = &self.queue.c_queue.ended
-            state.wake_fd = self.queue.c_queue.wake_fd
             Py_INCREF(self.state)
             state.object = <void *>self.state
             call.new_state = state

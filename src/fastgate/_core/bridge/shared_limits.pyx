@@ -10,8 +10,9 @@ from fastgate._core.limit.share cimport limit_share_drop, limit_share_fetch, lim
 from fastgate._core.limit.sharing cimport LIMIT_SHARDS_MOST, LIMIT_WINDOWS, limit_delta_t
 from fastgate._core.limit.table cimport limit_table_share
 from fastgate._core.plugin.rate_ask cimport (
-    RATE_ADMITTED, RATE_REFUSED, RATE_UNKNOWN, rate_ask_post, rate_asks_close, rate_asks_open, rate_asks_take,
+    RATE_ADMITTED, RATE_REFUSED, RATE_UNKNOWN, rate_ask_post, rate_asks_close,
 )
+from fastgate._core.reactor.mailbox cimport letter_t, mailbox_heard, mailbox_open, mailbox_take
 
 
 cdef enum:
@@ -28,11 +29,11 @@ cdef class SharedLimits:
     def __cinit__(self):
         self.sharings = {}
         self.ids = {}
-        self.asks.wake_fd = -1
+        self.asks.box.wake_fd = -1
 
     def __dealloc__(self):
         cdef uintptr_t address
-        if self.asks.wake_fd >= 0:
+        if self.asks.box.wake_fd >= 0:
             rate_asks_close(&self.asks)
         for address in self.sharings.values():
             free(<void *>address)
@@ -52,22 +53,25 @@ cdef class SharedLimits:
 
     def asks_address(self) -> int:
         """For the builder of a plugin that asks for each request. OSError."""
-        if self.asks.wake_fd < 0 and not rate_asks_open(&self.asks):
+        if self.asks.box.wake_fd < 0 and not mailbox_open(&self.asks.box):
             raise OSError("no descriptors left for rate limits that ask Redis for each request")
         return <uintptr_t>&self.asks
 
     def fileno(self) -> int:
         """Readable when there are asks; -1: no plugin asks."""
-        return self.asks.wake_fd
+        return self.asks.box.wake_fd
 
     def take_asks(self, gateway) -> list:
         """All that wait, in order."""
-        cdef rate_ask_t *c_ask = rate_asks_take(&self.asks)
-        cdef rate_ask_t *next
+        cdef letter_t *letter
+        cdef rate_ask_t *c_ask
         cdef RateAsk ask
         cdef list asks = []
-        while c_ask != NULL:
-            next = c_ask.next
+        mailbox_heard(&self.asks.box)
+        letter = mailbox_take(&self.asks.box)
+        while letter != NULL:
+            c_ask = <rate_ask_t *>letter
+            letter = letter.next
             ask = RateAsk.__new__(RateAsk)
             ask.c_ask = c_ask
             ask.owner = gateway
@@ -76,7 +80,6 @@ cdef class SharedLimits:
             ask.high = c_ask.key.high
             ask.now_wall_ns = c_ask.now_wall_ns
             asks.append(ask)
-            c_ask = next
         return asks
 
     cdef limit_sharing_t *sharing(self, str id) except NULL:

@@ -22,7 +22,7 @@ cdef struct guard_lock_t:
     uint32_t lock
     # under lock, and read by others: atomic
     uint32_t bans_made              # ever, by a score
-    uint32_t news                   # bans ever made that Redis had not been told of
+    uint32_t changes                # of bans ever: made, told, lifted, displaced; ends by themselves are none
     uint32_t padding[13]
 
 
@@ -60,4 +60,4 @@ cdef bint guard_lift(guard_table_t *table, const uint8_t *network, uint64_t now_
 cdef uint32_t guard_bans(guard_table_t *table, uint32_t bucket, uint64_t now_ns, visitor_t *bans_out) noexcept nogil  # of one bucket, GUARD_WAYS at most
 cdef void guard_told(guard_table_t *table, const uint8_t *network, uint64_t until_ns) noexcept nogil    # Redis has that ban now
 cdef uint32_t guard_bans_made(guard_table_t *table) noexcept nogil
-cdef uint32_t guard_news(guard_table_t *table) noexcept nogil       # as it was before: there is nothing new to tell
+cdef uint32_t guard_changes(guard_table_t *table) noexcept nogil    # as it was before: so are the bans, but for those that ended

@@ -87,7 +87,7 @@ cdef bint _goes_before(const visitor_t *a, const visitor_t *b, uint64_t now_ns) 
     return a.until_ns < b.until_ns if _is_ban(a, now_ns) else a.seen_ns < b.seen_ns
 
 
-cdef visitor_t *_take(visitor_t *ways, const uint8_t *network, uint64_t owner, uint64_t now_ns) noexcept nogil:
+cdef visitor_t *_take(guard_lock_t *lock, visitor_t *ways, const uint8_t *network, uint64_t owner, uint64_t now_ns) noexcept nogil:
     """Found, or made of the place that is the least loss: its seen_ns is 0 then."""
     cdef visitor_t *place = _find(ways, network, owner)
     cdef unsigned i
@@ -97,6 +97,8 @@ cdef visitor_t *_take(visitor_t *ways, const uint8_t *network, uint64_t owner, u
     for i in range(1, <unsigned>GUARD_WAYS):
         if _goes_before(&ways[i], place, now_ns):
             place = &ways[i]
+    if _is_ban(place, now_ns):
+        own_add_u32(&lock.changes, 1)
     memset(place, 0, sizeof(visitor_t))
     memcpy(place.address, network, 16)
     place.owner = owner
@@ -105,9 +107,8 @@ cdef visitor_t *_take(visitor_t *ways, const uint8_t *network, uint64_t owner, u
 
 cdef void _set_ban(guard_lock_t *lock, visitor_t *ways, const uint8_t *network, uint64_t until_ns, uint32_t score,
                    bint is_shared, uint64_t now_ns) noexcept nogil:
-    cdef visitor_t *ban = _take(ways, network, BAN, now_ns)
-    if not is_shared:
-        own_add_u32(&lock.news, 1)
+    cdef visitor_t *ban = _take(lock, ways, network, BAN, now_ns)
+    own_add_u32(&lock.changes, 1)
     ban.seen_ns = now_ns
     ban.until_ns = until_ns
     ban.score = score
@@ -127,7 +128,7 @@ cdef guard_verdict_t guard_judge(guard_table_t *table, const guard_rules_t *rule
     if ban != NULL and _is_ban(ban, now_ns):
         verdict = GUARD_BANNED
     else:
-        score = score_visit(_take(ways, network, rules.owner, now_ns), rules, visit, now_ns)
+        score = score_visit(_take(lock, ways, network, rules.owner, now_ns), rules, visit, now_ns)
         if score >= rules.threshold and rules.is_dry:
             verdict = GUARD_SUSPECT
         elif score >= rules.threshold:
@@ -166,6 +167,8 @@ cdef bint guard_lift(guard_table_t *table, const uint8_t *network, uint64_t now_
         if ways[i].seen_ns and memcmp(ways[i].address, network, 16) == 0:
             was_banned |= _is_ban(&ways[i], now_ns)
             memset(&ways[i], 0, sizeof(visitor_t))
+    if was_banned:
+        own_add_u32(&lock.changes, 1)
     spin_unlock(&lock.lock)
     return was_banned
 
@@ -190,6 +193,7 @@ cdef void guard_told(guard_table_t *table, const uint8_t *network, uint64_t unti
     if ban != NULL and ban.until_ns == until_ns:    # not one made since
         ban.is_new = False
         ban.is_shared = True
+        own_add_u32(&lock.changes, 1)
     spin_unlock(&lock.lock)
 
 
@@ -200,8 +204,8 @@ cdef uint32_t guard_bans_made(guard_table_t *table) noexcept nogil:
     return total
 
 
-cdef uint32_t guard_news(guard_table_t *table) noexcept nogil:
+cdef uint32_t guard_changes(guard_table_t *table) noexcept nogil:
     cdef uint32_t total = 0, i
     for i in range(table.n_locks):
-        total += atomic_load_u32(&table.locks[i].news)
+        total += atomic_load_u32(&table.locks[i].changes)
     return total

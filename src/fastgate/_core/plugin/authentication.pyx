@@ -1,16 +1,13 @@
 """The common part of authentication plugins."""
 
-import os
-
 from libc.stdint cimport uint32_t, uint64_t
-from libc.string cimport memcpy
 
-from fastgate._core.auth.key_index cimport KEY_NONE, key_index_build, key_index_find, key_item_t
-from fastgate._core.base.arena cimport arena_close, arena_open, arena_t
+from fastgate._core.auth.key_index cimport KEY_NONE, key_index_find
 from fastgate._core.base.span cimport span_eq, span_ieq, span_none, span_of, span_text, span_trim
-from fastgate._core.base.status cimport MALFORMED, NO_MEMORY, OK
+from fastgate._core.base.status cimport OK
 from fastgate._core.http.message cimport header_t, header_value, message_find_name
 from fastgate._core.includes.llhttp cimport METHOD_OPTIONS
+from fastgate._core.plugin.text_index cimport text_index_build
 from fastgate._core.proxy.exchange cimport gate_wall_ns
 from fastgate._core.proxy.policy cimport policy_answer_add, policy_authenticated, policy_refuse
 from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text
@@ -50,26 +47,9 @@ cdef list credentials_of(str collection, dict context):
 
 
 cdef int _index(credential_table_t *table, snapshot_t *snapshot, list credentials, str key) except -1:
-    """Keys are copied by the index, so those it is built from live only as long as this call."""
-    cdef bytes random = os.urandom(16)
-    cdef uint64_t seed[2]
     cdef uint32_t twins[2]
-    cdef arena_t scratch
-    cdef key_item_t *items
-    cdef uint32_t i
-    memcpy(seed, <const char *>random, sizeof(seed))
-    arena_open(&scratch)
-    try:
-        items = <key_item_t *>keep_room(&scratch, len(credentials) * sizeof(key_item_t))
-        for i, (_, credential) in enumerate(credentials):
-            keep_text(&scratch, credential[key], &items[i].key)
-            items[i].value = i
-        status = key_index_build(&table.index, &snapshot.arena, items, <uint32_t>len(credentials), seed, twins)
-    finally:
-        arena_close(&scratch)
-    if status == NO_MEMORY:
-        raise MemoryError("no memory for the configuration")
-    if status == MALFORMED:
+    items = [(credential[key], place) for place, (_, credential) in enumerate(credentials)]
+    if not text_index_build(&table.index, &snapshot.arena, items, twins):
         raise SnapshotError(f"consumer {credentials[twins[1]][0]['id']}", key, "another credential has the same")
     return 0
 

@@ -9,8 +9,10 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.status cimport status_t
-from fastgate._core.plugin.python_state cimport python_ended_t, python_state_t
+from fastgate._core.observe.series cimport series_t
+from fastgate._core.plugin.python_state cimport python_state_t
 from fastgate._core.proxy.exchange cimport exchange_t, parking_t
+from fastgate._core.reactor.mailbox cimport mailbox_t
 from fastgate._core.reactor.reactor cimport mail_t, on_mail_cb, reactor_t
 from fastgate._core.reactor.timer cimport on_timer_cb
 from fastgate._core.snapshot.plugin cimport plugin_t
@@ -73,19 +75,17 @@ cdef struct python_lot_t:
 
 cdef struct python_queue_t:
     # From the reactors to the control thread. Owner: bridge.Gateway, for the life of the process.
-    # read-only after build
-    int wake_fd                     # an eventfd; -1: not open
+    mailbox_t calls                 # of python_call_t
+    mailbox_t ended                 # of python_state_t; wakes by the descriptor of `calls`
     # control thread
     python_lot_t *lots
-    # shared: atomic
-    void *calls                     # stack of python_call_t
-    python_ended_t ended
 
 
 cdef struct python_change_t:
     # Part of a verdict's block.
     span_t name
     span_t value
+    series_t *series                # PYTHON_SERVICE: what its requests of this route count in, which the snapshot holds; NULL: as before
     uint32_t action                 # python_action_t
 
 
@@ -105,8 +105,7 @@ cdef struct python_answer_t:
 cdef struct python_call_t:
     # One block, with all its bytes. Owner: the queue, then the control thread, then, posted, the
     # reactor, which frees it; a log call is freed by the control thread.
-    parking_t parking               # first
-    python_call_t *next
+    parking_t parking               # first; its letter goes both ways
     python_lot_t *lot
     reactor_t *reactor
     uint64_t handle
@@ -162,6 +161,5 @@ cdef status_t python_call_park(python_call_t *call, exchange_t *exchange, const 
 cdef bint python_queue_open(python_queue_t *queue) noexcept nogil       # False: no descriptors left
 cdef void python_queue_close(python_queue_t *queue) noexcept nogil      # after the lanes; frees what nobody took
 cdef python_lot_t *python_lot_new(python_queue_t *queue) noexcept nogil # NULL: no memory
-cdef python_call_t *python_queue_take(python_queue_t *queue) noexcept nogil     # all, the oldest first; NULL: none
 cdef void python_call_post(python_call_t *call) noexcept nogil          # the verdict stands: back to its reactor
 cdef void python_call_free(python_call_t *call) noexcept nogil          # a log call's end

@@ -7,9 +7,6 @@ from libc.string cimport memcpy, memset, strlen
 from fastgate._core.base.atomics cimport (
     atomic_add_u32,
     atomic_add_u64,
-    atomic_cas_ptr,
-    atomic_exchange_ptr,
-    atomic_load_ptr,
     atomic_load_u32,
 )
 from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_t
@@ -19,8 +16,6 @@ from fastgate._core.base.span cimport span_none, span_of, span_text
 from fastgate._core.base.status cimport AGAIN, OK
 from fastgate._core.http.llhttp cimport llhttp_method_name
 from fastgate._core.http.message cimport HEADER_DROPPED, header_name, header_t, header_value
-from fastgate._core.includes.epoll cimport EFD_CLOEXEC, EFD_NONBLOCK, eventfd
-from fastgate._core.includes.socket cimport close, read, write
 from fastgate._core.plugin.python_request cimport python_request_change
 from fastgate._core.plugin.python_state cimport python_state_give, python_state_of
 from fastgate._core.proxy.collect cimport collect_body, collect_text
@@ -43,6 +38,7 @@ from fastgate._core.proxy.policy cimport (
     policy_request_drop,
 )
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED, TEXT_UNEXPECTED
+from fastgate._core.reactor.mailbox cimport letter_t, mailbox_close, mailbox_open, mailbox_put, mailbox_take
 from fastgate._core.reactor.reactor cimport reactor_post
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.snapshot.keep cimport keep_room
@@ -182,20 +178,8 @@ cdef status_t python_call_park(python_call_t *call, exchange_t *exchange, const 
     if config.reads_body and call.phase == PYTHON_ACCESS:
         call.request_body = collect_text(exchange)
         call.parking.reads_body = True
-    _push(config.queue, call)
+    mailbox_put(&config.queue.calls, &call.parking.mail.letter)
     return AGAIN
-
-
-cdef void _push(python_queue_t *queue, python_call_t *call) noexcept nogil:
-    cdef python_call_t *before
-    cdef uint64_t one = 1
-    while True:
-        before = <python_call_t *>atomic_load_ptr(&queue.calls)
-        call.next = before
-        if atomic_cas_ptr(&queue.calls, before, call):
-            break
-    if before == NULL:          # else whoever pushed that woke the control thread, which takes all at once
-        write(queue.wake_fd, &one, sizeof(one))
 
 
 cdef status_t _ask(exchange_t *exchange, const python_config_t *config, python_phase_t phase) noexcept nogil:
@@ -239,7 +223,7 @@ cdef status_t _log(const plugin_t *plugin, void *subject) noexcept nogil:
     call.total_ns = exchange.ended_ns - exchange.opened_ns
     if exchange.answered_ns:
         call.upstream_ns = exchange.answered_ns - exchange.forwarded_ns
-    _push(config.queue, call)
+    mailbox_put(&config.queue.calls, &call.parking.mail.letter)
     return OK
 
 
@@ -325,23 +309,10 @@ cdef void python_call_post(python_call_t *call) noexcept nogil:
 # --- the queue
 
 cdef bint python_queue_open(python_queue_t *queue) noexcept nogil:
-    queue.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
-    return queue.wake_fd >= 0
-
-
-cdef python_call_t *python_queue_take(python_queue_t *queue) noexcept nogil:
-    cdef python_call_t *call
-    cdef python_call_t *next
-    cdef python_call_t *ordered = NULL
-    cdef uint64_t ignored
-    read(queue.wake_fd, &ignored, sizeof(ignored))      # first: who finds the stack empty from here on wakes us again
-    call = <python_call_t *>atomic_exchange_ptr(&queue.calls, NULL)
-    while call != NULL:         # the stack holds the newest first
-        next = call.next
-        call.next = ordered
-        ordered = call
-        call = next
-    return ordered
+    if not mailbox_open(&queue.calls):
+        return False
+    queue.ended.wake_fd = queue.calls.wake_fd
+    return True
 
 
 cdef python_lot_t *python_lot_new(python_queue_t *queue) noexcept nogil:
@@ -354,18 +325,18 @@ cdef python_lot_t *python_lot_new(python_queue_t *queue) noexcept nogil:
 
 
 cdef void python_queue_close(python_queue_t *queue) noexcept nogil:
-    cdef python_call_t *call = <python_call_t *>atomic_exchange_ptr(&queue.calls, NULL)
-    cdef python_call_t *next
+    cdef letter_t *letter = mailbox_take(&queue.calls)
+    cdef letter_t *next
     cdef python_lot_t *lot
-    while call != NULL:
-        next = call.next
-        python_call_free(call)
-        call = next
+    while letter != NULL:
+        next = letter.next
+        python_call_free(<python_call_t *>letter)
+        letter = next
     while queue.lots != NULL:
         lot = queue.lots
         queue.lots = lot.next
         free(lot)
-    close(queue.wake_fd)
+    mailbox_close(&queue.calls)
 
 
 # --- the builder

@@ -58,5 +58,7 @@ cdef void python_request_change(exchange_t *exchange, const python_change_t *cha
         memcpy(&place, change.name.at, sizeof(place))
         if change.action == PYTHON_SERVICE and place < exchange.snapshot.n_services:
             request_take_service(exchange, &exchange.snapshot.services[place])
+            if change.series != NULL:
+                exchange.series = change.series
         elif change.action == PYTHON_CONSUMER and place < exchange.snapshot.n_consumers:
             _set_consumer(exchange, place, change.value, failed_out)

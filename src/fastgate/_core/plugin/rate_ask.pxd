@@ -6,6 +6,7 @@ from fastgate._core.base.status cimport status_t
 from fastgate._core.limit.sharing cimport LIMIT_WINDOWS, limit_sharing_t
 from fastgate._core.limit.table cimport limit_key_t
 from fastgate._core.proxy.exchange cimport exchange_t, parking_t
+from fastgate._core.reactor.mailbox cimport mailbox_t
 from fastgate._core.reactor.reactor cimport reactor_t
 from fastgate._core.snapshot.plugin cimport plugin_t
 
@@ -18,10 +19,8 @@ cdef enum rate_verdict_t:
 
 cdef struct rate_asks_t:
     # From the reactors to the control thread. Owner: bridge.SharedLimits, for the life of its gateway.
-    # read-only after build
-    int wake_fd                     # an eventfd; -1: not open
+    mailbox_t box                   # of rate_ask_t
     # shared: atomic
-    void *asks                      # stack of rate_ask_t
     uint32_t n                      # under way
     uint64_t late                   # requests that went on without an answer: the control loop was stuck
     uint64_t refused                # requests that met too many under way
@@ -33,8 +32,7 @@ ctypedef void (*on_rate_answer_cb)(exchange_t *exchange, const rate_ask_t *ask) 
 
 cdef struct rate_ask_t:
     # Owner: the queue, then the control thread, then, posted, the reactor, which frees it.
-    parking_t parking               # first
-    rate_ask_t *next
+    parking_t parking               # first; its letter goes both ways
     rate_asks_t *queue
     reactor_t *reactor
     const plugin_t *plugin          # valid while the exchange is
@@ -52,7 +50,5 @@ cdef status_t rate_ask(exchange_t *exchange, rate_asks_t *queue, const plugin_t 
                        const limit_key_t *key, uint64_t now_wall_ns, uint64_t patience_ns, on_rate_answer_cb on_answer) noexcept nogil
 
 # Control thread.
-cdef bint rate_asks_open(rate_asks_t *queue) noexcept nogil                 # False: no descriptors left
-cdef void rate_asks_close(rate_asks_t *queue) noexcept nogil                # after the lanes
-cdef rate_ask_t *rate_asks_take(rate_asks_t *queue) noexcept nogil          # all, the oldest first
+cdef void rate_asks_close(rate_asks_t *queue) noexcept nogil                # after the lanes; frees what nobody took
 cdef void rate_ask_post(rate_ask_t *ask) noexcept nogil

@@ -2,14 +2,11 @@
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from fastgate._core.base.atomics cimport (
-    atomic_add_u32, atomic_add_u64, atomic_cas_ptr, atomic_exchange_ptr, atomic_load_ptr,
-)
+from fastgate._core.base.atomics cimport atomic_add_u32, atomic_add_u64
 from fastgate._core.base.memory cimport memory_give, memory_take_zeroed
 from fastgate._core.base.status cimport NO_MEMORY
-from fastgate._core.includes.epoll cimport EFD_CLOEXEC, EFD_NONBLOCK, eventfd
-from fastgate._core.includes.socket cimport close, read, write
 from fastgate._core.proxy.park cimport park, unpark
+from fastgate._core.reactor.mailbox cimport letter_t, mailbox_close, mailbox_put, mailbox_take
 from fastgate._core.reactor.reactor cimport mail_t, reactor_post
 from fastgate._core.reactor.timer cimport timer_t
 
@@ -21,18 +18,6 @@ cdef enum:
 cdef void _free(rate_ask_t *ask) noexcept nogil:
     atomic_add_u32(&ask.queue.n, <uint32_t>-1)
     memory_give(ask)
-
-
-cdef void _push(rate_asks_t *queue, rate_ask_t *ask) noexcept nogil:
-    cdef rate_ask_t *before
-    cdef uint64_t one = 1
-    while True:
-        before = <rate_ask_t *>atomic_load_ptr(&queue.asks)
-        ask.next = before
-        if atomic_cas_ptr(&queue.asks, before, ask):
-            break
-    if before == NULL:          # else whoever pushed that woke the control thread, which takes all at once
-        write(queue.wake_fd, &one, sizeof(one))
 
 
 cdef status_t rate_ask(exchange_t *exchange, rate_asks_t *queue, const plugin_t *plugin, limit_sharing_t *sharing,
@@ -54,7 +39,7 @@ cdef status_t rate_ask(exchange_t *exchange, rate_asks_t *queue, const plugin_t 
     ask.now_wall_ns = now_wall_ns
     ask.parking.mail.on_mail = _on_mail
     status = park(exchange, &ask.parking, exchange.lane.reactor.now_ns + patience_ns, _on_late)
-    _push(queue, ask)
+    mailbox_put(&queue.box, &ask.parking.mail.letter)
     return status
 
 
@@ -87,31 +72,11 @@ cdef void rate_ask_post(rate_ask_t *ask) noexcept nogil:
     reactor_post(ask.reactor, &ask.parking.mail)
 
 
-cdef bint rate_asks_open(rate_asks_t *queue) noexcept nogil:
-    queue.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
-    return queue.wake_fd >= 0
-
-
-cdef rate_ask_t *rate_asks_take(rate_asks_t *queue) noexcept nogil:
-    cdef rate_ask_t *ask
-    cdef rate_ask_t *next
-    cdef rate_ask_t *ordered = NULL
-    cdef uint64_t ignored
-    read(queue.wake_fd, &ignored, sizeof(ignored))      # first: who finds the stack empty from here on wakes us again
-    ask = <rate_ask_t *>atomic_exchange_ptr(&queue.asks, NULL)
-    while ask != NULL:          # the stack holds the newest first
-        next = ask.next
-        ask.next = ordered
-        ordered = ask
-        ask = next
-    return ordered
-
-
 cdef void rate_asks_close(rate_asks_t *queue) noexcept nogil:
-    cdef rate_ask_t *ask = <rate_ask_t *>atomic_exchange_ptr(&queue.asks, NULL)
-    cdef rate_ask_t *next
-    while ask != NULL:
-        next = ask.next
-        _free(ask)
-        ask = next
-    close(queue.wake_fd)
+    cdef letter_t *letter = mailbox_take(&queue.box)
+    cdef letter_t *next
+    while letter != NULL:
+        next = letter.next
+        _free(<rate_ask_t *>letter)
+        letter = next
+    mailbox_close(&queue.box)

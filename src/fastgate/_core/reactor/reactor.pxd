@@ -3,6 +3,7 @@
 from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 from fastgate._core.observe.counters cimport counters_t
+from .mailbox cimport letter_t, mailbox_t
 from .timer cimport wheel_t
 
 
@@ -29,7 +30,7 @@ cdef struct grave_t:
 
 cdef struct mail_t:
     # A message from another thread. Made by the sender, freed by `on_mail`, which runs on the reactor.
-    mail_t *next
+    letter_t letter             # first
     on_mail_cb on_mail
     void *subject
     uint64_t value
@@ -39,7 +40,6 @@ cdef struct reactor_t:
     # Owner: the gateway, for the life of the process. Its thread only, but for the last group.
     # read-only after build
     int epoll_fd
-    int wake_fd
     uint32_t index
     void *owner                 # the proxy's per-reactor state
     on_tick_cb on_tick          # once a loop, before the events
@@ -54,7 +54,7 @@ cdef struct reactor_t:
     uint32_t n_deferred
     uint32_t deferred_capacity
     # shared: atomic
-    void *mailbox               # stack of mail_t
+    mailbox_t mailbox           # of mail_t
     uint32_t is_stopping
     uint64_t loops_done         # grows by one a loop: no pointer taken in one loop lives in the next
 

@@ -6,9 +6,6 @@ from libc.stdlib cimport realloc, free
 from libc.string cimport memset
 
 from fastgate._core.base.atomics cimport (
-    atomic_cas_ptr,
-    atomic_exchange_ptr,
-    atomic_load_ptr,
     atomic_load_u32,
     atomic_store_u32,
     atomic_store_u64_ordered,
@@ -17,8 +14,6 @@ from fastgate._core.base.atomics cimport (
 from fastgate._core.base.clock cimport NS_PER_MS, clock_ns
 from fastgate._core.base.hash cimport hash_mix
 from fastgate._core.includes.epoll cimport (
-    EFD_CLOEXEC,
-    EFD_NONBLOCK,
     EPOLL_CLOEXEC,
     EPOLL_CTL_ADD,
     EPOLL_CTL_DEL,
@@ -27,9 +22,9 @@ from fastgate._core.includes.epoll cimport (
     epoll_ctl,
     epoll_event,
     epoll_wait,
-    eventfd,
 )
-from fastgate._core.includes.socket cimport close, read, write
+from fastgate._core.includes.socket cimport close
+from .mailbox cimport mailbox_close, mailbox_heard, mailbox_open, mailbox_put, mailbox_take, mailbox_wake
 from .timer cimport TIMER_NEVER, wheel_next_ns, wheel_open, wheel_run
 
 
@@ -39,8 +34,8 @@ cdef enum:
 
 
 cdef void _on_wake(source_t *source, uint32_t events) noexcept nogil:
-    cdef uint64_t count
-    read(source.fd, &count, sizeof(count))
+    cdef reactor_t *reactor = <reactor_t *>(<char *>source - <size_t>&(<reactor_t *>NULL).wake_source)
+    mailbox_heard(&reactor.mailbox)
 
 
 cdef bint reactor_open(reactor_t *reactor, uint32_t index, uint64_t seed) noexcept nogil:
@@ -52,13 +47,11 @@ cdef bint reactor_open(reactor_t *reactor, uint32_t index, uint64_t seed) noexce
     reactor.now_ns = clock_ns()
     wheel_open(&reactor.wheel, reactor.now_ns)
     reactor.epoll_fd = epoll_create1(EPOLL_CLOEXEC)
-    reactor.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)
+    if not mailbox_open(&reactor.mailbox) or reactor.epoll_fd < 0:
+        return False
     reactor.wake_source.on_event = _on_wake
-    reactor.wake_source.fd = reactor.wake_fd
-    return (
-        reactor.epoll_fd >= 0 and reactor.wake_fd >= 0
-        and reactor_watch(reactor, &reactor.wake_source, EPOLLIN)
-    )
+    reactor.wake_source.fd = reactor.mailbox.wake_fd
+    return reactor_watch(reactor, &reactor.wake_source, EPOLLIN)
 
 
 cdef bint reactor_watch(reactor_t *reactor, source_t *source, uint32_t events) noexcept nogil:
@@ -131,19 +124,11 @@ cdef void _empty_graves(reactor_t *reactor) noexcept nogil:
 
 
 cdef void reactor_wake(reactor_t *reactor) noexcept nogil:
-    cdef uint64_t one = 1
-    write(reactor.wake_fd, &one, sizeof(one))
+    mailbox_wake(&reactor.mailbox)
 
 
 cdef void reactor_post(reactor_t *reactor, mail_t *mail) noexcept nogil:
-    cdef mail_t *before
-    while True:
-        before = <mail_t *>atomic_load_ptr(&reactor.mailbox)
-        mail.next = before
-        if atomic_cas_ptr(&reactor.mailbox, before, mail):
-            break
-    if before == NULL:          # else whoever posted that woke it, and all is taken at once
-        reactor_wake(reactor)
+    mailbox_put(&reactor.mailbox, &mail.letter)
 
 
 cdef void reactor_stop(reactor_t *reactor) noexcept nogil:
@@ -152,21 +137,12 @@ cdef void reactor_stop(reactor_t *reactor) noexcept nogil:
 
 
 cdef void _read_mail(reactor_t *reactor) noexcept nogil:
-    cdef mail_t *mail
+    cdef mail_t *mail = <mail_t *>mailbox_take(&reactor.mailbox)
     cdef mail_t *next
-    cdef mail_t *ordered = NULL
-    if atomic_load_ptr(&reactor.mailbox) == NULL:
-        return
-    mail = <mail_t *>atomic_exchange_ptr(&reactor.mailbox, NULL)
-    while mail != NULL:         # the stack holds the newest first
-        next = mail.next
-        mail.next = ordered
-        ordered = mail
+    while mail != NULL:
+        next = <mail_t *>mail.letter.next
+        mail.on_mail(reactor, mail)
         mail = next
-    while ordered != NULL:
-        next = ordered.next
-        ordered.on_mail(reactor, ordered)
-        ordered = next
 
 
 cdef void reactor_close(reactor_t *reactor) noexcept nogil:
@@ -174,7 +150,7 @@ cdef void reactor_close(reactor_t *reactor) noexcept nogil:
     _read_mail(reactor)
     _empty_graves(reactor)
     close(reactor.epoll_fd)
-    close(reactor.wake_fd)
+    mailbox_close(&reactor.mailbox)
     free(reactor.deferred)
     reactor.deferred = NULL
 
