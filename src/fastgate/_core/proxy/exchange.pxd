@@ -281,6 +281,7 @@ cdef struct exchange_t:
     uint8_t is_head_fresh           # the head was not sent before this read: it can still be taken back
     uint8_t is_answered             # the answer is complete (perhaps still queued)
     uint8_t answer_framing          # framing_t towards the client
+    uint8_t is_unasked              # its head is understood; the upstream is asked when what has come of the body is read
     uint8_t is_forwarding           # the request body goes to the connection
     uint8_t has_asterisk_target     # OPTIONS *
     uint8_t wants_fresh             # a pooled connection was stale: open a new one
