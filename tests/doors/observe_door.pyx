@@ -12,6 +12,7 @@ from fastgate._core.bridge.series_registry cimport SeriesRegistry
 from fastgate._core.observe.access_format cimport access_bound, access_format, access_format_t, access_is_plain
 from fastgate._core.observe.access_log cimport access_log_emit, access_log_t
 from fastgate._core.observe.access_record cimport access_record_t, log_name_t
+from fastgate._core.observe.access_stamp cimport access_stamp_t
 from fastgate._core.observe.counters cimport counters_t
 from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_combined, escape_json
 from fastgate._core.observe.histogram cimport histogram_bucket
@@ -129,12 +130,14 @@ cdef class Record:
     def line(self, access_format_t format) -> bytes:
         cdef size_t room = access_bound(&self.c_record)
         cdef char *out = <char *>malloc(room + 1)
+        cdef access_stamp_t stamp
         cdef size_t n
+        stamp.len = 0
         if out == NULL:
             raise MemoryError
         out[room] = 0x55
         try:
-            n = access_format(out, &self.c_record, format)
+            n = access_format(out, &self.c_record, format, &stamp)
             assert n <= room and out[room] == 0x55
             return out[:n]
         finally:
@@ -145,12 +148,14 @@ cdef class Record:
         cdef size_t room = access_bound(&self.c_record)
         cdef char *out = <char *>malloc(room)
         cdef uint64_t i, started, took
+        cdef access_stamp_t stamp
+        stamp.len = 0
         if out == NULL:
             raise MemoryError
         with nogil:
             started = clock_ns()
             for i in range(times):
-                access_format(out, &self.c_record, format)
+                access_format(out, &self.c_record, format, &stamp)
             took = clock_ns() - started
         free(out)
         return took

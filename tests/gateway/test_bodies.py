@@ -24,6 +24,32 @@ def test_request_with_length_arrives_whole(site, size):
     assert [value for name, value in echoed["headers"] if name.lower() == "content-length"] == [str(size)]
 
 
+def test_what_has_come_of_a_short_body_goes_out_with_its_head(site):
+    pieces = []
+
+    def script(connection):
+        pieces.append(bytes(connection.reader.buffer))
+        connection.read()
+        connection.reply(b"ok")
+
+    site.origin.script = script
+    client, body = site.connect(), pattern(3000)
+    client.ask(get())                       # the connection that is taken next is open
+    client.ask(get("/", method="POST", body=body))
+    assert pieces[1].endswith(b"\r\n\r\n" + body)
+
+
+def test_the_upstream_is_asked_before_the_rest_of_a_short_body_comes(site):
+    """Wherever it stops: also where what came just filled the room for a head."""
+    data = get("/", method="POST", body=pattern(2000))
+    client = site.connect()
+    for size in range(1000, 1041):
+        client.send(data[:size])
+        site.origin.next_request()
+        client.send(data[size:])
+        assert client.response().status == 200
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_request_in_chunks_arrives_whole(site, size):
     body = pattern(size)

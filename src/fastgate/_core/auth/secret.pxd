@@ -14,11 +14,17 @@ cdef extern from * nogil:
         const unsigned char *p = (const unsigned char *)a, *q = (const unsigned char *)b;
         uint64_t x, y, unlike = 0;
         uint32_t folded;
-        for (; len >= 8; len -= 8, p += 8, q += 8) {
-            memcpy(&x, p, 8);
-            memcpy(&y, q, 8);
-            unlike |= x ^ y;
-            __asm__ volatile ("" : "+r" (unlike));      /* the compiler may not know it, so not leave early */
+        size_t i;
+        if (len >= 8) {
+            for (i = 0; ; i += 8) {
+                if (i + 8 > len) i = len - 8;   /* the last eight may be some of those before */
+                memcpy(&x, p + i, 8);
+                memcpy(&y, q + i, 8);
+                unlike |= x ^ y;
+                __asm__ volatile ("" : "+r" (unlike));  /* the compiler may not know it, so not leave early */
+                if (i + 8 == len) break;
+            }
+            len = 0;
         }
         folded = (uint32_t)(unlike | unlike >> 32);
         for (; len; len--, p++, q++) {

@@ -1,10 +1,20 @@
 """Consumers of the Model into a snapshot, with their groups."""
 
+import os
+
+from libc.stdint cimport uint64_t
+
 from fastgate._core.base.arena cimport arena_t
+from fastgate._core.base.siphash cimport siphash_two
 from fastgate._core.base.span cimport span_of
 from fastgate._core.observe.access_format cimport access_is_plain
 from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text, keep_texts
 from fastgate._core.snapshot.plugin cimport consumer_t
+
+
+# This process's own, so that a consumer has the same mark after a reload.
+cdef uint64_t secret_0 = int.from_bytes(os.urandom(8), "little")
+cdef uint64_t secret_1 = int.from_bytes(os.urandom(8), "little")
 
 
 cdef int _put_groups(arena_t *arena, consumer_t *consumer, list groups) except -1:
@@ -25,6 +35,7 @@ cdef int _put_fields(arena_t *arena, consumer_t *consumer, dict entity) except -
         places.append((len(text) + len(name) if value else 0, len(value)))
         if value:
             text += name + value + b"\r\n"
+            consumer.n_fields += 1
     keep_bytes(arena, text, &consumer.fields)
     at, n = places[0]
     consumer.id = span_of(consumer.fields.at + at, n)
@@ -32,6 +43,7 @@ cdef int _put_fields(arena_t *arena, consumer_t *consumer, dict entity) except -
     consumer.custom_id = span_of(consumer.fields.at + at, n)
     at, n = places[2]
     consumer.username = span_of(consumer.fields.at + at, n)
+    consumer.mark[0] = siphash_two(consumer.id.at, consumer.id.len, secret_0, secret_1, &consumer.mark[1])
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.observe.access_record cimport access_record_t
+from fastgate._core.observe.access_stamp cimport access_stamp_t
 
 
 cdef enum access_format_t:
@@ -21,5 +22,5 @@ cdef size_t access_bound(const access_record_t *record) noexcept nogil
 # Whether a name needs neither escape nor cut: log_name_t.is_plain.
 cdef bint access_is_plain(span_t name) noexcept nogil
 
-# Writes the line, its newline included; the number of bytes.
-cdef size_t access_format(char *out, const access_record_t *record, access_format_t format) noexcept nogil
+# Writes the line, its newline included; the number of bytes. The stamp serves one format.
+cdef size_t access_format(char *out, const access_record_t *record, access_format_t format, access_stamp_t *stamp) noexcept nogil

@@ -7,6 +7,7 @@ from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.observe.access_record cimport (
     LOG_PLAIN_BYTES, SOURCE_GATEWAY, SOURCE_UPSTREAM, access_record_t, log_name_t,
 )
+from fastgate._core.observe.access_stamp cimport access_stamp_t, put_stamp
 from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_combined, escape_is_needless, escape_json
 from fastgate._core.observe.text cimport put_milliseconds, put_span, put_text
 
@@ -44,10 +45,16 @@ cdef bint access_is_plain(span_t name) noexcept nogil:
     return name.len <= ACCESS_FIELD_BYTES and escape_is_needless(name)
 
 
-cdef size_t access_format(char *out, const access_record_t *record, access_format_t format) noexcept nogil:
+cdef size_t access_format(char *out, const access_record_t *record, access_format_t format, access_stamp_t *stamp) noexcept nogil:
+    if stamp.len == 0 or stamp.ms != record.started_at_ms:
+        stamp.ms = record.started_at_ms
+        if format == ACCESS_COMBINED:
+            stamp.len = <uint32_t>(put_combined_time(stamp.text, stamp.ms) - stamp.text)
+        else:
+            stamp.len = <uint32_t>(put_decimal(stamp.text, stamp.ms) - stamp.text)
     if format == ACCESS_COMBINED:
-        return put_combined_line(out, record) - out
-    return put_json_line(out, record) - out
+        return put_combined_line(out, record, stamp) - out
+    return put_json_line(out, record, stamp) - out
 
 
 cdef inline char *put_mark(char *out, span_t s, size_t kept) noexcept nogil:
@@ -68,8 +75,8 @@ cdef inline char *put_json_name(char *out, log_name_t name) noexcept nogil:
     return put_json_string(out, name.text, ACCESS_FIELD_BYTES)
 
 
-cdef char *put_json_line(char *out, const access_record_t *record) noexcept nogil:
-    out = put_decimal(put_text(out, b'{"started_at":'), record.started_at_ms)
+cdef char *put_json_line(char *out, const access_record_t *record, const access_stamp_t *stamp) noexcept nogil:
+    out = put_stamp(put_text(out, b'{"started_at":'), stamp)
     out = put_span(put_text(out, b',"client_ip":"'), record.client_ip)
     out = put_span(put_text(out, b'","request":{"id":"'), record.request_id)
     out = put_span(put_text(out, b'","method":"'), record.method)
@@ -120,10 +127,10 @@ cdef inline char *put_combined_field(char *out, span_t s, size_t most) noexcept 
     return put_mark(escape_combined(out, span_of(s.at, kept)), s, kept)
 
 
-cdef char *put_combined_line(char *out, const access_record_t *record) noexcept nogil:
+cdef char *put_combined_line(char *out, const access_record_t *record, const access_stamp_t *stamp) noexcept nogil:
     out = put_combined_field(out, record.client_ip, ACCESS_FIELD_BYTES)
     out = put_combined_field(put_text(out, b' - '), record.consumer.text, ACCESS_FIELD_BYTES)
-    out = put_combined_time(put_text(out, b' ['), record.started_at_ms)
+    out = put_stamp(put_text(out, b' ['), stamp)
     out = put_combined_field(put_text(out, b'] "'), record.method, ACCESS_FIELD_BYTES)
     out = put_combined_field(put_text(out, b' '), record.uri, ACCESS_URI_BYTES)
     out = put_text(out, b' HTTP/1.1" ' if record.http_minor else b' HTTP/1.0" ')

@@ -4,6 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.observe.access_format cimport access_format_t
 from fastgate._core.observe.access_record cimport access_record_t
+from fastgate._core.observe.access_stamp cimport access_stamp_t
 from fastgate._core.observe.counters cimport counters_t
 from fastgate._core.observe.log_ring cimport log_ring_t
 
@@ -36,6 +37,8 @@ cdef struct access_log_t:
     uint64_t bytes_written
     uint64_t lines_dropped      # lost to failed writes; what found a ring full is in counters_t
     uint64_t errors             # failed writes
+    # owner: each its own reactor
+    access_stamp_t stamps[ACCESS_LOG_MAX_RINGS]
     # owner: the writer thread
     int fd
     bint is_file                # a regular file: written in large batches, never waited for

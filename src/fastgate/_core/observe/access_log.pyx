@@ -81,7 +81,7 @@ cdef void access_log_emit(access_log_t *log, uint32_t reactor, const access_reco
     if out == NULL:
         own_add_u64(&counters.log_dropped, 1)
         return
-    log_ring_publish(ring, <uint32_t>access_format(out, record, log.format))
+    log_ring_publish(ring, <uint32_t>access_format(out, record, log.format, &log.stamps[reactor]))
     # Published first, then looked: the writer says that it sleeps first, then looks for
     # records. Both in one total order, so one of the two sees the other.
     state = atomic_load_u32_ordered(&log.state)

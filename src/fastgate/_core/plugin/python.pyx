@@ -20,6 +20,7 @@ from fastgate._core.plugin.python_request cimport python_request_change
 from fastgate._core.plugin.python_state cimport python_state_give, python_state_of
 from fastgate._core.proxy.collect cimport collect_body, collect_text
 from fastgate._core.plugin.python_told cimport python_told
+from fastgate._core.proxy.additions cimport additions_each
 from fastgate._core.proxy.exchange cimport (
     REQUEST_ID_BYTES,
     added_t,
@@ -51,8 +52,8 @@ cdef enum:
 
 # --- a call and its bytes
 
-cdef uint32_t _count_fields(const exchange_t *exchange, size_t *bytes_out) noexcept nogil:
-    cdef const added_t *added = exchange.request_added.first
+cdef uint32_t _count_fields(exchange_t *exchange, size_t *bytes_out) noexcept nogil:
+    cdef const added_t *added = additions_each(exchange, &exchange.request_added)
     cdef const header_t *header
     cdef uint32_t i, n = 0
     for i in range(exchange.request.n_headers):
@@ -103,7 +104,7 @@ cdef void _find_facts(exchange_t *exchange, span_t *facts) noexcept nogil:
 cdef python_call_t *_make(exchange_t *exchange, const python_config_t *config) noexcept nogil:
     """All that Python may ask, copied: the reactor's memory is read by nobody else. NULL: no memory."""
     cdef span_t facts[FACT_COUNT]
-    cdef const added_t *added = exchange.request_added.first
+    cdef const added_t *added = additions_each(exchange, &exchange.request_added)
     cdef const header_t *header
     cdef python_call_t *call
     cdef size_t size = sizeof(python_call_t)

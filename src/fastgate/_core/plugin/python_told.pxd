@@ -6,4 +6,4 @@ from fastgate._core.proxy.exchange cimport exchange_t
 
 
 # Copies what there is of the answer, and `body`, into call.answer. False: no memory.
-cdef bint python_told(python_call_t *call, const exchange_t *exchange, span_t body) noexcept nogil
+cdef bint python_told(python_call_t *call, exchange_t *exchange, span_t body) noexcept nogil

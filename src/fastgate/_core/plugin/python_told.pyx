@@ -21,6 +21,7 @@ from fastgate._core.http.message cimport (
 )
 from fastgate._core.observe.access_record cimport SOURCE_UPSTREAM
 from fastgate._core.plugin.python cimport python_answer_t, python_call_t
+from fastgate._core.proxy.additions cimport additions_each
 from fastgate._core.proxy.exchange cimport added_t, exchange_t, withheld_t
 from fastgate._core.proxy.own_fields cimport is_own_field
 from fastgate._core.proxy.pass_fields cimport field_bit
@@ -51,10 +52,10 @@ cdef span_t _copy(char **at, span_t source) noexcept nogil:
     return copy
 
 
-cdef bint python_told(python_call_t *call, const exchange_t *exchange, span_t body) noexcept nogil:
+cdef bint python_told(python_call_t *call, exchange_t *exchange, span_t body) noexcept nogil:
     cdef uint32_t n_headers = exchange.answer.n_headers if exchange.is_answer_kept else 0
     cdef const withheld_t *withheld = exchange.withheld
-    cdef const added_t *added = exchange.answer_added.first
+    cdef const added_t *added = additions_each(exchange, &exchange.answer_added)
     cdef const header_t *header
     cdef python_answer_t *answer
     cdef size_t size = sizeof(python_answer_t) + body.len
@@ -83,7 +84,7 @@ cdef bint python_told(python_call_t *call, const exchange_t *exchange, span_t bo
             field[0] = _copy(&at, header_name(&exchange.answer, header))
             field[1] = _copy(&at, header_value(&exchange.answer, header))
             field += 2
-    added = exchange.answer_added.first
+    added = additions_each(exchange, &exchange.answer_added)
     while added != NULL:
         if not added.is_hidden:
             field[0] = _copy(&at, added.name)

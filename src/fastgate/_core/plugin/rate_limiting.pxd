@@ -22,13 +22,9 @@ cdef enum identity_t:
 
 
 cdef struct rate_fields_t:
-    # Part of rate_limiting_t: the answer's fields about one limit, as text up to what remains, to which the
-    # other spans point. Read-only after build.
+    # Part of rate_limiting_t: the answer's fields about one limit, as text up to what remains. Read-only after build.
     span_t lines                    # "X-RateLimit-Limit-Minute: 60\r\nX-RateLimit-Remaining-Minute: "
-    span_t limit_name
-    span_t limit_text
-    span_t remaining_name
-    span_t tightest_lines           # "RateLimit-Limit: 60\r\nRateLimit-Remaining: ", where this is the tightest
+    span_t tightest_lines           # "\r\nRateLimit-Limit: 60\r\nRateLimit-Remaining: ", where this is the tightest
 
 
 cdef struct rate_limiting_t:
@@ -39,6 +35,7 @@ cdef struct rate_limiting_t:
     uint64_t seeds[2]
     identity_t identities[IDENTITY_COUNT]
     unsigned n_identities
+    uint8_t is_by_mark              # by consumer alone, counted here alone: the key is made of the consumer's mark
     span_t header_name
     span_t path
     unsigned status

@@ -3,7 +3,7 @@
 import os
 from hashlib import blake2b
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint32_t, uint64_t, uintptr_t
 
 from fastgate._core.base.atomics cimport atomic_load_u32, own_add_u64
 from fastgate._core.base.arena cimport arena_t
@@ -26,13 +26,12 @@ from fastgate._core.limit.sharing cimport limit_sharing_t
 from fastgate._core.limit.table cimport limit_key_t, limit_table_t
 from fastgate._core.observe.text cimport put_span, put_text
 from fastgate._core.proxy.exchange cimport (
-    added_t,
     exchange_hold,
     exchange_path,
     exchange_t,
     gate_wall_ns,
 )
-from fastgate._core.proxy.policy cimport policy_answer_fields, policy_refuse, policy_request_value, policy_wait
+from fastgate._core.proxy.policy cimport policy_answer_lines, policy_answer_lines_end, policy_refuse, policy_request_value, policy_wait
 from fastgate._core.plugin.rate_ask cimport RATE_REFUSED, RATE_UNKNOWN, rate_ask, rate_ask_t, rate_asks_t
 from fastgate._core.proxy.reply cimport TEXT_UNEXPECTED
 from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text, ns_of_ms
@@ -42,7 +41,8 @@ from fastgate._core.bridge.errors import SnapshotError
 
 cdef enum:
     NUMBER_BYTES = 10           # the digits of a uint32_t
-    TIGHTEST_BYTES = 61 + 3 * NUMBER_BYTES      # of the three fields about the tightest limit
+    TIGHTEST_BYTES = 63 + 3 * NUMBER_BYTES      # of the three fields about the tightest limit
+    RETRY_BYTES = 15 + NUMBER_BYTES
     ASK_GRACE_MS = 2000         # beyond what Redis may take: the control loop has its own deadline
 
 
@@ -96,6 +96,10 @@ cdef limit_key_t _key(exchange_t *exchange, const rate_limiting_t *config) noexc
     cdef identity_t kind
     cdef span_t value
     cdef unsigned i
+    if config.is_by_mark and exchange.consumer != NULL:
+        key.low = config.seeds[0] ^ exchange.consumer.mark[0]
+        key.high = config.seeds[1] ^ exchange.consumer.mark[1]
+        return key
     key.low = 0
     key.high = 0
     for i in range(config.n_identities):
@@ -112,71 +116,36 @@ cdef limit_key_t _key(exchange_t *exchange, const rate_limiting_t *config) noexc
 
 # --- what the answer says
 
-cdef inline void _put(added_t *field, const char *name, size_t name_len, const char *value, size_t value_len) noexcept nogil:
-    field.name = span_of(name, name_len)
-    field.value = span_of(value, value_len)
-
-
-cdef inline char *_put_end(char *at) noexcept nogil:
-    at[0] = c'\r'
-    at[1] = c'\n'
-    return at + 2
-
-
-cdef char *_tell_limit(added_t *fields, const rate_fields_t *about, uint32_t remaining, char *at) noexcept nogil:
-    """Two fields of the run, and their text; where it ends."""
-    cdef char *number = put_span(at, about.lines)
-    cdef char *end = put_decimal(number, remaining)
-    _put(&fields[0], at, about.limit_name.len, at + (about.limit_text.at - about.lines.at), about.limit_text.len)
-    _put(&fields[1], number - 2 - about.remaining_name.len, about.remaining_name.len, number, <size_t>(end - number))
-    return _put_end(end)
-
-
-cdef char *_tell_tightest(added_t *fields, const rate_fields_t *about, const limit_window_result_t *result, char *at) noexcept nogil:
-    """Three fields, of the draft of the IETF that has them so."""
-    cdef char *number = put_span(at, about.tightest_lines)
-    cdef char *end = put_decimal(number, result.remaining)
-    cdef char *reset = put_text(_put_end(end), b"RateLimit-Reset: ")
-    _put(&fields[0], at, 15, at + 17, about.limit_text.len)
-    _put(&fields[1], number - 21, 19, number, <size_t>(end - number))
-    end = put_decimal(reset, result.reset_s)
-    _put(&fields[2], reset - 17, 15, reset, <size_t>(end - reset))
-    return _put_end(end)
-
-
 cdef void _tell(exchange_t *exchange, const rate_limiting_t *config, const rate_fields_t *about, const limit_result_t *result,
                 bint has_tightest) noexcept nogil:
+    """Two fields of each limit; and the three about the tightest, of the draft of the IETF that has them so."""
     cdef uint32_t n = result.n_windows
-    cdef uint32_t n_fields = 2 * n + (3 if has_tightest else 0)
-    cdef added_t *fields
-    cdef char *text
+    cdef const limit_window_result_t *tightest = &result.windows[result.tightest]
     cdef char *at
     cdef uint32_t i
     if n == 0:
         return
-    fields = policy_answer_fields(exchange, n_fields, config.text_bytes)
-    if fields == NULL:
+    at = policy_answer_lines(exchange, 2 * n + (3 if has_tightest else 0), config.text_bytes)
+    if at == NULL:
         return
-    text = <char *>&fields[n_fields]
-    at = text
     for i in range(n):
-        at = _tell_limit(&fields[2 * i], &about[i], result.windows[i].remaining, at)
+        if i:
+            at = put_text(at, b"\r\n")
+        at = put_decimal(put_span(at, about[i].lines), result.windows[i].remaining)
     if has_tightest:
-        i = result.tightest
-        at = _tell_tightest(&fields[2 * n], &about[i], &result.windows[i], at)
-    fields[0].run_bytes = <uint32_t>(at - text)
-    fields[0].run_fields = <uint16_t>n_fields
+        at = put_decimal(put_span(at, about[result.tightest].tightest_lines), tightest.remaining)
+        at = put_decimal(put_text(at, b"\r\nRateLimit-Reset: "), tightest.reset_s)
+    policy_answer_lines_end(exchange, put_text(at, b"\r\n"))
 
 
 cdef status_t _refuse(exchange_t *exchange, const rate_limiting_t *config, uint32_t retry_after_s) noexcept nogil:
-    cdef added_t *field
-    cdef char *number
+    cdef char *at
     own_add_u64(&exchange.lane.reactor.counters.rate_limited, 1)
     if not config.hides_fields:
-        field = policy_answer_fields(exchange, 1, NUMBER_BYTES)
-        if field != NULL:
-            number = <char *>&field[1]
-            _put(field, b"Retry-After", 11, number, <size_t>(put_decimal(number, retry_after_s) - number))
+        at = policy_answer_lines(exchange, 1, RETRY_BYTES)
+        if at != NULL:
+            at = put_decimal(put_text(at, b"Retry-After: "), retry_after_s)
+            policy_answer_lines_end(exchange, put_text(at, b"\r\n"))
     return policy_refuse(exchange, config.status, config.message)
 
 
@@ -240,14 +209,10 @@ cdef void _on_answer(exchange_t *exchange, const rate_ask_t *ask) noexcept nogil
 # --- build
 
 cdef int _put_fields(arena_t *arena, rate_limiting_t *kept, rate_fields_t *fields, str name, uint32_t limit) except -1:
-    cdef bytes limit_name = f"X-RateLimit-Limit-{name}".encode()
-    cdef bytes remaining_name = f"X-RateLimit-Remaining-{name}".encode()
+    cdef bytes window = name.encode()
     cdef bytes text = str(limit).encode()
-    keep_bytes(arena, b"%s: %s\r\n%s: " % (limit_name, text, remaining_name), &fields.lines)
-    fields.limit_name = span_of(fields.lines.at, <size_t>len(limit_name))
-    fields.limit_text = span_of(fields.lines.at + len(limit_name) + 2, <size_t>len(text))
-    fields.remaining_name = span_of(fields.limit_text.at + len(text) + 2, <size_t>len(remaining_name))
-    keep_bytes(arena, b"RateLimit-Limit: %s\r\nRateLimit-Remaining: " % text, &fields.tightest_lines)
+    keep_bytes(arena, b"X-RateLimit-Limit-%s: %s\r\nX-RateLimit-Remaining-%s: " % (window, text, window), &fields.lines)
+    keep_bytes(arena, b"\r\nRateLimit-Limit: %s\r\nRateLimit-Remaining: " % text, &fields.tightest_lines)
     kept.text_bytes += <uint32_t>fields.lines.len + NUMBER_BYTES + 2
     return 0
 
@@ -306,6 +271,7 @@ cdef int rate_limiting_build(plugin_t *plugin, snapshot_t *snapshot, dict config
     for name in sorted(identities):         # their order in the file means nothing
         kept.identities[kept.n_identities] = <identity_t><int>IDENTITIES[name]
         kept.n_identities += 1
+    kept.is_by_mark = identities == ["consumer"] and kept.windows.sharing == NULL
     keep_text(arena, config["header_name"], &kept.header_name)
     keep_text(arena, config["path"], &kept.path)
     kept.status = config["error_code"]

@@ -8,6 +8,7 @@ from fastgate._core.base.writer cimport writer_number, writer_open, writer_span,
 from fastgate._core.http.llhttp cimport llhttp_method_name
 from fastgate._core.http.message cimport HEADER_DROPPED, header_name, header_t, header_value, message_t
 from fastgate._core.observe.escape cimport ESCAPE_MAX, escape_json
+from fastgate._core.proxy.additions cimport additions_each
 from fastgate._core.proxy.exchange cimport added_t, exchange_path, exchange_query, exchange_take
 
 
@@ -182,7 +183,7 @@ cdef void _put_query(writer_t *writer, span_t query, char *room) noexcept nogil:
 cdef size_t _measure(exchange_t *exchange, span_t message, span_t node) noexcept nogil:
     """What the JSON takes at most, without the decoded query."""
     cdef const message_t *request = &exchange.request
-    cdef const added_t *added = exchange.request_added.first
+    cdef const added_t *added = additions_each(exchange, &exchange.request_added)
     cdef size_t escaped = message.len + exchange_query(exchange).len + exchange_path(exchange).len + exchange.host_len
     cdef size_t items = ECHO_MAX_ARGUMENTS + request.n_headers
     cdef unsigned i

@@ -128,9 +128,9 @@ cdef void answer_head(exchange_t *exchange, writer_t *writer) noexcept nogil:
     _put_framing(exchange, writer)
     _put_persistence(exchange, writer)
     _put_cookie(exchange, writer)
-    if not has_date and not has_added(&exchange.answer_added, HEADER_DATE, span_text(b"Date")):
+    if not has_date and not has_added(exchange, &exchange.answer_added, HEADER_DATE, span_text(b"Date")):
         writer_field(writer, span_of(b"Date", 4), lane_date(exchange.lane))
-    if not has_server and not has_added(&exchange.answer_added, HEADER_SERVER, span_text(b"Server")):
+    if not has_server and not has_added(exchange, &exchange.answer_added, HEADER_SERVER, span_text(b"Server")):
         writer_text(writer, SERVER)
     put_added(&exchange.answer_added, writer)
     writer_text(writer, VIA)

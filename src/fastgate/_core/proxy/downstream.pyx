@@ -56,7 +56,7 @@ from fastgate._core.proxy.reply cimport (
     reply_go_on,
     reply_send,
 )
-from fastgate._core.proxy.request cimport request_find_route, request_on_head
+from fastgate._core.proxy.request cimport request_find_route, request_has_more, request_on_head
 from fastgate._core.proxy.tunnel cimport tunnel_pump
 from fastgate._core.reactor.reactor cimport grave_t, reactor_bury, reactor_defer, source_t
 from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_remove, timer_t
@@ -357,13 +357,8 @@ cdef bint _ask_upstream(exchange_t *exchange, status_t access) noexcept nogil:
     else:
         mirror = mirror_open(exchange)
         attempt_start(exchange)         # first: a copy makes nobody wait
-        _send_mirror(mirror)
-    return client.exchange == exchange
-
-
-cdef void _send_mirror(mirror_t *mirror) noexcept nogil:
-    if mirror != NULL:
         mirror_send(mirror)
+    return client.exchange == exchange
 
 
 cdef status_t _run_phases(exchange_t *exchange) noexcept nogil:
@@ -437,8 +432,9 @@ cdef status_t _take(exchange_t *exchange, const char *data, size_t len) noexcept
         return DONE
     if exchange.is_answered or not parser.is_head_done:
         return OK
-    if head_was_open:
-        if not _ask_upstream(exchange, _run_phases(exchange)):
+    if head_was_open or exchange.is_unasked:
+        exchange.is_unasked = request_has_more(exchange)
+        if not exchange.is_unasked and not _ask_upstream(exchange, _run_phases(exchange)):
             return DONE
     elif exchange.collector != NULL:
         if status == DONE and not _ask_upstream(exchange, phases_collected(exchange)):
@@ -461,7 +457,7 @@ cdef status_t _take(exchange_t *exchange, const char *data, size_t len) noexcept
             return DONE
         attempt_arm(exchange)
         if status == DONE and exchange.mirror != NULL:
-            _send_mirror(mirror_end(exchange))
+            mirror_send(mirror_end(exchange))
     return DONE if status == DONE else OK
 
 
@@ -469,7 +465,7 @@ cdef bint _may_read(const downstream_t *client) noexcept nogil:
     cdef exchange_t *exchange = client.exchange
     if exchange == NULL or not exchange.parser.is_head_done:
         return True
-    return deadline_waits_for_body(exchange)
+    return exchange.is_unasked or deadline_waits_for_body(exchange)
 
 
 cdef void _on_read_failed(downstream_t *client) noexcept nogil:
@@ -530,6 +526,9 @@ cdef void _read(downstream_t *client) noexcept nogil:
             exchange.input_len += <uint32_t>n
         if _take(exchange, room, <size_t>n) == DONE:
             break
+    if stream_is_open(&client.stream) and client.exchange != NULL and client.exchange.is_unasked:
+        client.exchange.is_unasked = False
+        _ask_upstream(client.exchange, _run_phases(client.exchange))
     if not stream_is_open(&client.stream):
         return
     if client.exchange != NULL:

@@ -126,14 +126,11 @@ cdef struct tunnel_t:
 
 
 cdef struct added_t:
-    # A header field that a plugin adds. Lives in what exchange_take gave.
+    # A header field that a plugin adds, or a run of them. Lives in what exchange_take gave.
     added_t *next
-    span_t name
+    span_t name                     # of a run: all of it, `Name: value\r\n` for each field
     span_t value
-    # Of the first of a run: that many added_t side by side in memory, whose text, `Name: value\r\n` for each,
-    # lies ready from name.at on. Good as long as the list is not changed. 0: no run.
-    uint32_t run_bytes
-    uint16_t run_fields
+    uint16_t run_fields             # 0: no run
     uint8_t is_hidden               # a header filter took it out: phases_unfilter brings it back
 
 
@@ -142,8 +139,8 @@ cdef struct additions_t:
     added_t *first
     added_t *last
     uint64_t known                  # bit: header_id_t; of another name than these none is in the list
-    uint8_t is_changed              # some field was taken out or hidden: runs are not whole any more
     uint8_t is_short                # there was no memory for some field: 503 is said in place of all of it
+    uint8_t has_runs                # to be taken apart before anybody looks at single fields (additions_each)
 
 
 cdef enum withheld_stage_t:
@@ -286,6 +283,7 @@ cdef struct exchange_t:
     uint8_t is_head_fresh           # the head was not sent before this read: it can still be taken back
     uint8_t is_answered             # the answer is complete (perhaps still queued)
     uint8_t answer_framing          # framing_t towards the client
+    uint8_t is_unasked              # its head is understood; the upstream is asked when what has come of the body is read
     uint8_t is_forwarding           # the request body goes to the connection
     uint8_t has_asterisk_target     # OPTIONS *
     uint8_t wants_fresh             # a pooled connection was stale: open a new one
@@ -317,6 +315,7 @@ cdef bint exchange_into_tunnel(exchange_t *exchange) noexcept nogil         # le
 cdef void exchange_hold(exchange_t *exchange, const limit_key_t *key) noexcept nogil    # admitted: one place, once, given back in exchange_close
 cdef bint exchange_grow_input(exchange_t *exchange, uint32_t limit) noexcept nogil  # False: at the limit, or no memory
 cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil  # zeroed; until the exchange ends; when its head is whole; NULL: no memory
+cdef void *exchange_room(exchange_t *exchange, size_t size) noexcept nogil  # the same, with anything in it
 cdef span_t exchange_keep(exchange_t *exchange, span_t source, bint *failed_out) noexcept nogil  # a copy for its life, never .at NULL but without memory
 cdef bint exchange_keep_answer(exchange_t *exchange) noexcept nogil         # the upstream's head, for its life; False: no memory
 cdef span_t exchange_consumer(const exchange_t *exchange) noexcept nogil    # username or id of who asks; empty: nobody known

@@ -108,10 +108,9 @@ cdef inline uint32_t _room_bytes() noexcept nogil:
     return EXCHANGE_BYTES - <uint32_t><size_t>&(<exchange_t *>NULL).room
 
 
-cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil:
+cdef void *exchange_room(exchange_t *exchange, size_t size) noexcept nogil:
     """From the room behind the head, which nothing is read into any more; then from the arena."""
     cdef size_t at = exchange.room_used
-    cdef char *taken
     if at == 0 and exchange.input == exchange.room:
         at = exchange.input_len
     # `room` need not begin at a multiple itself.
@@ -119,8 +118,13 @@ cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil:
     if at + size > _room_bytes():
         return arena_take(&exchange.arena, size)
     exchange.room_used = <uint32_t>(at + size)
-    taken = exchange.room + at
-    memset(taken, 0, size)
+    return exchange.room + at
+
+
+cdef void *exchange_take(exchange_t *exchange, size_t size) noexcept nogil:
+    cdef void *taken = exchange_room(exchange, size)
+    if taken != NULL:
+        memset(taken, 0, size)
     return taken
 
 

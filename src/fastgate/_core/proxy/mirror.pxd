@@ -55,6 +55,6 @@ cdef bint mirror_begin(exchange_t *exchange, const mirror_rule_t *rule) noexcept
 cdef mirror_t *mirror_open(exchange_t *exchange) noexcept nogil
 cdef void mirror_body(exchange_t *exchange, const char *at, size_t len) noexcept nogil
 cdef mirror_t *mirror_end(exchange_t *exchange) noexcept nogil      # the request is whole: the copy to send; NULL: none
-cdef void mirror_send(mirror_t *mirror) noexcept nogil
+cdef void mirror_send(mirror_t *mirror) noexcept nogil           # NULL: there is none
 cdef void mirror_drop(exchange_t *exchange) noexcept nogil          # lane.on_closing: the exchange ends first
 cdef void mirrors_close(lane_t *lane) noexcept nogil                # the reactor has returned

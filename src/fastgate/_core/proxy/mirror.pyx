@@ -287,9 +287,13 @@ cdef connection_t *_connect(mirror_t *mirror) noexcept nogil:
 
 
 cdef void mirror_send(mirror_t *mirror) noexcept nogil:
-    cdef lane_t *lane = mirror.lane
-    cdef connection_t *connection = _connect(mirror)
+    cdef lane_t *lane
+    cdef connection_t *connection
     cdef status_t status
+    if mirror == NULL:
+        return
+    lane = mirror.lane
+    connection = _connect(mirror)
     mirror.next = <mirror_t *>lane.mirrors
     mirror.link = <mirror_t **>&lane.mirrors
     if mirror.next != NULL:

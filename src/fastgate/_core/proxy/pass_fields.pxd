@@ -3,9 +3,10 @@
 from libc.stdint cimport uint64_t
 
 from fastgate._core.base.span cimport span_ieq, span_t
-from fastgate._core.base.writer cimport writer_field, writer_put, writer_t
+from fastgate._core.base.writer cimport writer_field, writer_span, writer_t
 from fastgate._core.http.message cimport header_id_t, message_t
-from fastgate._core.proxy.exchange cimport added_t, additions_t
+from fastgate._core.proxy.additions cimport additions_each
+from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_t
 from fastgate._core.snapshot.snapshot cimport settings_t
 
 
@@ -20,19 +21,19 @@ cdef inline void put_added(const additions_t *added, writer_t *writer) noexcept 
     """What plugins add."""
     cdef const added_t *field = added.first
     while field != NULL:
-        if field.run_bytes and not added.is_changed:
-            writer_put(writer, field.name.at, field.run_bytes)
-            field += field.run_fields - 1
+        if field.run_fields:
+            writer_span(writer, field.name)
         elif not field.is_hidden:
             writer_field(writer, field.name, field.value)
         field = field.next
 
 
-cdef inline bint has_added(const additions_t *added, header_id_t id, span_t name) noexcept nogil:
+cdef inline bint has_added(exchange_t *exchange, additions_t *added, header_id_t id, span_t name) noexcept nogil:
     """`id` is the name's."""
-    cdef const added_t *field = added.first
+    cdef const added_t *field
     if not added.known >> <unsigned>id & 1:
         return False
+    field = additions_each(exchange, added)
     while field != NULL:
         if not field.is_hidden and span_ieq(field.name, name):
             return True

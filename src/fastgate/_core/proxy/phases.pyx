@@ -4,7 +4,7 @@ from libc.stdint cimport uint16_t, uint32_t
 
 from fastgate._core.base.span cimport span_text
 from fastgate._core.base.status cimport AGAIN, DONE, OK, status_t
-from fastgate._core.proxy.exchange cimport added_t, exchange_take
+from fastgate._core.proxy.exchange cimport added_t, exchange_room
 from fastgate._core.proxy.heard cimport heard_trim
 from fastgate._core.proxy.policy cimport policy_refuse
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
@@ -27,7 +27,7 @@ cdef const plugin_t *_next(exchange_t *exchange, const chain_t *chain) noexcept 
 cdef bint _begin(exchange_t *exchange, const chain_t *chain) noexcept nogil:
     """False: no memory. Whoever has a chain has room for its filters."""
     if exchange.filters == NULL:
-        exchange.filters = <const plugin_t **>exchange_take(exchange, chain.n_steps * sizeof(plugin_t *))
+        exchange.filters = <const plugin_t **>exchange_room(exchange, chain.n_steps * sizeof(plugin_t *))
         if exchange.filters == NULL:
             return False
         exchange.chain = chain

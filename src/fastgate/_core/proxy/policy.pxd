@@ -8,7 +8,7 @@ from libc.stdint cimport uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.status cimport status_t
-from fastgate._core.proxy.exchange cimport added_t, exchange_t
+from fastgate._core.proxy.exchange cimport exchange_t
 from fastgate._core.snapshot.plugin cimport consumer_t
 
 
@@ -30,9 +30,10 @@ cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil  
 cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil
 cdef void policy_answer_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil
 cdef void policy_answer_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil
-# So many at once, of names that are none of the above, for the caller to fill; `more` bytes of room behind
-# the last are its own. NULL: no memory.
-cdef added_t *policy_answer_fields(exchange_t *exchange, unsigned n, size_t more) noexcept nogil
+# So many at once, of names that are none of the above, as text: room for `most` bytes, into which the caller writes
+# whole lines, and then says where they end. NULL: no memory.
+cdef char *policy_answer_lines(exchange_t *exchange, unsigned n, size_t most) noexcept nogil
+cdef void policy_answer_lines_end(exchange_t *exchange, const char *end) noexcept nogil
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil  # in header_filter; the first
 
 # Who asks. `credential`, its id, and `identifier`, what the upstream is told of it, are empty for

@@ -1,6 +1,6 @@
 """The exchange as plugins may change it."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t, uint64_t
 
 from fastgate._core.base.span cimport span_ieq, span_of, span_t, span_text
 from fastgate._core.base.status cimport AGAIN, DONE, status_t
@@ -40,7 +40,8 @@ from fastgate._core.http.message cimport (
     message_find_name,
     message_t,
 )
-from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_take
+from fastgate._core.proxy.additions cimport additions_append, additions_each
+from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_room
 from fastgate._core.proxy.own_fields cimport is_own_field
 from fastgate._core.proxy.pass_fields cimport field_bit
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
@@ -67,8 +68,11 @@ cdef uint64_t IDENTITY = (
 )
 
 
-cdef enum:
-    IDENTITY_FIELDS = 5
+cdef inline void _put_run(added_t *run, unsigned n, span_t lines) noexcept nogil:
+    run.next = NULL
+    run.name = lines
+    run.run_fields = <uint16_t>n
+    run.is_hidden = False
 
 
 # --- the end of the access phase
@@ -110,14 +114,14 @@ cdef bint _may_add(exchange_t *exchange, span_t name, uint64_t ours) noexcept no
     return _is_theirs(name, ours) and not is_own_field(&exchange.snapshot.settings, name)
 
 
-cdef void _drop(message_t *message, additions_t *added, span_t name, bint may_return) noexcept nogil:
+cdef void _drop(exchange_t *exchange, message_t *message, additions_t *added, span_t name, bint may_return) noexcept nogil:
     """One pass over either. `may_return`: what was added is only hidden, so that phases_unfilter can bring it back."""
     cdef added_t **link = &added.first
+    additions_each(exchange, added)
     message_drop_name(message, name)
     added.last = NULL
     while link[0] != NULL:
         if span_ieq(link[0].name, name):
-            added.is_changed = True
             if not may_return:
                 link[0] = link[0].next
                 continue
@@ -126,40 +130,33 @@ cdef void _drop(message_t *message, additions_t *added, span_t name, bint may_re
         link = &link[0].next
 
 
-cdef void _append(additions_t *added, added_t *first, added_t *last) noexcept nogil:
-    if added.last == NULL:
-        added.first = first
-    else:
-        added.last.next = first
-    added.last = last
-
-
-cdef inline void _append_all(additions_t *added, added_t *fields, unsigned n) noexcept nogil:
-    cdef unsigned i
-    for i in range(1, n):
-        fields[i - 1].next = &fields[i]
-    _append(added, fields, &fields[n - 1])
-
-
 cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
-    cdef added_t *field = <added_t *>exchange_take(exchange, sizeof(added_t))
+    added.known |= field_bit(field_id(name.at, name.len))
+    _add_known(exchange, added, name, value)
+
+
+cdef inline void _add_known(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
+    cdef added_t *field = <added_t *>exchange_room(exchange, sizeof(added_t))
     if field == NULL:
         if added == &exchange.request_added:    # what the upstream is told decides what it allows
             policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
         added.is_short = True
         return
+    field.next = NULL
     field.name = name
     field.value = value
-    added.known |= field_bit(field_id(name.at, name.len))
-    _append(added, field, field)
+    field.run_fields = 0
+    field.is_hidden = False
+    additions_append(added, field, field)
 
 
-cdef bint _value(message_t *message, additions_t *added, span_t name, span_t *value_out) noexcept nogil:
+cdef bint _value(exchange_t *exchange, message_t *message, additions_t *added, span_t name, span_t *value_out) noexcept nogil:
     cdef const header_t *header = message_find_name(message, name, 0)
-    cdef added_t *field = added.first
+    cdef added_t *field
     if header != NULL:
         value_out[0] = header_value(message, header)
         return True
+    field = additions_each(exchange, added)
     while field != NULL:
         if not field.is_hidden and span_ieq(field.name, name):
             value_out[0] = field.value
@@ -175,9 +172,9 @@ cdef void _rename(exchange_t *exchange, message_t *message, additions_t *added, 
     cdef added_t *field
     cdef added_t *last
     cdef unsigned i
-    if span_ieq(name, new) or not _value(message, added, name, &value):
+    if span_ieq(name, new) or not _value(exchange, message, added, name, &value):
         return
-    _drop(message, added, new, may_return)
+    _drop(exchange, message, added, new, may_return)
     field = added.first
     last = added.last
     for i in range(message.n_headers):
@@ -189,21 +186,21 @@ cdef void _rename(exchange_t *exchange, message_t *message, additions_t *added, 
         if field == last:
             break
         field = field.next
-    _drop(message, added, name, may_return)
+    _drop(exchange, message, added, name, may_return)
 
 
 cdef bint policy_request_has(exchange_t *exchange, span_t name) noexcept nogil:
     cdef span_t value
-    return _value(&exchange.request, &exchange.request_added, name, &value)
+    return _value(exchange, &exchange.request, &exchange.request_added, name, &value)
 
 
 cdef bint policy_request_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil:
-    return _value(&exchange.request, &exchange.request_added, name, value_out)
+    return _value(exchange, &exchange.request, &exchange.request_added, name, value_out)
 
 
 cdef void policy_request_drop(exchange_t *exchange, span_t name) noexcept nogil:
     if _is_theirs(name, NOT_THEIRS):
-        _drop(&exchange.request, &exchange.request_added, name, False)
+        _drop(exchange, &exchange.request, &exchange.request_added, name, False)
 
 
 cdef void policy_request_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
@@ -218,13 +215,13 @@ cdef void policy_request_rename(exchange_t *exchange, span_t name, span_t new) n
 
 cdef void policy_request_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
     if _may_add(exchange, name, REQUEST_IS_OURS) and policy_request_has(exchange, name):
-        _drop(&exchange.request, &exchange.request_added, name, False)
+        _drop(exchange, &exchange.request, &exchange.request_added, name, False)
         _add(exchange, &exchange.request_added, name, value)
 
 
 cdef void policy_answer_drop(exchange_t *exchange, span_t name) noexcept nogil:
     if _is_theirs(name, NOT_THEIRS):
-        _drop(&exchange.answer, &exchange.answer_added, name, exchange.is_filtered)
+        _drop(exchange, &exchange.answer, &exchange.answer_added, name, exchange.is_filtered)
 
 
 cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
@@ -240,21 +237,29 @@ cdef void policy_answer_rename(exchange_t *exchange, span_t name, span_t new) no
 cdef void policy_answer_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil:
     cdef span_t old
     if _may_add(exchange, name, NOT_THEIRS) and policy_answer_value(exchange, name, &old):
-        _drop(&exchange.answer, &exchange.answer_added, name, exchange.is_filtered)
+        _drop(exchange, &exchange.answer, &exchange.answer_added, name, exchange.is_filtered)
         _add(exchange, &exchange.answer_added, name, value)
 
 
-cdef added_t *policy_answer_fields(exchange_t *exchange, unsigned n, size_t more) noexcept nogil:
-    cdef added_t *fields = <added_t *>exchange_take(exchange, n * sizeof(added_t) + more)
-    if fields == NULL:
+cdef char *policy_answer_lines(exchange_t *exchange, unsigned n, size_t most) noexcept nogil:
+    cdef additions_t *added = &exchange.answer_added
+    cdef added_t *run = <added_t *>exchange_room(exchange, sizeof(added_t) + most)
+    if run == NULL:
         return NULL
-    _append_all(&exchange.answer_added, fields, n)
-    exchange.answer_added.known |= field_bit(HEADER_OTHER)
-    return fields
+    _put_run(run, n, span_of(<char *>(run + 1), 0))
+    additions_append(added, run, run)
+    added.has_runs = True
+    added.known |= field_bit(HEADER_OTHER)
+    return <char *>(run + 1)
+
+
+cdef void policy_answer_lines_end(exchange_t *exchange, const char *end) noexcept nogil:
+    cdef added_t *run = exchange.answer_added.last
+    run.name.len = <size_t>(end - run.name.at)
 
 
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil:
-    return _value(&exchange.answer, &exchange.answer_added, name, value_out)
+    return _value(exchange, &exchange.answer, &exchange.answer_added, name, value_out)
 
 
 # --- who asks
@@ -263,38 +268,29 @@ cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer,
                                bint is_anonymous) noexcept nogil:
     """The identity fields for the upstream (as Kong's); those a client sent are never passed on."""
     cdef additions_t *added = &exchange.request_added
-    cdef unsigned n = 0
-    cdef added_t *fields
+    cdef added_t *run
     exchange.consumer = consumer
     exchange.credential = credential
     exchange.is_anonymous = is_anonymous
     if (exchange.request.known | added.known) & IDENTITY:
         _drop_identity(exchange)
-    fields = <added_t *>exchange_take(exchange, IDENTITY_FIELDS * sizeof(added_t))
-    if fields == NULL:
+    run = <added_t *>exchange_room(exchange, sizeof(added_t))
+    if run == NULL:
         policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
         return
-    _put_if(fields, &n, span_of(consumer.fields.at, 13), consumer.id)
-    _put_if(fields, &n, span_text(b"X-Consumer-Custom-ID"), consumer.custom_id)
-    _put_if(fields, &n, span_text(b"X-Consumer-Username"), consumer.username)
-    fields[0].run_bytes = <uint32_t>consumer.fields.len
-    fields[0].run_fields = <uint16_t>n
-    _put_if(fields, &n, span_text(b"X-Credential-Identifier"), identifier)
-    _put_if(fields, &n, span_text(b"X-Anonymous-Consumer"), span_text(b"true") if is_anonymous else span_of(NULL, 0))
+    _put_run(run, consumer.n_fields, consumer.fields)
+    additions_append(added, run, run)
+    added.has_runs = True
     added.known |= IDENTITY
-    _append_all(added, fields, n)
-
-
-cdef inline void _put_if(added_t *fields, unsigned *n, span_t name, span_t value) noexcept nogil:
-    if value.len:
-        fields[n[0]].name = name
-        fields[n[0]].value = value
-        n[0] += 1
+    if identifier.len:
+        _add_known(exchange, added, span_text(b"X-Credential-Identifier"), identifier)
+    if is_anonymous:
+        _add_known(exchange, added, span_text(b"X-Anonymous-Consumer"), span_text(b"true"))
 
 
 cdef void _drop_identity(exchange_t *exchange) noexcept nogil:
-    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Consumer-ID"), False)
-    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Consumer-Custom-ID"), False)
-    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Consumer-Username"), False)
-    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Credential-Identifier"), False)
-    _drop(&exchange.request, &exchange.request_added, span_text(b"X-Anonymous-Consumer"), False)
+    _drop(exchange, &exchange.request, &exchange.request_added, span_text(b"X-Consumer-ID"), False)
+    _drop(exchange, &exchange.request, &exchange.request_added, span_text(b"X-Consumer-Custom-ID"), False)
+    _drop(exchange, &exchange.request, &exchange.request_added, span_text(b"X-Consumer-Username"), False)
+    _drop(exchange, &exchange.request, &exchange.request_added, span_text(b"X-Credential-Identifier"), False)
+    _drop(exchange, &exchange.request, &exchange.request_added, span_text(b"X-Anonymous-Consumer"), False)

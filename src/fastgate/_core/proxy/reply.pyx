@@ -173,9 +173,9 @@ cdef void _put_head(exchange_t *exchange, unsigned status, span_t type, size_t b
     writer_text(head, b" ")
     writer_text(head, reason_phrase(status))
     writer_text(head, b"\r\n")
-    if not has_added(&exchange.answer_added, HEADER_DATE, span_text(b"Date")):
+    if not has_added(exchange, &exchange.answer_added, HEADER_DATE, span_text(b"Date")):
         writer_field(head, span_of(b"Date", 4), lane_date(lane))
-    if not has_added(&exchange.answer_added, HEADER_SERVER, span_text(b"Server")):
+    if not has_added(exchange, &exchange.answer_added, HEADER_SERVER, span_text(b"Server")):
         writer_text(head, SERVER)
     if type.len:
         writer_field(head, span_of(b"Content-Type", 12), type)

@@ -21,3 +21,6 @@ cdef void request_take_service(exchange_t *exchange, const service_t *service) n
 
 # Balancing by consumer, once the access phase knows who it is.
 cdef void request_hash_consumer(exchange_t *exchange) noexcept nogil
+
+# More of a body that is kept anyway may be there already: read first, it goes out with the head in one system call.
+cdef bint request_has_more(const exchange_t *exchange) noexcept nogil

@@ -396,6 +396,14 @@ cdef status_t request_on_head(parser_t *parser) noexcept nogil:
     return OK
 
 
+cdef bint request_has_more(const exchange_t *exchange) noexcept nogil:
+    return (
+        exchange.client.stream.is_readable and not exchange.parser.is_complete
+        and exchange.parser.framing == FRAMING_LENGTH
+        and exchange.parser.content_length <= exchange.snapshot.settings.retry_buffer_bytes
+    )
+
+
 # --- as plugins rewrite it
 
 cdef void request_find_route(exchange_t *exchange) noexcept nogil:

@@ -12,6 +12,7 @@ from fastgate._core.http.message cimport (
     header_t,
     header_value,
 )
+from fastgate._core.proxy.additions cimport additions_each
 from fastgate._core.proxy.exchange cimport LANE_OUTPUT_BYTES, added_t
 
 
@@ -38,7 +39,7 @@ cdef bint _put(message_t *message, span_t name, span_t value, writer_t *writer) 
 
 cdef bint rewritten_message(exchange_t *exchange, message_t *message_out) noexcept nogil:
     cdef const message_t *request = &exchange.request
-    cdef const added_t *added = exchange.request_added.first
+    cdef const added_t *added = additions_each(exchange, &exchange.request_added)
     cdef writer_t writer
     cdef unsigned i
     writer_open(&writer, exchange.lane.output + TABLE_BYTES, LANE_OUTPUT_BYTES - TABLE_BYTES)

@@ -1,6 +1,6 @@
 """Plugins and consumers in a snapshot: which configuration of which plugin runs for whom, in which order."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
 from fastgate._core.base.status cimport status_t
@@ -40,6 +40,8 @@ cdef struct consumer_t:
     span_t id                       # never empty
     span_t username                 # empty: none
     span_t custom_id                # empty: none
+    uint64_t mark[2]                # a hash of the id that nobody outside this process can know
+    uint8_t n_fields
     uint8_t is_plain                # of the username, or else the id: log_name_t's
     span_t *groups                  # acl groups, sorted as bytes
     uint32_t n_groups
