@@ -242,8 +242,8 @@ cdef struct exchange_t:
     span_t refusal_type             # .at not NULL: refusal_text is the whole body, of this content type (empty: none)
     # plugins (phases.pyx)
     arena_t arena                   # what does not fit into `room`
-    uint32_t room_used              # behind the head; 0: nothing yet
     const chain_t *chain            # whose plugins meet it: the route's, or for_all where none of those had its turn; NULL: none yet
+    uint32_t room_used              # behind the head; 0: nothing yet
     uint16_t step                   # of `chain`, before there is one of `rewriting`: the next
     uint16_t n_filters
     const plugin_t **filters        # of the plugins met, those with a header_filter; NULL: none met yet
