@@ -5,8 +5,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
+
+# Emulated CPUs and sanitizers are slow, a machine may have other work, and no test is about time.
+settings.register_profile("usual", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# What one of them is to see is what breaks there; the many examples are for the fast build.
+settings.register_profile("slow", settings.get_profile("usual"), max_examples=25)
+settings.load_profile("usual")
 
 
 def pytest_addoption(parser):

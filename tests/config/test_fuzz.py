@@ -58,20 +58,20 @@ def never_fails(text, form):
 
 
 @given(trees | configs)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_json_structure(tree):
     never_fails(json.dumps(tree).replace("NaN", "5").replace("Infinity", "1e999"), "json")
 
 
 @given(st.lists(plugins, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_plugins(several):
     never_fails(json.dumps({"_format_version": "3.0", "plugins": several}).replace("NaN", "5").replace("Infinity", "1e999"),
                 "json")
 
 
 @given(trees | configs)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_any_structure_as_yaml(tree):
     never_fails(json.dumps(tree, indent=1), "yaml")
 
@@ -80,13 +80,12 @@ def test_any_structure_as_yaml(tree):
                                  "{", "}", "[", "]", ",", ": ", "? ", "| ", "> ", "'", '"', "#", "!!str ", "!x ", "---\n",
                                  "...", "%YAML 1.1", "\t", "é", "\0", "${X}", "\r"]), max_size=30).map("".join),
        st.sampled_from(["yaml", "json"]))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_text(text, form):
     never_fails(text, form)
 
 
 @given(st.binary(max_size=60))
-@settings(deadline=None)
 def test_any_bytes(tmp_path_factory, raw):
     from fastgate.config import load
 

@@ -88,7 +88,7 @@ def test_names_hold_key_and_window_together_or_the_key_alone():
     assert window_key("id", 1, 2, 120 * NS, MINUTE, is_asked=True) == f"ratelimit:{{id:{2:016x}{1:016x}}}:120:60"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 60_000)), max_size=20), st.integers(0, 12), st.booleans())
 def test_a_question_is_decided_as_python_would(redis, asked, before, is_sliding):
     limits = {"a": (9, 60_000), "b": (14, 3_600_000)}

@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 
 named = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
 for entry in [str(Path(__file__).parents[1]), *reversed(named)]:
@@ -16,17 +16,11 @@ for entry in [str(Path(__file__).parents[1]), *reversed(named)]:
         sys.path.remove(entry)
     sys.path.insert(0, entry)
 
-# Emulated CPUs and sanitizers are slow, and no test here is about time.
-settings.register_profile("core", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# What one of them is to see is what breaks there; the many examples are for the fast build.
-settings.register_profile("slow", settings.get_profile("core"), max_examples=25)
-settings.load_profile("core")
-
 
 def pytest_collection_modifyitems(items):
     """A test that asks for more examples than usual gets no more than such a profile gives."""
     most = settings.default.max_examples
-    if most < settings.get_profile("core").max_examples:
+    if most < settings.get_profile("usual").max_examples:
         for item in items:
             asked = getattr(item.obj, "_hypothesis_internal_use_settings", None)
             if asked is not None and asked.max_examples > most:

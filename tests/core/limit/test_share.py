@@ -156,7 +156,7 @@ def test_a_delta_that_is_dropped_is_not_told_again():
     assert [delta[4] for delta in one.tell(START)] == [1]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(["ask", "tell", "hear", "wait"]), st.integers(0, 2), st.integers(1, 30)), max_size=60),
        st.sampled_from(["fixed-window", "sliding-window"]))
 def test_in_the_end_redis_has_counted_what_was_admitted_and_all_know_it(steps, algorithm):
@@ -187,7 +187,7 @@ def test_in_the_end_redis_has_counted_what_was_admitted_and_all_know_it(steps, a
         assert each <= 3 * 40
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 3 * S), st.integers(1, 9), st.booleans()), max_size=50),
        st.sampled_from(["fixed-window", "sliding-window"]))
 def test_alone_it_decides_as_if_it_did_not_share(steps, algorithm):

@@ -76,7 +76,7 @@ requests_strategy = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(routes_strategy, st.lists(requests_strategy, min_size=1, max_size=12))
 def test_match_agrees_with_the_model(routes, requests):
     router = route_door.Router(routes)

@@ -220,7 +220,7 @@ def fuzzed(tmp_path_factory):
     site.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.binary(max_size=300), st.none() | st.binary(max_size=60), st.lists(st.integers(1, 80), max_size=5),
        st.booleans(), st.lists(st.integers(1, 60), max_size=12))
 def test_framing_is_right_whatever_is_sent_and_replaced(fuzzed, body, wanted, sizes, is_chunked, cuts):

@@ -110,7 +110,7 @@ NAMES = st.sampled_from(["a", "b", "c d", "é", '"', "\\", "&=", ""]) | st.text(
 SAME_SITE = [HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=SAME_SITE)
+@settings(max_examples=150, suppress_health_check=SAME_SITE)
 @given(st.lists(st.tuples(NAMES, st.none() | st.text(max_size=8)), max_size=130))
 @example([("a", None)] * 130)
 def test_any_query(echoing, pairs):
@@ -120,7 +120,7 @@ def test_any_query(echoing, pairs):
     assert seen == as_kong_has_it([(name, True if value is None else value) for name, value in pairs[:100]])
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SAME_SITE)
+@settings(max_examples=100, suppress_health_check=SAME_SITE)
 @given(st.lists(st.tuples(st.sampled_from(["X-A", "x-a", "X-b", "Accept"]), st.text("ab \"\\\té", max_size=12)), max_size=40))
 def test_any_fields(echoing, pairs):
     answer = echoing.ask(get("/", *(f"{name}: {value}" for name, value in pairs)))

@@ -66,7 +66,7 @@ values = st.recursive(st.none() | st.booleans() | st.integers(-2**60, 2**60) | s
                       lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=6)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=3), values, max_size=8), st.booleans(), st.sampled_from([None, 1]))
 def test_objects(shared, members, ascii, indent):
     body = sent(shared, json.dumps(members, ensure_ascii=ascii, indent=indent).encode("utf-8", "surrogatepass"), JSON)
@@ -74,7 +74,7 @@ def test_objects(shared, members, ascii, indent):
     shared.forget()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.text(max_size=4, alphabet="ab &=+%é")), max_size=8))
 def test_forms(shared, pairs):
     body = parse_qsl(sent(shared, urlencode(pairs).encode(), FORM).decode(), keep_blank_values=True)

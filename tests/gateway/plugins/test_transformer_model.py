@@ -20,7 +20,7 @@ CHANCE = random.Random(801)
 REQUESTS = [model.config_at_random(CHANCE) for _ in range(150)]
 ANSWERS = [model.config_at_random(CHANCE, model.TEXTS) for _ in range(80)]
 NAMES = {name.lower() for name in model.FIELD_NAMES}
-LIMITS = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LIMITS = settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def routes() -> list[dict]:

@@ -12,7 +12,7 @@ every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
 
 @every_algorithm
 @given(weights=st.lists(st.integers(1, 65535) | st.just(100), min_size=0, max_size=20), seed=st.integers(0, 2**64 - 1), has_key=st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_retries_reach_every_target_once_and_then_none(algorithm, weights, seed, has_key):
     peer_set = PeerSet(algorithm, Peers(f"p{i}" for i in range(len(weights))), weights, n_reactors=2, slots=100)
     tried = []

@@ -33,7 +33,7 @@ def test_hash_of_any_key_is_the_models(key):
 
 
 @given(weights_st, st.integers(10, 300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_owners_of_any_ring_are_the_models(weights, slots):
     assert owners_of(weights, slots) == ring(weights, slots)
 
@@ -48,7 +48,7 @@ def test_recorded_vectors_hold(name):
 
 
 @given(weights_st, st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_order_of_targets_does_not_matter(weights, random):
     shuffled = list(weights.items())
     random.shuffle(shuffled)
@@ -56,7 +56,7 @@ def test_order_of_targets_does_not_matter(weights, random):
 
 
 @given(weights_st, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_slots_move_only_from_a_target_that_goes_or_shrinks(weights, data):
     changed = data.draw(st.sampled_from(sorted(weights)))
     after = {name: weight for name, weight in weights.items() if name != changed}

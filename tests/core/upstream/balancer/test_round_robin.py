@@ -144,7 +144,7 @@ def test_thousands_of_unequal_targets_are_exact_too():
     assert peers.cost_bytes < 1_000_000
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(st.integers(2, 4), st.integers(60000, 65535))
 def test_memory_stays_small_whatever_the_weights(n, weight):
     assert build([weight - i for i in range(n)], n_reactors=64).cost_bytes < 64 * 1024
