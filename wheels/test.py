@@ -9,6 +9,7 @@ Tells function, not speed, and nothing about memory ordering: qemu runs on this 
 """
 
 import argparse
+import hashlib
 import os
 import re
 import shlex
@@ -55,11 +56,12 @@ def supply(targets: list[Target]) -> None:
 
 
 def tools_of(target: Target) -> Path:
-    """What runs the tests there; nothing of fastgate."""
-    site = CACHE / f"tools-{target.arch}-{PYTHON}"
+    """What runs the tests there, nothing of fastgate: fetched once, and again when targets.toml asks for something else."""
+    requires = TABLE["tests"]["requires"]
+    site = CACHE / f"tools-{target.arch}-{PYTHON}-{hashlib.sha256(' '.join(requires).encode()).hexdigest()[:12]}"
     if not site.exists():
         fresh = Path(tempfile.mkdtemp(dir=CACHE, prefix="tools-"))
-        pip("install", "--target", str(fresh), *foreign(target.arch, PYTHON), *TABLE["tests"]["requires"])
+        pip("install", "--target", str(fresh), *foreign(target.arch, PYTHON), *requires)
         fresh.rename(site)
     return site
 

@@ -3,10 +3,10 @@
 
     pip install --no-index --find-links dist --find-links dist/wheelhouse-armv7l fastgate
 
-What no registry has a wheel of for an architecture ([wheelhouse] in targets.toml) is cross-built
-from its source with build.py's compiler and must pass check.py's gates; the rest is fetched, so
-that the directory is enough by itself, with all of fastgate's extras. SHA256SUMS says what is in
-it. Built wheels are kept in the cache, by their exact version.
+What no registry has a wheel of for an architecture ([wheelhouse.build] in targets.toml) is cross-built
+from its source, whose hash is pinned, with build.py's compiler and must pass check.py's gates; the
+rest is fetched, so that the directory is enough by itself, with all of fastgate's extras. SHA256SUMS
+says what is in it. Built wheels are kept in the cache, by their exact version.
 """
 
 import argparse
@@ -86,8 +86,18 @@ def members(archive: bytes) -> Iterator[bytes]:
         at += 60 + size + size % 2
 
 
-def build(target: Target, requirement: str, out: Path) -> Path:
-    """Builds one pinned source distribution, or finds it built before; the wheel. It passes the gates
+def fetched(requirement: str, sha256: str, directory: Path) -> Path:
+    """The source distribution, which is that one and no other of its name."""
+    asked = directory / "source.txt"
+    asked.write_text(f"{requirement} --hash=sha256:{sha256}\n")
+    pip("download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--require-hashes",
+        "--dest", str(directory / "source"), "--requirement", str(asked))
+    (source,) = (directory / "source").iterdir()
+    return source
+
+
+def build(target: Target, requirement: str, sha256: str, out: Path) -> Path:
+    """Builds one source distribution, pinned by version and hash, or finds it built before; the wheel. It passes the gates
     that fastgate's own must, one kept from older gates too."""
     prefix = requirement.replace("==", "-")
     for found in out.glob(f"{prefix}-*.whl"):
@@ -96,8 +106,7 @@ def build(target: Target, requirement: str, out: Path) -> Path:
         found.unlink()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        pip("download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--dest", str(directory / "source"), requirement)
-        (source,) = (directory / "source").iterdir()
+        source = fetched(requirement, sha256, directory)
         os.environ |= {
             "LIBUV_CONFIGURE_HOST": target.facts["multiarch"],      # uvloop: configure may not run what it compiles
             "PYYAML_FORCE_LIBYAML": "0",
@@ -143,9 +152,9 @@ def fill(arch: str, python: str) -> Path:
     house.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
-        for requirement in TABLE["wheelhouse"]["build"].get(arch, []):
+        for requirement, sha256 in TABLE["wheelhouse"]["build"].get(arch, {}).items():
             started = time.monotonic()
-            wheel = build(target, requirement, CACHE / f"wheelhouse-{target}")
+            wheel = build(target, requirement, sha256, CACHE / f"wheelhouse-{target}")
             shutil.copy(wheel, fresh)
             print(f"{wheel.name}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
         pip("download", "--dest", str(fresh), "--find-links", str(fresh), *foreign(arch, python),

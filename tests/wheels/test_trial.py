@@ -33,6 +33,16 @@ def test_modules_are_those_of_the_tree_compiled_ones_too():
     assert not any(name.endswith(("__init__", "__main__")) for name in names) and len(names) == len(set(names))
 
 
+def test_the_tests_tools_are_fetched_again_for_other_requirements(tmp_path, monkeypatch):
+    fetched = []
+    monkeypatch.setattr(trials, "CACHE", tmp_path)
+    monkeypatch.setattr(trials, "pip", lambda *words: fetched.append(words[-1]))
+    for requires in (["pytest>=8"], ["pytest>=8"], ["pytest>=9"], ["pytest>=8"]):
+        monkeypatch.setitem(trials.TABLE["tests"], "requires", requires)
+        assert trials.tools_of(Target("armv7l", "abi3")).is_dir()
+    assert fetched == ["pytest>=8", "pytest>=9"]
+
+
 @pytest.mark.parametrize("words, names, arguments", [
     (["aarch64-abi3", "--", "-k", "a or b"], ["aarch64-abi3"], ["-k", "a or b"]), (["armv7l"], ["armv7l"], []), (["--"], [], []),
 ])
