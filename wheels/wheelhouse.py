@@ -45,13 +45,19 @@ def pip(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "-q"], check=True)
 
 
-def house_of(arch: str) -> Path:
-    return DIST / f"wheelhouse-{arch}"
+def house_of(arch: str, libc: str = "gnu") -> Path:
+    return DIST / f"wheelhouse-{arch}{'-musl' * (libc == 'musl')}"
 
 
-def foreign(arch: str, python: str) -> list[str]:
-    """pip's words for wheels of another machine: of any glibc up to that of the tests' root."""
-    return choice(MACHINES[TABLE["arch"][arch]["debian"]], python)
+def listing_of(house: Path, python: str) -> Path:
+    """Names the wheels that are there for one CPython."""
+    return house / f".cp{python.replace('.', '')}"
+
+
+def foreign(arch: str, python: str, libc: str = "gnu") -> list[str]:
+    """pip's words for wheels of another machine: of any glibc up to that of Debian's release, of any musl up to 1.2."""
+    musl = [f"musllinux_1_{minor}_{arch}" for minor in (2, 1)]
+    return choice(musl if libc == "musl" else MACHINES[TABLE["arch"][arch]["debian"]].platforms, python)
 
 
 def static_libffi(target: Target, directory: Path) -> Path:
@@ -146,9 +152,9 @@ def renew(house: Path, fresh: Path, python: str) -> None:
         shutil.copy(fresh / name, house)
 
 
-def fill(arch: str, python: str) -> Path:
+def fill(arch: str, python: str, libc: str = "gnu") -> Path:
     """The directory of an architecture, with everything in it that one CPython needs."""
-    target, house = Target(arch, f"cp{python.replace('.', '')}"), house_of(arch)
+    target, house = Target(arch, f"cp{python.replace('.', '')}", libc), house_of(arch, libc)
     house.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
@@ -157,7 +163,7 @@ def fill(arch: str, python: str) -> Path:
             wheel = build(target, requirement, sha256, CACHE / f"wheelhouse-{target}")
             shutil.copy(wheel, fresh)
             print(f"{wheel.name}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
-        pip("download", "--dest", str(fresh), "--find-links", str(fresh), *foreign(arch, python),
+        pip("download", "--dest", str(fresh), "--find-links", str(fresh), *foreign(arch, python, libc),
             *TABLE["wheelhouse"]["also"], *requirements())
         renew(house, fresh, target.python)
     write_sums(house)

@@ -6,7 +6,10 @@ from importlib.util import module_from_spec, spec_from_file_location
 from types import SimpleNamespace
 
 import pytest
+from boards import Board
 from targets import ROOT, Target
+
+ARMV7 = Board(Target("armv7l", "abi3"), "3.11", "bookworm armhf", "/usr/bin/python3", (), ROOT)
 
 spec = spec_from_file_location("wheels_test", ROOT / "wheels/test.py")     # `test` is the standard library's
 trials = module_from_spec(spec)
@@ -22,7 +25,7 @@ def test_a_steps_last_line_is_counted(output, told):
 
 
 def test_a_row_ends_where_its_trial_did():
-    done = SimpleNamespace(target=Target("armv7l", "abi3"), said={"install": "ok", "imports": "FAILED", "time": "7 s"})
+    done = SimpleNamespace(board=ARMV7, said={"install": "ok", "imports": "FAILED", "time": "7 s"})
     assert trials.table([done]).splitlines()[-1] == (
         "| armv7l-abi3 | bookworm armhf, CPython 3.11 | cortex-a9,neon=off | ok | FAILED | - | - | 7 s |")
 
@@ -39,7 +42,7 @@ def test_the_tests_tools_are_fetched_again_for_other_requirements(tmp_path, monk
     monkeypatch.setattr(trials, "pip", lambda *words: fetched.append(words[-1]))
     for requires in (["pytest>=8"], ["pytest>=8"], ["pytest>=9"], ["pytest>=8"]):
         monkeypatch.setitem(trials.TABLE["tests"], "requires", requires)
-        assert trials.tools_of(Target("armv7l", "abi3")).is_dir()
+        assert trials.tools_of(ARMV7).is_dir()
     assert fetched == ["pytest>=8", "pytest>=9"]
 
 
@@ -50,6 +53,22 @@ def test_pytests_arguments_stay_whole(words, names, arguments):
     assert trials.divided(words) == (names, arguments)
 
 
-def test_no_board_for_musl():
-    ran = subprocess.run([sys.executable, ROOT / "wheels/test.py", "aarch64-musl-abi3"], capture_output=True, text=True)
-    assert ran.returncode == 1 and "no root file system to test aarch64-musl-abi3 in" in ran.stderr
+def test_what_needs_no_doors_is_all_that_runs_without_them(tmp_path, monkeypatch):
+    monkeypatch.setattr("targets.DIST", tmp_path)
+    (tmp_path / "fastgate-1-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl").touch()
+    target = Target("x86_64", "cp312")
+    trial = trials.Trial(Board(target, "3.12", "this machine", "python3.12", ("env",)), ["-x"])
+    tests = trials.TABLE["tests"]["doorless"]
+    assert trial.core()[-len(tests) - 1:] == ["-x", *tests] and all((ROOT / name).exists() for name in tests)
+    target.doors.mkdir()
+    assert trial.core()[-2:] == ["-x", "tests/core"]
+
+
+@pytest.mark.parametrize("words, told", [
+    (["armv7l-musl-abi3"], "no CPython 3.11 for musl to try armv7l-musl-abi3 with"),
+    (["aarch64-cp310"], "no CPython 3.10 for aarch64 to try aarch64-cp310 with"),
+    (["--python", "3.10", "x86_64-abi3"], "CPython 3.10 takes no wheel of x86_64-abi3"),
+])
+def test_no_board(words, told):
+    ran = subprocess.run([sys.executable, ROOT / "wheels/test.py", *words], capture_output=True, text=True)
+    assert ran.returncode == 1 and told in ran.stderr
