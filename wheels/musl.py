@@ -160,7 +160,9 @@ class Builder:
             sys.exit(f"CPython for musl is built with the help of this machine's CPython {version}, which is not in PATH and not pyenv's")
         source = self.source(f"python{version}")
         self.configure(source, place, f"--with-build-python={found[0]}", "--prefix=/usr", "--without-ensurepip", "--disable-test-modules",
-                       OPT="-O2 -DNDEBUG -fwrapv", LDFLAGS="-dynamic -Wl,-s", READELF=shutil.which("readelf") or "readelf", **KNOWN)
+                       # Position-independent: zig's libc.so to link with has its variables all in one place, and a
+                       # program with copies of them (environ, stderr) would have them mixed up.
+                       OPT="-O1 -DNDEBUG -fwrapv -fPIC", LDFLAGS="-dynamic -pie -Wl,-s", READELF=shutil.which("readelf") or "readelf", **KNOWN)
         (place / "Modules/Setup.local").write_text("*static*" + MODULES + LINKED.format(own=self.own).lstrip())
         self.run("make", f"-j{os.environ.get('FASTGATE_BUILD_JOBS') or os.cpu_count()}", "python", place=place)
         self.run("make", "pybuilddir.txt", place=place)
