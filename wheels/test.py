@@ -100,7 +100,7 @@ class Trial:
         if board.root:
             words = ["--isolated", "install", "--no-compile", "--no-index", "--find-links", str(house_of(board.target.arch, board.target.libc)), wanted]
         else:
-            words = ["install", "--quiet", wanted, *TABLE["tests"]["requires"]]
+            words = ["install", "--quiet", "--no-compile", wanted, *TABLE["tests"]["requires"]]
         commands = [shlex.join([*board.pip(), *words]), shlex.join([str(board.site / "bin/fastgate"), "version"])]
         return [*board.prefix, "sh", "-c", " && ".join([board.new_site(), *commands])]
 
