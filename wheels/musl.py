@@ -67,7 +67,7 @@ _ssl _ssl.c -DOPENSSL_NO_COMP -I{own}/include -L{own}/lib -lssl -lcrypto
 """
 ZLIB = "adler32 compress crc32 deflate inffast inflate inftrees trees uncompr zutil".split()
 PCRE2 = """
-    auto_possess chartables compile config context convert dfa_match error extuni find_bracket maketables match
+    auto_possess chartables compile config context convert dfa_match error extuni find_bracket jit_compile maketables match
     match_data newline ord2utf pattern_info script_run serialize string_utils study substitute substring tables
     ucd valid_utf xclass
 """.split()
@@ -171,18 +171,20 @@ class Builder:
 
 def fill(target: Target, root: Path) -> None:
     """Puts everything into the empty root."""
-    with tempfile.TemporaryDirectory() as name:
-        builder = Builder(target, Path(name))
+    with tempfile.TemporaryDirectory() as scratch:
+        builder = Builder(target, Path(scratch))
         for step in (builder.zlib, builder.libffi, builder.pcre2, builder.openssl):
             step()
         built = builder.python()
         version, multiarch = TABLE["musl"]["python"], target.facts["multiarch"]
+        for name in ("bin", "lib"):
+            (root / "usr" / name).mkdir(parents=True)
+            (root / name).symlink_to(f"usr/{name}")
         for package in ("musl", "busybox-static"):
-            files = debian.unpacked(package, TABLE["musl"]["suite"], target.facts["debian"])
+            files = debian.unpacked(package, TABLE["musl"]["board"], target.facts["debian"])
             shutil.copytree(files, root, symlinks=True, dirs_exist_ok=True)
-        (root / "usr/bin").mkdir(parents=True, exist_ok=True)
-        for link in ("bin/sh", "usr/bin/env"):
-            (root / link).symlink_to("/bin/busybox")
+        for name in ("sh", "env"):
+            (root / "usr/bin" / name).symlink_to("busybox")
         shutil.copy(built / "python", root / f"usr/bin/python{version}")
         (root / "usr/bin/python3").symlink_to(f"python{version}")
         library = root / f"usr/lib/python{version}"
