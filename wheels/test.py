@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs wheels: wheels/test.py [--python 3.X] [TARGET ...] [-- pytest's arguments for the core's tests]
+"""Runs wheels: wheels/test.py [--python 3.X] [--doorless] [TARGET ...] [-- pytest's arguments for the core's tests]
 
 Each is installed on a board (boards.py) by its Python: this machine, or a root file system of another
 CPU under qemu-user, or one with musl; there offline, from a wheelhouse. Then every module is imported,
 tests/core runs, and whole gateways serve the tests that run here, over loopback. A table says how it
-went. Needs the test doors of wheels/build.py --doors for all of tests/core, and for root file systems
+went. Needs the test doors of wheels/build.py --doors, unless --doorless, and for root file systems
 the Debian packages mmdebstrap and qemu-user-static, and Linux 6.7.
 Emulation tells function, not speed, and nothing about memory ordering: qemu runs on this machine's.
 """
@@ -70,9 +70,11 @@ def tools_of(board: Board) -> Path:
 class Trial:
     """One wheel on one board, from its installation to its row of the table."""
 
-    def __init__(self, board: Board, arguments: list[str]) -> None:
+    def __init__(self, board: Board, arguments: list[str], doorless: bool = False) -> None:
+        if not doorless and not board.target.doors.exists():
+            sys.exit(f"no test doors for {board.target}: build them with wheels/build.py --doors {board.target}, or say --doorless")
         self.board = board
-        self.arguments = arguments
+        self.core_tests = [*arguments, *(TABLE["tests"]["doorless"] if doorless else ["tests/core"])]
         self.wheel = board.target.wheel()
         self.said: dict[str, str] = {}
         self.good = True
@@ -109,10 +111,9 @@ class Trial:
 
     def core(self) -> list[str]:
         doors, path = self.board.target.doors, [str(tools_of(self.board))] if self.board.root else []
-        tests = ["tests/core"] if doors.exists() else TABLE["tests"]["doorless"]
         return [*self.board.prefix, f"PYTHONPATH={':'.join([str(doors), *path])}", "PYTHONDONTWRITEBYTECODE=1", self.board.python,
                 "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=slow",
-                *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]), *self.arguments, *tests]
+                *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]), *self.core_tests]
 
     def gateway(self) -> list[str]:
         """Tests, clients and upstreams are this machine's; the gateways they start are the board's."""
@@ -147,12 +148,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Installs wheels on boards and runs what matters there.")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
     parser.add_argument("--python", metavar="3.X", help="the board's CPython, where several take the wheel: abi3's")
+    parser.add_argument("--doorless", action="store_true", help="of tests/core only what needs no test doors")
     asked = parser.parse_args(names)
     boards = [board_for(target, asked.python) for target in chosen(asked.targets)]
-    if bare := [str(board.target) for board in boards if board.is_emulated and not board.target.doors.exists()]:
-        sys.exit(f"no test doors for {', '.join(bare)}: build them with wheels/build.py --doors {' '.join(bare)}")
+    trials = [Trial(board, arguments, asked.doorless) for board in boards]
     supply(boards)
-    trials = [Trial(board, arguments) for board in boards]
     with ThreadPoolExecutor(os.cpu_count()) as pool:        # emulated, each takes a core
         list(pool.map(Trial.run, trials))
     print(table(trials))

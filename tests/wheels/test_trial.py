@@ -53,15 +53,18 @@ def test_pytests_arguments_stay_whole(words, names, arguments):
     assert trials.divided(words) == (names, arguments)
 
 
-def test_what_needs_no_doors_is_all_that_runs_without_them(tmp_path, monkeypatch):
+def test_without_doors_only_what_needs_none_and_only_when_told(tmp_path, monkeypatch):
     monkeypatch.setattr("targets.DIST", tmp_path)
-    (tmp_path / "fastgate-1-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl").touch()
     target = Target("x86_64", "cp312")
-    trial = trials.Trial(Board(target, "3.12", "this machine", "python3.12", ("env",)), ["-x"])
+    (tmp_path / f"fastgate-1-{target.tag}.whl").touch()
+    board = Board(target, "3.12", "this machine", "python3.12", ("env",))
+    with pytest.raises(SystemExit, match="no test doors for x86_64-cp312: .*--doors x86_64-cp312, or say --doorless"):
+        trials.Trial(board, [])
     tests = trials.TABLE["tests"]["doorless"]
-    assert trial.core()[-len(tests) - 1:] == ["-x", *tests] and all((ROOT / name).exists() for name in tests)
+    assert trials.Trial(board, ["-x"], doorless=True).core()[-len(tests) - 1:] == ["-x", *tests]
+    assert all((ROOT / name).exists() for name in tests)
     target.doors.mkdir()
-    assert trial.core()[-2:] == ["-x", "tests/core"]
+    assert trials.Trial(board, ["-x"]).core()[-2:] == ["-x", "tests/core"]
 
 
 @pytest.mark.parametrize("words, told", [
