@@ -81,6 +81,10 @@ def _unpack(suite: str, architecture: str, packages: list[str], root: Path) -> N
     command, *arguments = extraction(suite, architecture, packages, root, debian.mirror(suite))
     # A mirror that stands still has indices that are signed, and older than apt likes.
     subprocess.run([command, '--aptopt=Acquire::Check-Valid-Until "false"', *arguments], check=True)
+    # What configuring would do: Debian's pip does not start without.
+    certificates = root / "etc/ssl/certs/ca-certificates.crt"
+    certificates.parent.mkdir(parents=True, exist_ok=True)
+    certificates.write_bytes(b"".join(path.read_bytes() for path in sorted(root.glob("usr/share/ca-certificates/mozilla/*.crt"))))
 
 
 def inside(target: Target, root: Path) -> list[str]:
