@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Judges wheels: wheels/check.py [TARGET | WHEEL ...]
+"""Judges wheels: wheels/check.py [--grid] [TARGET | WHEEL ...]
 
 Without arguments all of fastgate's in dist/; a path may be any project's wheel. Each must pass the gates
 of gates.py, auditwheel (glibc) and abi3audit (abi3). The table has a row for each wheel; what is wrong
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gates
-from targets import DIST, chosen
+from targets import DIST, TABLE, Target, chosen, matrix
 
 SHOWN = 3       # problems of a gate in a wheel
 
@@ -86,6 +86,16 @@ def table(verdicts: dict[Path, dict[str, list[str]]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def grid(verdicts: dict[Path, dict[str, list[str]]]) -> str:
+    """Markdown: the whole matrix, a row for each CPython; of a wheel that passes all gates its bytes."""
+    cells = {gates.target_of(path): "FAILED" if any(problems.values()) else f"{path.stat().st_size:,}" for path, problems in verdicts.items()}
+    columns = list(dict.fromkeys((target.arch, target.libc) for target in matrix()))
+    rows = [["", *("-".join([arch, *["musl"] * (libc == "musl")]) for arch, libc in columns)], ["---", *("--:" for _ in columns)]]
+    for python in TABLE["pythons"]:
+        rows.append([python, *(cells.get(Target(arch, python, libc), "-") for arch, libc in columns)])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def shortened(problems: list[str]) -> list[str]:
     """What is wrong with one library is often wrong with all."""
     return problems[:SHOWN] + [f"and {len(problems) - SHOWN} more"] * (len(problems) > SHOWN)
@@ -103,10 +113,12 @@ def paths(names: list[str]) -> list[Path]:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Judges wheels before anybody gets them.")
     parser.add_argument("wheels", nargs="*", metavar="TARGET | WHEEL")
-    found = paths(parser.parse_args().wheels)
+    parser.add_argument("--grid", action="store_true", help="the matrix with sizes, not each wheel with its gates")
+    arguments = parser.parse_args()
+    found = paths(arguments.wheels)
     with ThreadPoolExecutor(os.cpu_count()) as pool:        # the tools are processes of their own
         verdicts = dict(zip(found, pool.map(judge, found), strict=True))
-    print(table(verdicts))
+    print(grid(verdicts) if arguments.grid else table(verdicts))
     wrong = [f"{path.name}: {name}: {problem}" for path, verdict in verdicts.items()
              for name, problems in verdict.items() for problem in shortened(problems)]
     sys.exit("\n".join(wrong) or 0)

@@ -29,6 +29,7 @@ class Library:
     alignment: int = 0                                      # smallest of the loaded segments
     executable_stack: bool = False
     text_relocations: bool = False
+    packed_relocations: bool = False
     attributes: dict[str, int] = field(default_factory=dict)   # of .ARM.attributes
     neon_words: int = 0                                     # instructions that only a CPU with NEON has
 
@@ -68,6 +69,8 @@ def _read_dynamic(library: Library, section: DynamicSection) -> None:
             library.run_paths.append(tag.rpath if tag.entry.d_tag == "DT_RPATH" else tag.runpath)
         elif tag.entry.d_tag == "DT_TEXTREL" or tag.entry.d_tag == "DT_FLAGS" and tag.entry.d_val & 4:
             library.text_relocations = True
+        elif tag.entry.d_tag == "DT_RELR":
+            library.packed_relocations = True
 
 
 def _read_symbols(library: Library, elf: ELFFile) -> None:

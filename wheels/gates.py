@@ -103,7 +103,7 @@ def size(wheel: Wheel) -> Iterator[str]:
 
 
 def machine(wheel: Wheel) -> Iterator[str]:
-    """For this CPU, loadable with its largest pages, without a stack or code that can be both written and run."""
+    """For this CPU, loadable with its largest pages and by old loaders, without a stack or code that can be both written and run."""
     facts = wheel.target.facts
     for name, library in wheel.libraries.items():
         if library.machine != facts["machine"]:
@@ -114,6 +114,8 @@ def machine(wheel: Wheel) -> Iterator[str]:
             yield f"{name}: wants an executable stack"
         if library.text_relocations:
             yield f"{name}: relocations in code, which must be written then"
+        if library.packed_relocations:
+            yield f"{name}: packed relocations, which glibc reads from 2.36 on and musl from 1.2.4: it would crash before"
 
 
 def cpu(wheel: Wheel) -> Iterator[str]:

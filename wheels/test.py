@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Runs wheels on another CPU: wheels/test.py [TARGET ...] [-- pytest's arguments for the core's tests]
+"""Runs wheels: wheels/test.py [--python 3.X] [--doorless] [TARGET ...] [-- pytest's arguments for the core's tests]
 
-Each is installed, offline, by the Python of a Debian root file system of that architecture, from
-a wheelhouse; then, under qemu-user, every module is imported, tests/core runs, and whole gateways
-serve the tests that run here, over loopback. A table says how it went. Needs the test doors of
-wheels/build.py --doors, the Debian packages mmdebstrap and qemu-user-static, and Linux 6.7.
-Tells function, not speed, and nothing about memory ordering: qemu runs on this machine's.
+Each is installed on a board (boards.py) by its Python: this machine, or a root file system of another
+CPU under qemu-user, or one with musl; there offline, from a wheelhouse. Then every module is imported,
+tests/core runs, and whole gateways serve the tests that run here, over loopback. A table says how it
+went. Needs the test doors of wheels/build.py --doors, unless --doorless, and for root file systems
+the Debian packages mmdebstrap and qemu-user-static, and Linux 6.7.
+Emulation tells function, not speed, and nothing about memory ordering: qemu runs on this machine's.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import shlex
@@ -20,10 +22,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from common import PYTHON, SUITE
-from emulation import emulated, root_of
-from targets import CACHE, DIST, ROOT, TABLE, Target, chosen
-from wheelhouse import EXTRAS, fill, foreign, house_of, pip
+from boards import Board, board_for
+from targets import CACHE, ROOT, TABLE, chosen
+from wheelhouse import EXTRAS, fill, foreign, house_of, listing_of, pip
 
 TIMEOUT_S = 1500
 IMPORTS = """
@@ -45,41 +46,36 @@ def modules() -> list[str]:
     return [name for name in names if not name.endswith("__main__")]
 
 
-def supply(targets: list[Target]) -> None:
-    """A wheelhouse for each architecture, unless there is one newer than what says what belongs in it."""
-    for arch in dict.fromkeys(target.arch for target in targets):
-        sums = house_of(arch) / "SHA256SUMS"
+def supply(boards: list[Board]) -> None:
+    """A wheelhouse for each root file system, unless there is one newer than what says what belongs in it."""
+    for arch, libc, version in dict.fromkeys((board.target.arch, board.target.libc, board.version) for board in boards if board.root):
+        listed = listing_of(house_of(arch, libc), version)
         said = (ROOT / "pyproject.toml", ROOT / "wheels/targets.toml")
-        if not sums.exists() or sums.stat().st_mtime < max(path.stat().st_mtime for path in said):
-            fill(arch, PYTHON)
+        if not listed.exists() or listed.stat().st_mtime < max(path.stat().st_mtime for path in said):
+            fill(arch, version, libc)
 
 
-def tools_of(target: Target) -> Path:
-    """What runs the tests there; nothing of fastgate."""
-    site = CACHE / f"tools-{target.arch}-{PYTHON}"
+def tools_of(board: Board) -> Path:
+    """What runs the tests there, nothing of fastgate: fetched once, and again when targets.toml asks for something else."""
+    requires, target = TABLE["tests"]["requires"], board.target
+    asked = hashlib.sha256(" ".join(requires).encode()).hexdigest()[:12]
+    site = CACHE / f"tools-{target.arch}-{target.libc}-{board.version}-{asked}"
     if not site.exists():
         fresh = Path(tempfile.mkdtemp(dir=CACHE, prefix="tools-"))
-        pip("install", "--target", str(fresh), *foreign(target.arch, PYTHON), *TABLE["tests"]["requires"])
+        pip("install", "--target", str(fresh), *foreign(target.arch, board.version, target.libc), *requires)
         fresh.rename(site)
     return site
 
 
-def board_of(target: Target) -> Path:
-    return DIST / f"board-{target}"
-
-
 class Trial:
-    """One target's wheel, from its installation to its row of the table."""
+    """One wheel on one board, from its installation to its row of the table."""
 
-    def __init__(self, target: Target, arguments: list[str]) -> None:
-        if not target.doors.exists():
-            sys.exit(f"no test doors for {target}: build them with wheels/build.py --doors {target}")
-        self.target = target
-        self.arguments = arguments
-        self.wheel = target.wheel()
-        self.tools = tools_of(target)
-        self.prefix = emulated(target)
-        self.python = str(board_of(target) / "bin/python")
+    def __init__(self, board: Board, arguments: list[str], doorless: bool = False) -> None:
+        if not doorless and not board.target.doors.exists():
+            sys.exit(f"no test doors for {board.target}: build them with wheels/build.py --doors {board.target}, or say --doorless")
+        self.board = board
+        self.core_tests = [*arguments, *(TABLE["tests"]["doorless"] if doorless else ["tests/core"])]
+        self.wheel = board.target.wheel()
         self.said: dict[str, str] = {}
         self.good = True
 
@@ -90,7 +86,7 @@ class Trial:
             began = time.monotonic()
             done = subprocess.run(step(), cwd=ROOT, timeout=TIMEOUT_S, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             self.said[name] = summary(done.stdout) if done.returncode == 0 else "FAILED"
-            print(f"{self.target}: {name}: {self.said[name]}, {time.monotonic() - began:.0f} s", flush=True)
+            print(f"{self.board.target}, {self.board.version}: {name}: {self.said[name]}, {time.monotonic() - began:.0f} s", flush=True)
             if done.returncode != 0:
                 print(done.stdout, flush=True)
                 self.good = False
@@ -99,29 +95,29 @@ class Trial:
         return self
 
     def install(self) -> list[str]:
-        """As on a board: its own Python, its own pip, no network."""
-        board = board_of(self.target)
-        shutil.rmtree(board, ignore_errors=True)
-        found = next((root_of(self.target) / "usr/share/python-wheels").glob("pip-[0-9]*.whl"))
-        commands = [
-            ["/usr/bin/python3", "-m", "venv", "--without-pip", str(board)],
-            [self.python, f"/usr/share/python-wheels/{found.name}/pip", "--isolated", "install", "--no-index", "--no-compile",
-             "--find-links", str(house_of(self.target.arch)), f"{self.wheel}[{','.join(EXTRAS)}]"],
-            [str(board / "bin/fastgate"), "version"],
-        ]
-        return [*self.prefix, "sh", "-c", " && ".join(map(shlex.join, commands))]
+        """As on a board: its own Python, its own pip, no network. This machine's CPythons fetch what they need, as a user's do."""
+        board = self.board
+        shutil.rmtree(board.site, ignore_errors=True)
+        wanted = f"{self.wheel}[{','.join(EXTRAS)}]"
+        if board.root:
+            words = ["--isolated", "install", "--no-compile", "--no-index", "--find-links", str(house_of(board.target.arch, board.target.libc)), wanted]
+        else:
+            words = ["install", "--quiet", "--no-compile", wanted, *TABLE["tests"]["requires"]]
+        commands = [shlex.join([*board.pip(), *words]), shlex.join([str(board.site / "bin/fastgate"), "version"])]
+        return [*board.prefix, "sh", "-c", " && ".join([board.new_site(), *commands])]
 
     def imports(self) -> list[str]:
-        return [*self.prefix, self.python, "-c", IMPORTS, *modules(), *OTHERS]
+        return [*self.board.prefix, self.board.python, "-c", IMPORTS, *modules(), *OTHERS]
 
     def core(self) -> list[str]:
-        return [*self.prefix, f"PYTHONPATH={self.target.doors}:{self.tools}", "PYTHONDONTWRITEBYTECODE=1", self.python,
+        doors, path = self.board.target.doors, [str(tools_of(self.board))] if self.board.root else []
+        return [*self.board.prefix, f"PYTHONPATH={':'.join([str(doors), *path])}", "PYTHONDONTWRITEBYTECODE=1", self.board.python,
                 "-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=slow",
-                *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]), *self.arguments, "tests/core"]
+                *(f"--deselect={name}" for name in TABLE["tests"]["deselect"]), *self.core_tests]
 
     def gateway(self) -> list[str]:
         """Tests, clients and upstreams are this machine's; the gateways they start are the board's."""
-        return ["env", f"PYTHONPATH={ROOT / 'src'}", f"FASTGATE_TEST_PYTHON={shlex.join([*self.prefix, self.python])}",
+        return ["env", f"PYTHONPATH={ROOT / 'src'}", f"FASTGATE_TEST_PYTHON={shlex.join([*self.board.prefix, self.board.python])}",
                 sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TABLE["tests"]["gateway"]]
 
 
@@ -134,11 +130,10 @@ def summary(output: str) -> str:
 def table(trials: list[Trial]) -> str:
     """Markdown: a row for each target."""
     names = ["install", "imports", "core tests", "gateway", "time"]
-    rows = [["target", "root", "CPU", *names], ["---"] * (3 + len(names))]
+    rows = [["target", "board", "CPU", *names], ["---"] * (3 + len(names))]
     for trial in trials:
-        facts = trial.target.facts
-        rows.append([str(trial.target), f"{SUITE} {facts['debian']}, CPython {PYTHON}", facts["qemu_cpu"],
-                     *(trial.said.get(name, "-") for name in names)])
+        board = trial.board
+        rows.append([str(board.target), f"{board.name}, CPython {board.version}", board.cpu, *(trial.said.get(name, "-") for name in names)])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -150,14 +145,14 @@ def divided(words: list[str]) -> tuple[list[str], list[str]]:
 
 def main() -> None:
     names, arguments = divided(sys.argv[1:])
-    parser = argparse.ArgumentParser(description="Installs wheels on emulated boards and runs what matters there.")
+    parser = argparse.ArgumentParser(description="Installs wheels on boards and runs what matters there.")
     parser.add_argument("targets", nargs="*", metavar="TARGET")
-    targets = chosen(parser.parse_args(names).targets)
-    if strange := [str(target) for target in targets if "qemu_cpu" not in target.facts or target.libc != "gnu"]:
-        sys.exit(f"no root file system to test {', '.join(strange)} in: the tests' Debian is {SUITE} "
-                 "for ARM, and has no Python for musl")
-    supply(targets)
-    trials = [Trial(target, arguments) for target in targets]
+    parser.add_argument("--python", metavar="3.X", help="the board's CPython, where several take the wheel: abi3's")
+    parser.add_argument("--doorless", action="store_true", help="of tests/core only what needs no test doors")
+    asked = parser.parse_args(names)
+    boards = [board_for(target, asked.python) for target in chosen(asked.targets)]
+    trials = [Trial(board, arguments, asked.doorless) for board in boards]
+    supply(boards)
     with ThreadPoolExecutor(os.cpu_count()) as pool:        # emulated, each takes a core
         list(pool.map(Trial.run, trials))
     print(table(trials))

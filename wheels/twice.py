@@ -23,8 +23,13 @@ SURROUNDINGS = {
 }
 
 
-def build(target: Target, clone: Path, surroundings: dict) -> Path:
-    subprocess.run(["git", "-c", "safe.directory=*", "clone", "-q", str(ROOT), str(clone)], check=True)
+def git(*words: str) -> str:
+    return subprocess.run(["git", "-c", "safe.directory=*", *words], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def build(target: Target, commit: str, clone: Path, surroundings: dict) -> Path:
+    git("clone", "-q", "--no-checkout", str(ROOT), str(clone))
+    git("-C", str(clone), "checkout", "-q", "--detach", commit)
     settings = {name: value for name, value in surroundings.items() if name != "umask"}
     # A compiler's cache would give the second build the objects of the first.
     settings["ZIG_LOCAL_CACHE_DIR"] = str(clone.parent / "zig")
@@ -49,11 +54,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Builds a target from two clones and compares the wheels.")
     parser.add_argument("target", nargs="?", default="aarch64-abi3", metavar="TARGET")
     (target,) = chosen([parser.parse_args().target])
+    commit = git("-C", str(ROOT), "rev-parse", "HEAD")      # one may come while the first is built
+    print(f"commit {commit}", flush=True)
     with tempfile.TemporaryDirectory() as name:
         wheels = []
         for place, surroundings in SURROUNDINGS.items():
             started = time.monotonic()
-            wheels.append(build(target, Path(name) / place, surroundings))
+            wheels.append(build(target, commit, Path(name) / place, surroundings))
             digest = hashlib.sha256(wheels[-1].read_bytes()).hexdigest()
             print(f"{digest}  {wheels[-1].name}  in {time.monotonic() - started:.0f} s", flush=True)
         found = differences(*wheels)

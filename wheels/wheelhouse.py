@@ -3,10 +3,10 @@
 
     pip install --no-index --find-links dist --find-links dist/wheelhouse-armv7l fastgate
 
-What no registry has a wheel of for an architecture ([wheelhouse] in targets.toml) is cross-built
-from its source with build.py's compiler and must pass check.py's gates; the rest is fetched, so
-that the directory is enough by itself, with all of fastgate's extras. SHA256SUMS says what is in
-it. Built wheels are kept in the cache, by their exact version.
+What no registry has a wheel of for an architecture ([wheelhouse.build] in targets.toml) is cross-built
+from its source, whose hash is pinned, with build.py's compiler and must pass check.py's gates; the
+rest is fetched, so that the directory is enough by itself, with all of fastgate's extras. SHA256SUMS
+says what is in it. Built wheels are kept in the cache, by their exact version.
 """
 
 import argparse
@@ -45,13 +45,19 @@ def pip(*arguments: str) -> None:
     subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments, "-q"], check=True)
 
 
-def house_of(arch: str) -> Path:
-    return DIST / f"wheelhouse-{arch}"
+def house_of(arch: str, libc: str = "gnu") -> Path:
+    return DIST / f"wheelhouse-{arch}{'-musl' * (libc == 'musl')}"
 
 
-def foreign(arch: str, python: str) -> list[str]:
-    """pip's words for wheels of another machine: of any glibc up to that of the tests' root."""
-    return choice(MACHINES[TABLE["arch"][arch]["debian"]], python)
+def listing_of(house: Path, python: str) -> Path:
+    """Names the wheels that are there for one CPython."""
+    return house / f".cp{python.replace('.', '')}"
+
+
+def foreign(arch: str, python: str, libc: str = "gnu") -> list[str]:
+    """pip's words for wheels of another machine: of any glibc up to that of Debian's release, of any musl up to 1.2."""
+    musl = [f"musllinux_1_{minor}_{arch}" for minor in (2, 1)]
+    return choice(musl if libc == "musl" else MACHINES[TABLE["arch"][arch]["debian"]].platforms, python)
 
 
 def static_libffi(target: Target, directory: Path) -> Path:
@@ -86,8 +92,18 @@ def members(archive: bytes) -> Iterator[bytes]:
         at += 60 + size + size % 2
 
 
-def build(target: Target, requirement: str, out: Path) -> Path:
-    """Builds one pinned source distribution, or finds it built before; the wheel. It passes the gates
+def fetched(requirement: str, sha256: str, directory: Path) -> Path:
+    """The source distribution, which is that one and no other of its name."""
+    asked = directory / "source.txt"
+    asked.write_text(f"{requirement} --hash=sha256:{sha256}\n")
+    pip("download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--require-hashes",
+        "--dest", str(directory / "source"), "--requirement", str(asked))
+    (source,) = (directory / "source").iterdir()
+    return source
+
+
+def build(target: Target, requirement: str, sha256: str, out: Path) -> Path:
+    """Builds one source distribution, pinned by version and hash, or finds it built before; the wheel. It passes the gates
     that fastgate's own must, one kept from older gates too."""
     prefix = requirement.replace("==", "-")
     for found in out.glob(f"{prefix}-*.whl"):
@@ -96,8 +112,7 @@ def build(target: Target, requirement: str, out: Path) -> Path:
         found.unlink()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        pip("download", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--dest", str(directory / "source"), requirement)
-        (source,) = (directory / "source").iterdir()
+        source = fetched(requirement, sha256, directory)
         os.environ |= {
             "LIBUV_CONFIGURE_HOST": target.facts["multiarch"],      # uvloop: configure may not run what it compiles
             "PYYAML_FORCE_LIBYAML": "0",
@@ -137,18 +152,18 @@ def renew(house: Path, fresh: Path, python: str) -> None:
         shutil.copy(fresh / name, house)
 
 
-def fill(arch: str, python: str) -> Path:
+def fill(arch: str, python: str, libc: str = "gnu") -> Path:
     """The directory of an architecture, with everything in it that one CPython needs."""
-    target, house = Target(arch, f"cp{python.replace('.', '')}"), house_of(arch)
+    target, house = Target(arch, f"cp{python.replace('.', '')}", libc), house_of(arch, libc)
     house.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
-        for requirement in TABLE["wheelhouse"]["build"].get(arch, []):
+        for requirement, sha256 in TABLE["wheelhouse"]["build"].get(arch, {}).items():
             started = time.monotonic()
-            wheel = build(target, requirement, CACHE / f"wheelhouse-{target}")
+            wheel = build(target, requirement, sha256, CACHE / f"wheelhouse-{target}")
             shutil.copy(wheel, fresh)
             print(f"{wheel.name}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
-        pip("download", "--dest", str(fresh), "--find-links", str(fresh), *foreign(arch, python),
+        pip("download", "--dest", str(fresh), "--find-links", str(fresh), *foreign(arch, python, libc),
             *TABLE["wheelhouse"]["also"], *requirements())
         renew(house, fresh, target.python)
     write_sums(house)

@@ -49,12 +49,16 @@ def own_wheel(folder):
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory):
+def made(tmp_path_factory):
     house, tree = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("bundle") / "tree"
     own_wheel(house)
     tree.mkdir()
-    build(this_machine(), [f"fastgate=={__version__}"], [str(house)], tree)
-    return tree
+    return tree, build(this_machine(), [f"fastgate=={__version__}"], [str(house)], tree)
+
+
+@pytest.fixture
+def tree(made):
+    return made[0]
 
 
 def test_it_runs_wherever_it_lies(tree, tmp_path):
@@ -98,6 +102,13 @@ def test_it_has_what_is_declared_and_nothing_to_build_with(tree):
     found = {one.metadata["Name"].lower() for one in importlib.metadata.distributions(path=[str(tree / SITE)])}
     assert {"fastgate", "httptools", "pyyaml", "dnspython", "httpx", "redis"} <= found and "pip" not in found
     assert not [path for path in tree.rglob("*") if path.is_symlink() and not path.exists()]
+
+
+def test_its_parts_are_known_by_version(made):
+    parts = {part["name"]: part["version"] for part in made[1]}
+    assert {"libc6", "libssl3", "libpcre2-8-0", f"libpython{PYTHON}-stdlib", "httptools", "pyyaml", "certifi"} <= set(parts)
+    assert all(parts.values()) and parts["libpcre2-8-0"].startswith("10.")
+    assert "gcc-12-base" not in parts         # unpacked, and nothing of it taken but its terms
 
 
 def test_every_module_is_compiled_and_its_date_never_looked_at(tree):

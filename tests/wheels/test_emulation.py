@@ -7,7 +7,7 @@ import subprocess
 
 import emulation
 import pytest
-from emulation import emulated
+from emulation import inside, root_of
 from targets import ROOT, Target
 
 BOARDS = [pytest.param(Target("armv7l", "abi3"), 4, id="armv7l"), pytest.param(Target("aarch64", "abi3"), 8, id="aarch64")]
@@ -34,7 +34,7 @@ def test_it_is_another_machine_with_programs_of_its_own(target, word):
     before = table_of_the_machine()
     code = ("import os, struct, subprocess; print(os.uname().machine, struct.calcsize('P'), os.getcwd(), "
             "subprocess.run(['uname', '-m'], capture_output=True, text=True).stdout)")
-    out = subprocess.run([*emulated(target), "python3", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    out = subprocess.run([*inside(target, root_of(target)), "python3", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert out.stdout.split() == [target.arch, str(word), str(ROOT), target.arch]
     assert table_of_the_machine() == before
 
@@ -46,7 +46,7 @@ def test_process_signals_and_loopback_are_shared(target, word):
             "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); s.send(str(os.getpid()).encode());"
             "sys.exit(7 if signal.sigwait([signal.SIGTERM]) == signal.SIGTERM else 1)")
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        process = subprocess.Popen([*emulated(target), "python3", "-c", code, str(listener.getsockname()[1])])
+        process = subprocess.Popen([*inside(target, root_of(target)), "python3", "-c", code, str(listener.getsockname()[1])])
         try:
             connection, _ = listener.accept()
             with connection:

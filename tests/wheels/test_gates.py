@@ -1,6 +1,7 @@
 """Each gate catches the fault it is there for, planted with the compiler that builds the wheels."""
 
 import io
+import struct
 import tempfile
 import zipfile
 from pathlib import Path
@@ -57,6 +58,14 @@ def test_an_executable_stack(compiled, wheel_of):
     library[file["e_phoff"] + number * file["e_phentsize"] + 4] |= P_FLAGS.PF_X
     wheel = wheel_of(AARCH64, bytes(library))
     assert "wants an executable stack" in problems("machine", wheel)
+
+
+def test_packed_relocations(compiled, wheel_of):
+    syment, relr = struct.pack("<qQ", 11, 24), struct.pack("<qQ", 36, 24)
+    library = compiled(AARCH64, CLEAN)                   # zig's linker makes none
+    assert library.count(syment) == 1
+    wheel = wheel_of(AARCH64, library.replace(syment, relr))
+    assert "packed relocations" in problems("machine", wheel)
 
 
 def test_neon_where_the_baseline_has_none(compiled, wheel_of):

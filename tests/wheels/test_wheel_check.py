@@ -81,3 +81,13 @@ def test_verdict_and_table(wheel_of, compiled, monkeypatch, capsys):
     header, _, row = (line.split(" | ") for line in said.out.strip().split("\n"))
     assert {gate for gate, cell in zip(header, row, strict=True) if cell.startswith("FAILED")} == {"run path"}
     assert end.value.code == f"{bad.path.name}: run path: fastgate/_core/core.abi3.so: looks for libraries in /opt/lib"
+
+
+def test_the_matrix_has_a_cell_for_each_target(tmp_path):
+    good, bad = (tmp_path / f"fastgate-1-{target.tag}.whl" for target in (AARCH64, Target("armv7l", "cp312", "musl")))
+    for path in (good, bad):
+        path.write_bytes(bytes(1234))
+    header, _, *rows = (line.strip("| ").split(" | ") for line in check.grid({good: {"size": []}, bad: {"size": ["too much"], "cpu": []}}).split("\n"))
+    cells = {(row[0], column): cell for row in rows for column, cell in zip(header, row[1:], strict=True)}
+    assert len(cells) == 36 and cells.pop(("abi3", "aarch64")) == "1,234" and cells.pop(("cp312", "armv7l-musl")) == "FAILED"
+    assert set(cells.values()) == {"-"}

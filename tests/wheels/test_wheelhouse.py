@@ -1,7 +1,9 @@
 """The wheelhouse: what belongs in it, which wheels are kept, what is written beside them."""
 
 import hashlib
+import io
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,23 @@ def test_what_is_built_is_pinned_and_fits_what_fastgate_asks_for():
         (pin,) = each.specifier
         assert pin.operator == "=="
         assert pin.version in asked.get(each.name, each.specifier)
+
+
+def test_a_source_with_another_hash_is_not_built(tmp_path, monkeypatch, capfd):
+    packed = tmp_path / "planted-1.0.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        for name, data in {"PKG-INFO": b"Metadata-Version: 2.1\nName: planted\nVersion: 1.0\n",
+                           "setup.py": b"from setuptools import setup\nsetup(name='planted', version='1.0')\n"}.items():
+            entry = tarfile.TarInfo(f"planted-1.0/{name}")
+            entry.size = len(data)
+            tar.addfile(entry, io.BytesIO(data))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    right = hashlib.sha256(packed.read_bytes()).hexdigest()
+    assert wheelhouse.fetched("planted==1.0", right, tmp_path).read_bytes() == packed.read_bytes()
+    with pytest.raises(subprocess.CalledProcessError):
+        wheelhouse.fetched("planted==1.0", right[:-1] + ("0" if right[-1] != "0" else "1"), tmp_path)
+    assert "DO NOT MATCH THE HASHES" in capfd.readouterr().err
 
 
 def test_pip_is_asked_for_what_the_board_can_load():
@@ -68,7 +87,7 @@ def test_sums_are_what_sha256sum_checks(tmp_path):
 def test_what_was_built_before_is_built_no_more(tmp_path, wheel_of, compiled):
     kept = wheel_of(ARMV7, compiled(ARMV7, "int PyInit_core(void) { return 0; }")).path
     kept = kept.rename(kept.with_name(kept.name.replace("fastgate-9.9.9", "planted-1.0")))
-    assert wheelhouse.build(ARMV7, "planted==1.0", kept.parent) == kept
+    assert wheelhouse.build(ARMV7, "planted==1.0", "00" * 32, kept.parent) == kept
 
 
 def test_what_passes_no_gate_any_more_is_not_kept(tmp_path, wheel_of, compiled, monkeypatch):
@@ -83,7 +102,7 @@ def test_what_passes_no_gate_any_more_is_not_kept(tmp_path, wheel_of, compiled, 
     kept = kept.rename(kept.with_name(kept.name.replace("fastgate-9.9.9", "planted-1.0")))
     monkeypatch.setattr(wheelhouse, "pip", asked)
     with pytest.raises(Asked):
-        wheelhouse.build(ARMV7, "planted==1.0", kept.parent)
+        wheelhouse.build(ARMV7, "planted==1.0", "00" * 32, kept.parent)
     assert not kept.exists()
 
 

@@ -11,14 +11,23 @@ from fastgate.bundle import BundleError
 
 NOT_ROOT = "" if os.geteuid() == 0 else "As another user than root, mmdebstrap needs the package uidmap and a range in /etc/subuid."
 
+# Of each package unpacked: name, version, architecture; its files; an empty line. Only their files tell of them otherwise.
+LISTED = ".packages"
+LIST = f"""cd "$1" && for deb in var/cache/apt/archives/*.deb; do
+dpkg-deb --show --showformat='${{Package}} ${{Version}} ${{Architecture}}\\n' "$deb"
+dpkg-deb --fsys-tarfile "$deb" | tar --list
+echo
+done >{LISTED}"""
+
 
 def unpack(suite: str, arch: str, packages: list[str], into: Path, mirror: str | None = None) -> None:
-    """The packages and what they depend on, as a root file system in `into`. mirror: its address, if not apt's own."""
+    """The packages and what they depend on, as a root file system in `into`, with a list of them. mirror: its address, if not apt's own."""
     need("mmdebstrap")
     with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:
         # By way of a tar file: without root, mmdebstrap's files would belong to users of its own.
         archive = Path(scratch, "root.tar")
-        run(extraction(suite, arch, packages, archive, mirror or mirror_of(suite)), advice=NOT_ROOT)
+        program, *arguments = extraction(suite, arch, packages, archive, mirror or mirror_of(suite))
+        run([program, f"--extract-hook={LIST}", *arguments], advice=NOT_ROOT)
         with tarfile.open(archive) as tar:
             tar.extraction_filter = lambda member, _: member        # its absolute links are meant for the tree
             tar.extractall(into, [member for member in tar if member.isreg() or member.issym() or member.islnk()])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastgate.bundle import BundleError
 
 SUITE = "bookworm"          # Debian 12: where Python and the C library are taken from
+DISTRIBUTION = "debian-12"  # as package URLs call it
 PYTHON = "3.11"             # its Python
 GLIBC = 36                  # its C library is 2.36: what newer ones need is not for it
 OLDEST_GLIBC = 17

@@ -11,6 +11,7 @@ from fastgate.bundle.archive import write_archive
 from fastgate.bundle.debian import need
 from fastgate.bundle.image import write_image
 from fastgate.bundle.machines import MACHINES, this_machine
+from fastgate.bundle.sbom import write_sbom
 from fastgate.bundle.tree import build
 
 FORMATS = ("tar.zst", "tar.gz", "oci")
@@ -18,7 +19,7 @@ TOP = "fastgate"            # the folder an archive unpacks to
 
 
 def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], extra: Sequence[str], mirror: str | None) -> int:
-    """Writes the bundle, all or nothing; its size in bytes."""
+    """Writes the bundle, all or nothing, and beside it what it is made of; its size in bytes."""
     form = form or form_of(out)
     machine = MACHINES[arch] if arch else this_machine()
     for place in wheels:
@@ -33,7 +34,7 @@ def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], e
     with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:
         tree = Path(scratch, "tree")
         tree.mkdir()
-        build(machine, [f"fastgate=={__version__}", *extra], [os.path.abspath(place) for place in places], tree, mirror)
+        parts = build(machine, [f"fastgate=={__version__}", *extra], [os.path.abspath(place) for place in places], tree, mirror)
         unfinished = out.with_name(f".{out.name}.new")
         try:
             if form == "oci":
@@ -41,6 +42,7 @@ def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], e
             else:
                 write_archive(tree, unfinished, TOP, form.removeprefix("tar."))
             os.replace(unfinished, out)
+            write_sbom(out, parts, form)
         except OSError as error:
             raise BundleError(f"{out} can't be written: {error.strerror or error}") from None
         finally:

@@ -4,12 +4,14 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from fastgate.bundle import BundleError, files
 from fastgate.bundle.debian import run, unpack
 from fastgate.bundle.elf import is_elf, needed
-from fastgate.bundle.machines import PYTHON, SUITE, Machine, this_machine
+from fastgate.bundle.machines import DISTRIBUTION, PYTHON, SUITE, Machine, this_machine
 from fastgate.bundle.prune import prune_packages, prune_stdlib
+from fastgate.bundle.sbom import debian_parts, python_parts
 from fastgate.bundle.wheels import install
 
 COMPILER = ["base-files", f"python{PYTHON}-minimal"]        # what it takes to run compileall
@@ -23,8 +25,9 @@ SITE = "usr/lib/python3/dist-packages"                      # where Debian's Pyt
 AUTHORITIES = "etc/ssl/certs/ca-certificates.crt"
 
 
-def build(machine: Machine, requirements: Sequence[str], find_links: Sequence[str], tree: Path, mirror: str | None = None) -> None:
-    """Makes the tree in the folder, which is there and empty."""
+def build(machine: Machine, requirements: Sequence[str], find_links: Sequence[str], tree: Path,
+          mirror: str | None = None) -> list[dict[str, Any]]:
+    """Makes the tree in the folder, which is there and empty; what it is made of."""
     with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:
         root = Path(scratch, "root")
         unpack(SUITE, machine.debian, PACKAGES, root, mirror)
@@ -43,8 +46,10 @@ def build(machine: Machine, requirements: Sequence[str], find_links: Sequence[st
         _add_libraries(root, tree, machine)
         _add_notices(root, tree)
         _add_authorities(tree)
+        parts = [*debian_parts(root, tree, DISTRIBUTION), *python_parts(tree / SITE)]
         files.write(tree, machine)
         _compile(python, tree)
+        return parts
 
 
 def _python_of(root: Path, machine: Machine) -> list[str]:

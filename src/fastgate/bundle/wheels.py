@@ -23,12 +23,12 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 """
 
 
-def choice(machine: Machine, python: str) -> list[str]:
-    """pip's words for wheels of that machine only, and of a CPython: 3.11, or in full 3.11.2."""
+def choice(platforms: Sequence[str], python: str) -> list[str]:
+    """pip's words for wheels of those platforms only, and of a CPython: 3.11, or in full 3.11.2."""
     abis = (f"cp{_series(python).replace('.', '')}", "abi3", "none")
     return ["--only-binary=:all:", "--implementation", "cp", "--python-version", python,
             *(word for abi in abis for word in ("--abi", abi)),
-            *(word for platform in machine.platforms for word in ("--platform", platform))]
+            *(word for platform in platforms for word in ("--platform", platform))]
 
 
 def install(requirements: Sequence[str], machine: Machine, python: str, find_links: Sequence[str], into: Path) -> None:
@@ -36,7 +36,7 @@ def install(requirements: Sequence[str], machine: Machine, python: str, find_lin
     if find_spec("pip") is None:
         raise BundleError(f"{sys.executable} has no pip: install it there, or run fastgate from an environment that has it")
     command = [sys.executable, "-c", PIP, machine.name, python, "--disable-pip-version-check", "install", "--quiet", "--quiet",
-               "--target", str(into), "--no-compile", *choice(machine, python)]
+               "--target", str(into), "--no-compile", *choice(machine.platforms, python)]
     for place in find_links:
         command += ["--find-links", place]
     run([*command, *requirements], os.environ | {"PIP_ROOT_USER_ACTION": "ignore"}, "pip",
