@@ -1,5 +1,6 @@
 """A whole gateway process: start, what stands in its way, drain, end."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -7,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import requests
+from fastgate.control.lifecycle import Lifecycle
 from support.held_upstream import to
 from support.process import SOURCE, GatewayFailed
 
@@ -244,3 +247,35 @@ def test_access_log_is_flushed_at_the_end(gateway, upstream):
         requests.get(f"{running.url}/n{number}")
     assert running.stop() == 0
     assert [f"/n{number}" in line for number, line in enumerate(running.access_log().splitlines())] == [True] * 20
+
+
+def test_what_changed_addresses_leave_is_freed_without_a_reload(tmp_path):
+    async def run():
+        freed = asyncio.Event()
+
+        class Core:
+            bans = None
+            left = 1
+
+            def remaining(self):
+                return self.left
+
+            def set_wall_clock(self, offset_ns):
+                pass
+
+        class Reloader:
+            async def forget(self):
+                core.left = 0
+                freed.set()
+                return True
+
+        core = Core()
+        life = Lifecycle(None, [], {}, SimpleNamespace(gateway=core), SimpleNamespace(path=str(tmp_path / "socket")))
+        life.memory = SimpleNamespace(look=lambda: None)
+        life.python = SimpleNamespace(take_unloaded=lambda: False)
+        life.reloader = Reloader()
+        tick = asyncio.ensure_future(life._tick())
+        await freed.wait()
+        tick.cancel()
+
+    asyncio.run(run())

@@ -22,6 +22,9 @@ class Gateway:
     def collect(self) -> int:
         return self.in_use
 
+    def remaining(self) -> int:
+        return self.in_use
+
     def retired(self) -> list[int]:
         return list(range(1, self.in_use + 1))
 
@@ -82,5 +85,27 @@ def test_nothing_is_forgotten_while_a_reload_is_under_way_or_an_old_snapshot_in_
         assert await forgets is False and not closed and plugins._runners
         gateway.in_use = 0
         assert await one.forget() is True and closed == ["old"] and not plugins._runners
+
+    run_with(talk)
+
+
+def test_what_a_reload_leaves_while_others_are_closed_is_not_forgotten():
+    async def talk():
+        class Old(Plugin):
+            name = "old"
+            version = "1.0"
+
+            async def close(self):
+                gateway.in_use = 1                      # a reload, which has the turn by now
+
+        gateway = Gateway()
+        plugins = PythonPlugins(gateway)
+        runner = plugins._runners["old"] = runner_of(Old)
+        plugins._published[1] = [configured(runner)]
+        await runner.init()
+        one = reloader(gateway, plugins)
+        assert await one.forget() is False and not plugins._runners
+        gateway.in_use = 0
+        assert await one.forget() is True
 
     run_with(talk)

@@ -61,6 +61,7 @@ class Lifecycle:
         self._tasks: set[asyncio.Task] = set()
         self._collector: asyncio.Task | None = None
         self._pause_s = COLLECT_FIRST_S
+        self._has_published = False         # since memory was given back last
         self._bans = BanCommands(self.gateway.bans, self._on_lift)
         self._stop = asyncio.Event()
         self._quit = asyncio.Event()
@@ -223,6 +224,8 @@ class Lifecycle:
                 self.gateway.set_wall_clock(wall_clock_offset_ns())
                 self.memory.look()
                 self._notifier.watchdog()
+                if self.gateway.remaining():    # an upstream's addresses have changed
+                    self._collect_soon()
             except MemoryError:     # the data path goes on: that is no reason to end it
                 pass
             await asyncio.sleep(interval_s)
@@ -233,20 +236,25 @@ class Lifecycle:
         problem = self.memory.follow(published.gateway["memory_budget"])
         error_log.set_level(published.gateway["log_level"])
         self._pause_s = COLLECT_FIRST_S
-        if self._collector is None or self._collector.done():
-            self._collector = self._supervise("collect", self._collect())
+        self._has_published = True
+        self._collect_soon()
         return [f"{problem}; what held before goes on"] if problem else []
 
+    def _collect_soon(self) -> None:
+        if self._collector is None or self._collector.done():
+            self._pause_s = COLLECT_FIRST_S
+            self._collector = self._supervise("collect", self._collect())
+
     async def _collect(self) -> None:
-        """After one reload, or several in quick succession."""
-        is_done, is_first = False, True
+        """After one reload, or several in quick succession, or another change of what the reactors use."""
+        is_done = False
         while not is_done:
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(self._pause_s * 2, COLLECT_LAST_S)
             is_done = await self.reloader.forget()
-            if self.python.take_unloaded() or is_first:
+            if self.python.take_unloaded() or self._has_published:
                 give_memory_back()
-            is_first = False
+            self._has_published = False
 
     async def _reload(self) -> dict:
         self._notifier.reloading()

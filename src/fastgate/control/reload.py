@@ -103,7 +103,7 @@ class Reloader:
             if not left:
                 await self._applications.forget()
         await closing
-        return not left
+        return not self._gateway.remaining()        # a reload meanwhile leaves another
 
     def figures(self) -> dict[str, Any]:
         """For `/status` and `/metrics`. `last_success_s`: Unix time; the start counts. `last_errors`: of the last one."""

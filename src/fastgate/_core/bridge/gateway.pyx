@@ -335,6 +335,10 @@ cdef class Gateway:
             self.registry.sweep()
             names = set(self.upstream_names())
             self.addresses = {name: ips for name, ips in self.addresses.items() if name in names}
+        return self.remaining()
+
+    def remaining(self) -> int:
+        """What `collect` has yet to free."""
         return len(self.old) + len(self.retired_peers)
 
     def retired(self) -> list[int]:
