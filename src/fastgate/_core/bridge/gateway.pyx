@@ -59,22 +59,48 @@ cdef class RetiredPeers:
         peer_set_free(self.c_set)
 
 
-@cython.no_gc           # part of no cycle; the collector would empty the dict whose addresses are freed at the end
+cdef struct named_series_t:
+    # What requests count in that a plugin in Python sent to another service. Owner: its Snapshot. Control thread only.
+    named_series_t *next
+    series_t *series                # a reference
+
+
 cdef class Snapshot:
     """A compiled configuration and the upstreams it keeps alive."""
     cdef snapshot_t *c_snapshot
     cdef list upstreams
-    cdef dict named                 # (service's place, route's name) -> address of the series of what plugins in Python sent there
+    cdef named_series_t *series
+    cdef dict named                 # (service's place, route's name) -> address of one of them
 
     def __cinit__(self):
         self.named = {}
 
     def __dealloc__(self):
-        cdef uintptr_t address
-        for address in (self.named or {}).values():
-            series_unref(<series_t *>address)
+        cdef named_series_t *link
+        while self.series != NULL:
+            link = self.series
+            self.series = link.next
+            series_unref(link.series)
+            free(link)
         if self.c_snapshot != NULL:
             snapshot_free(self.c_snapshot)
+
+    cdef uintptr_t series_of(self, SeriesRegistry registry, uint32_t at, str route) except 0:
+        cdef named_series_t *link
+        if (at, route) not in self.named:
+            link = <named_series_t *>calloc(1, sizeof(named_series_t))
+            if link == NULL:
+                raise MemoryError("no memory for the counters of a service")
+            name = self.c_snapshot.services[at].name
+            try:
+                link.series = registry.get(name.at[:name.len].decode(), route)
+            except BaseException:
+                free(link)
+                raise
+            link.next = self.series
+            self.series = link
+            self.named[at, route] = <uintptr_t>link.series
+        return self.named[at, route]
 
 
 @cython.no_gc           # part of no cycle; and no collector empties what its lanes, closed first, still point at
@@ -238,10 +264,7 @@ cdef class Gateway:
         memcpy(&at, <const char *>place, sizeof(at))
         for snapshot in [self.current, *self.old]:
             if snapshot.c_snapshot.number == number and at < snapshot.c_snapshot.n_services:
-                if (at, route) not in snapshot.named:
-                    name = snapshot.c_snapshot.services[at].name
-                    snapshot.named[at, route] = <uintptr_t>self.registry.get(name.at[:name.len].decode(), route)
-                return snapshot.named[at, route]
+                return snapshot.series_of(self.registry, at, route)
         return 0
 
     def _wanted_upstreams(self, object model, dict by_service) -> dict:
