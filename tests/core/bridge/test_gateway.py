@@ -94,18 +94,27 @@ services:
   - name: s
     url: http://127.0.0.1:9
     routes: [{paths: [/]}]
-    plugins: [{name: cors}, {name: request-termination, config: {status_code: 200}}]
+    plugins: [%s, {name: request-termination, config: {status_code: 200}}]
 """
+CORS = "{name: cors}"
+LIMITED = "{name: rate-limiting, config: {minute: 100000}}"
 
 
-def test_without_memory_for_what_filters_the_answer_it_is_an_answer(listening):
-    """Heads of all lengths around what an exchange has room for itself: behind it, a chain's filters need memory."""
-    model = load_text(FILTERED, "fastgate.yaml", plugins=PLUGINS)
+def serve(listening, plugin):
+    """A gateway of that plugin and one that answers, and the thread of its reactor."""
+    model = load_text(FILTERED % plugin, "fastgate.yaml", plugins=PLUGINS)
     gateway = Gateway(1, model.gateway)
     gateway.listen([listening.fileno()], False, listening.getsockname()[1], False)
     gateway.publish(model)
     reactor = threading.Thread(target=gateway.run_reactor, args=(0,))
     reactor.start()
+    return gateway, reactor
+
+
+@pytest.mark.parametrize("plugin, field", [(CORS, b"Access-Control-Allow-Origin: *"), (LIMITED, b"X-RateLimit-Remaining-Minute: ")])
+def test_without_memory_for_what_plugins_add_to_the_answer_it_is_an_answer(listening, plugin, field):
+    """Heads of all lengths around what an exchange has room for itself: behind it, fields and a chain's filters need memory."""
+    gateway, reactor = serve(listening, plugin)
     seen = set()
     try:
         for size in range(512, 1536, 16):
@@ -119,7 +128,7 @@ def test_without_memory_for_what_filters_the_answer_it_is_an_answer(listening):
                 seen.add(answer[9:12])
                 # Whole, or none of it: no 200 without its type, nor without what a filter adds.
                 assert b"\r\nContent-Type: " in answer
-                assert (b"\r\nAccess-Control-Allow-Origin: *" in answer) == (b" 200 " in answer)
+                assert (b"\r\n" + field in answer) == (b" 200 " in answer)
                 gateway.set_memory_limit(None)
     finally:
         gateway.set_memory_limit(None)
@@ -151,12 +160,7 @@ def serve_at_once(gateway, address, count, meanwhile=lambda: None):
 
 
 def test_what_is_kept_for_the_next_requests_goes_when_memory_is_short(listening):
-    model = load_text(FILTERED, "fastgate.yaml", plugins=PLUGINS)
-    gateway = Gateway(1, model.gateway)
-    gateway.listen([listening.fileno()], False, listening.getsockname()[1], False)
-    gateway.publish(model)
-    reactor = threading.Thread(target=gateway.run_reactor, args=(0,))
-    reactor.start()
+    gateway, reactor = serve(listening, CORS)
     before = gateway.memory()["used"]
 
     def wait_kept(count):

@@ -69,7 +69,7 @@ cdef class Snapshot:
     """A compiled configuration and the upstreams it keeps alive."""
     cdef snapshot_t *c_snapshot
     cdef list upstreams
-    cdef named_series_t *series
+    cdef named_series_t *series     # all of them: a leak checker follows pointers, not a dict's numbers
     cdef dict named                 # (service's place, route's name) -> address of one of them
 
     def __cinit__(self):

@@ -2,12 +2,9 @@
 
 from libc.string cimport memchr
 
-from fastgate._core.base.span cimport span_of, span_t
+from fastgate._core.base.span cimport span_of, span_t, span_text
 from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_t, exchange_take
-
-
-cdef enum:
-    OVERLOADED = 503
+from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 
 
 cdef span_t _take_line(span_t lines, added_t *field) noexcept nogil:
@@ -49,5 +46,6 @@ cdef void additions_spread(exchange_t *exchange, additions_t *added) noexcept no
         if field.run_fields and _spread(exchange, link) == NULL:
             added.is_short = True
             if added == &exchange.request_added:
-                exchange.refusal = OVERLOADED
+                exchange.refusal = 503
+                exchange.refusal_text = span_text(TEXT_OVERLOADED)
         link = &field.next

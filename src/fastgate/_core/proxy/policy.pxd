@@ -31,7 +31,7 @@ cdef void policy_answer_add(exchange_t *exchange, span_t name, span_t value) noe
 cdef void policy_answer_rename(exchange_t *exchange, span_t name, span_t new) noexcept nogil
 cdef void policy_answer_replace(exchange_t *exchange, span_t name, span_t value) noexcept nogil
 # So many at once, of names that are none of the above, as text: room for `most` bytes, into which the caller writes
-# whole lines, and then says where they end. NULL: no memory.
+# whole lines, and then says where they end. NULL: no memory, and the answer will be 503.
 cdef char *policy_answer_lines(exchange_t *exchange, unsigned n, size_t most) noexcept nogil
 cdef void policy_answer_lines_end(exchange_t *exchange, const char *end) noexcept nogil
 cdef bint policy_answer_value(exchange_t *exchange, span_t name, span_t *value_out) noexcept nogil  # in header_filter; the first

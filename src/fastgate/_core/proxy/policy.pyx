@@ -245,6 +245,7 @@ cdef char *policy_answer_lines(exchange_t *exchange, unsigned n, size_t most) no
     cdef additions_t *added = &exchange.answer_added
     cdef added_t *run = <added_t *>exchange_room(exchange, sizeof(added_t) + most)
     if run == NULL:
+        added.is_short = True
         return NULL
     _put_run(run, n, span_of(<char *>(run + 1), 0))
     additions_append(added, run, run)
