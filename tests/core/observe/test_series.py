@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from fastgate._core.bridge.series_registry import LATENCY_BOUNDS_S, SeriesRegistry
-from fastgate_doors.observe_door import Held
+from fastgate_doors.observe_door import Held, count_chosen
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,7 +61,7 @@ def test_get_when_the_pair_is_known_goes_on_counting():
     before.count(0, 200, 1, 2, 3, 4, 5, True)
     after = Held(registry, "orders", "list")        # the next snapshot
     before.drop()
-    assert registry.sweep() == 0
+    assert registry.sweep(set(), set()) == 0
     after.count(0, 200, 1, 2, 3, 4, 5, True)
     assert registry.read()[0]["codes"] == {200: 2}
     after.drop()
@@ -84,10 +84,26 @@ def test_sweep_when_no_snapshot_holds_a_pair_forgets_it():
     stays, goes = Held(registry, "a", "stays"), Held(registry, "a", "goes")
     goes.count(0, 200, 0, 0, 0, 0, 0, False)
     goes.drop()
-    assert registry.sweep() == 1
+    assert registry.sweep(set(), set()) == 1
     assert len(registry) == 1 and registry.read() == []
     stays.drop()
-    assert registry.sweep() == 1 and len(registry) == 0
+    assert registry.sweep(set(), set()) == 1 and len(registry) == 0
+
+
+def test_sweep_leaves_a_pair_that_a_plugin_chose_while_both_its_names_are_in_use():
+    registry = SeriesRegistry(1)
+    count_chosen(registry, "other", "list")
+    count_chosen(registry, "other", "list")
+    assert registry.sweep({"orders", "other"}, {"list", "show"}) == 0
+    count_chosen(registry, "other", "list")
+    assert registry.read()[0]["codes"] == {200: 3}
+    held = Held(registry, "other", "list")          # a route that leads there by itself, later
+    assert registry.sweep({"orders"}, {"list"}) == 0
+    held.drop()
+    assert registry.sweep({"other"}, {"list"}) == 0
+    assert registry.sweep({"orders"}, {"list"}) == 1 and len(registry) == 0
+    count_chosen(registry, "other", "list")
+    assert registry.sweep({"other"}, {"show"}) == 1 and len(registry) == 0
 
 
 def test_registry_when_it_dies_first_leaves_the_series_to_its_holder():

@@ -23,7 +23,7 @@ from fastgate._core.base.atomics cimport (
     atomic_store_u64,
 )
 from fastgate._core.base.memory cimport MEMORY_UNLIMITED, memory_figures, memory_figures_t, memory_limit
-from fastgate._core.base.span cimport span_of
+from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport OK
 from fastgate._core.bridge.access_log cimport AccessLog
 from fastgate._core.bridge.bans cimport Bans
@@ -40,7 +40,6 @@ from fastgate._core.limit.table cimport (
     limit_table_open,
 )
 from fastgate._core.observe.counters cimport counters_t
-from fastgate._core.observe.series cimport series_t, series_unref
 from fastgate._core.proxy.exchange cimport LANE_INPUT_BYTES, LANE_OUTPUT_BYTES, gate_t, lane_t
 from fastgate._core.proxy.lane cimport lane_close, lane_listen, lane_open, lane_post_drain, lane_post_retire, lane_post_short
 from fastgate._core.reactor.reactor cimport reactor_run, reactor_stop, reactor_wake
@@ -59,48 +58,14 @@ cdef class RetiredPeers:
         peer_set_free(self.c_set)
 
 
-cdef struct named_series_t:
-    # What requests count in that a plugin in Python sent to another service. Owner: its Snapshot. Control thread only.
-    named_series_t *next
-    series_t *series                # a reference
-
-
 cdef class Snapshot:
     """A compiled configuration and the upstreams it keeps alive."""
     cdef snapshot_t *c_snapshot
     cdef list upstreams
-    cdef named_series_t *series     # all of them: a leak checker follows pointers, not a dict's numbers
-    cdef dict named                 # (service's place, route's name) -> address of one of them
-
-    def __cinit__(self):
-        self.named = {}
 
     def __dealloc__(self):
-        cdef named_series_t *link
-        while self.series != NULL:
-            link = self.series
-            self.series = link.next
-            series_unref(link.series)
-            free(link)
         if self.c_snapshot != NULL:
             snapshot_free(self.c_snapshot)
-
-    cdef uintptr_t series_of(self, SeriesRegistry registry, uint32_t at, str route) except 0:
-        cdef named_series_t *link
-        if (at, route) not in self.named:
-            link = <named_series_t *>calloc(1, sizeof(named_series_t))
-            if link == NULL:
-                raise MemoryError("no memory for the counters of a service")
-            name = self.c_snapshot.services[at].name
-            try:
-                link.series = registry.get(name.at[:name.len].decode(), route)
-            except BaseException:
-                free(link)
-                raise
-            link.next = self.series
-            self.series = link
-            self.named[at, route] = <uintptr_t>link.series
-        return self.named[at, route]
 
 
 @cython.no_gc           # part of no cycle; and no collector empties what its lanes, closed first, still point at
@@ -264,7 +229,7 @@ cdef class Gateway:
         memcpy(&at, <const char *>place, sizeof(at))
         for snapshot in [self.current, *self.old]:
             if snapshot.c_snapshot.number == number and at < snapshot.c_snapshot.n_services:
-                return snapshot.series_of(self.registry, at, route)
+                return <uintptr_t>self.registry.get_chosen(text_of(snapshot.c_snapshot.services[at].name), route)
         return 0
 
     def _wanted_upstreams(self, object model, dict by_service) -> dict:
@@ -355,10 +320,19 @@ cdef class Gateway:
         self._retire_orphans()
         self.retired_peers = [peers for peers in self.retired_peers if not self._is_passed(peers)]
         if not self.old and not self.retired_peers:
-            self.registry.sweep()
+            self._sweep_series()
             names = set(self.upstream_names())
             self.addresses = {name: ips for name, ips in self.addresses.items() if name in names}
         return self.remaining()
+
+    cdef int _sweep_series(self) except -1:
+        cdef snapshot_t *snapshot
+        cdef uint32_t i
+        if self.current is not None:
+            snapshot = self.current.c_snapshot
+            self.registry.sweep({text_of(snapshot.services[i].name) for i in range(snapshot.n_services)},
+                                {text_of(snapshot.routes[i].name) for i in range(snapshot.n_routes)})
+        return 0
 
     def remaining(self) -> int:
         """What `collect` has yet to free."""
@@ -509,6 +483,10 @@ cdef class Gateway:
             "retired": len(self.old),
             "bytes": snapshot.arena.total,
         }
+
+
+cdef str text_of(span_t name):
+    return name.at[:name.len].decode()
 
 
 cdef dict read_counters(counters_t *counters):

@@ -5,7 +5,7 @@ its counters go on over a reload that changes everything else about it.
 """
 
 cimport cython
-from libc.stdint cimport uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.atomics cimport (
     atomic_load_ptr, atomic_load_u32_acquire, atomic_load_u64,
@@ -21,7 +21,13 @@ from fastgate._core.observe.series cimport (
 LATENCY_BOUNDS_S: tuple = tuple(HISTOGRAM_FIRST_NS * 2 ** k / 1e9 for k in range(HISTOGRAM_BOUNDS))
 
 
-@cython.no_gc           # the collector would empty the dict whose addresses are freed at the end
+cdef class Counted:
+    def __dealloc__(self):
+        if self.c_series != NULL:
+            series_unref(self.c_series)
+
+
+@cython.no_gc           # the collector would empty the dict while lanes still count in what it holds
 cdef class SeriesRegistry:
     """All series of a gateway.
 
@@ -33,41 +39,46 @@ cdef class SeriesRegistry:
         if n_reactors == 0:
             raise ValueError("a registry of series needs at least one reactor")
         self.n_reactors = n_reactors
-        self.c_series = {}
-
-    def __dealloc__(self):
-        for address in (self.c_series or {}).values():
-            series_unref(<series_t *><uintptr_t>address)
+        self.pairs = {}
 
     def __len__(self) -> int:
-        return len(self.c_series)
+        return len(self.pairs)
 
     cdef series_t *get(self, str service, str route) except NULL:
-        cdef series_t *series
-        address = self.c_series.get((service, route))
-        if address is None:
-            series = series_new(self.n_reactors)
-            if series == NULL:
-                raise MemoryError("no memory for the counters of a route")
-            self.c_series[service, route] = <uintptr_t>series
-        else:
-            series = <series_t *><uintptr_t>address
+        cdef series_t *series = self._of(service, route).c_series
         series_ref(series)
         return series
 
-    def sweep(self) -> int:
+    cdef series_t *get_chosen(self, str service, str route) except NULL:
+        cdef Counted counted = self._of(service, route)
+        counted.is_chosen = True
+        return counted.c_series
+
+    cdef Counted _of(self, str service, str route):
+        cdef Counted counted = self.pairs.get((service, route))
+        if counted is None:
+            counted = Counted()
+            counted.c_series = series_new(self.n_reactors)
+            if counted.c_series == NULL:
+                raise MemoryError("no memory for the counters of a route")
+            self.pairs[service, route] = counted
+        return counted
+
+    def sweep(self, set services, set routes) -> int:
         """Forget the pairs that no snapshot holds any more; how many they were.
 
-        To be called after snapshots have been freed.
+        A pair that a plugin chose is held by none: it stays while both its names are in use.
+        To be called while the current snapshot, which has `services` and `routes`, is the only one.
         """
-        cdef series_t *series
+        cdef Counted counted
         gone = []
-        for pair, address in self.c_series.items():
-            series = <series_t *><uintptr_t>address
-            if atomic_load_u32_acquire(&series.refs) == 1:      # ours; only `get` could add one
-                gone.append(pair)
+        for (service, route), counted in self.pairs.items():
+            if atomic_load_u32_acquire(&counted.c_series.refs) > 1:     # ours is one; only `get` could add another
+                continue
+            if not counted.is_chosen or service not in services or route not in routes:
+                gone.append((service, route))
         for pair in gone:
-            series_unref(<series_t *><uintptr_t>self.c_series.pop(pair))
+            del self.pairs[pair]
         return len(gone)
 
     def read(self) -> list:
@@ -80,9 +91,10 @@ cdef class SeriesRegistry:
             cumulative, one for each of LATENCY_BOUNDS_S and one for what took longer),
             ``sum_s`` (seconds) and ``count``.
         """
+        cdef Counted counted
         out = []
-        for (service, route), address in self.c_series.items():
-            entry = read_series(<series_t *><uintptr_t>address)
+        for (service, route), counted in self.pairs.items():
+            entry = read_series(counted.c_series)
             if entry is not None:
                 entry["service"] = service
                 entry["route"] = route

@@ -85,7 +85,7 @@ cdef struct python_change_t:
     # Part of a verdict's block.
     span_t name
     span_t value
-    series_t *series                # PYTHON_SERVICE: what its requests of this route count in, which the snapshot holds; NULL: as before
+    series_t *series                # PYTHON_SERVICE: what its requests of this route count in, kept by the registry; NULL: as before
     uint32_t action                 # python_action_t
 
 
