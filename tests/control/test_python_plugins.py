@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from control.python_calls import configured, run_with, runner_of
+from control.python_calls import configured, run_with, runner_of, until
 from fastgate.control.applications import Applications
 from fastgate.control.background import Background
 from fastgate.control.python_plugins import PythonPlugins
@@ -51,6 +51,67 @@ def test_all_are_closed_together():
         await plugins.close()           # waits for what is being closed already
         assert sorted(closing) == ["one", "three", "two"] and not plugins._runners and not plugins._ends
         await forgets
+
+    run_with(talk)
+
+
+def test_what_an_older_version_counted_stays_counted_while_it_is_closed():
+    """From the moment on that no request uses it: what closes it may have to wait for its turn."""
+    async def talk():
+        closed, may_end = [], asyncio.Event()
+
+        class One(Plugin):
+            name = "one"
+            version = "1.0"
+
+            async def close(self):
+                closed.append(self.name)
+                await may_end.wait()
+
+        gateway = SimpleNamespace(python_queue=SimpleNamespace(figures=lambda: {}))
+        plugins = PythonPlugins(gateway)
+        old, new = runner_of(One), runner_of(One)
+        for runner in (old, new):
+            await runner.init()
+        old.failures, new.failures = 3, 2
+        plugins._runners["one"], plugins._old = new, [old]
+        plugins._published[0] = [configured(new)]
+
+        def failures() -> int:
+            return plugins.figures()["one"]["failures"]
+
+        assert failures() == 5
+        rest = plugins.let_go([])
+        assert failures() == 5 and not plugins._old
+        forgets = asyncio.ensure_future(rest)
+        await until(lambda: closed)
+        assert failures() == 5
+        may_end.set()
+        await forgets
+        assert failures() == 5 and not plugins._ends and closed == ["one"]
+
+    run_with(talk)
+
+
+def test_what_no_request_uses_is_closed_once_though_the_gateway_ends_first():
+    async def talk():
+        closed = []
+
+        class One(Plugin):
+            name = "one"
+            version = "1.0"
+
+            async def close(self):
+                closed.append(self.name)
+
+        plugins = PythonPlugins(Gateway())
+        runner = plugins._runners["one"] = runner_of(One)
+        await runner.init()
+        rest = plugins.let_go([])           # something else is awaited before it
+        await plugins.close()
+        assert closed == ["one"]
+        await rest
+        assert closed == ["one"]
 
     run_with(talk)
 

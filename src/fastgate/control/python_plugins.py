@@ -173,6 +173,7 @@ class PythonPlugins:
         gone = [runner for runner in [*self._runners.values(), *self._old] if runner not in used]
         self._runners = {name: runner for name, runner in self._runners.items() if runner in used}
         self._old = [runner for runner in self._old if runner in used]
+        self._begin_end(gone)               # now: from here on it is in `_ends` alone that they are counted, and closed
         return self._let_end(gone, self._redis.take_old() if not retired else [])
 
     async def close(self) -> None:
@@ -189,17 +190,14 @@ class PythonPlugins:
         await self._redis.close()
 
     async def _let_end(self, runners: "list[Runner]", clients: "list[SharedRedis]") -> None:
-        await self._end(runners)
+        await self._end([runner for runner in runners if runner in self._ends])     # `close` may have been first
         for client in clients:
             await client.release()
 
     async def _end(self, runners: "list[Runner]") -> None:
         """Closes all at once: the slowest says how long it takes. One that is being closed is waited for. Then their
         modules go."""
-        for runner in runners:
-            if runner not in self._ends:
-                self._ends[runner] = asyncio.create_task(runner.close())
-        ends = [self._ends[runner] for runner in runners]
+        ends = self._begin_end(runners)
         if ends:
             await asyncio.wait(ends)
         for runner, end in zip(runners, ends):
@@ -210,6 +208,12 @@ class PythonPlugins:
                 log.error("closing the plugin %s failed", runner.contract.name, exc_info=end.exception())
         if ends:
             self.unload()
+
+    def _begin_end(self, runners: "list[Runner]") -> "list[asyncio.Task[None]]":
+        for runner in runners:
+            if runner not in self._ends:
+                self._ends[runner] = asyncio.create_task(runner.close())
+        return [self._ends[runner] for runner in runners]
 
     def unload(self) -> None:
         """The modules of the versions that are over, and of those that never came into use."""
@@ -249,7 +253,7 @@ class PythonPlugins:
             return {}
         queue = self._gateway.python_queue.figures()
         counted = {name: Counter(past) for name, past in self._past.items()}
-        for runner in [*self._runners.values(), *self._old]:
+        for runner in [*self._runners.values(), *self._old, *self._ends]:
             counted.setdefault(runner.contract.name, Counter()).update(runner.figures())
         return {name: queue.get(name, {}) | counted[name] for name in self._runners}
 
