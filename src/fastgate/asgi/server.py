@@ -94,12 +94,13 @@ class ApplicationServer:
                 log.exception("the application %s", self.name)
         finally:
             _unlink_quietly(self.path)
+        has_died = self.started.done() and not self._is_stopping
         if not self.started.done():
             self.started.set_result(problem)
-        elif not self._is_stopping:
+        self.ended.set_result(None)         # first: who reads of it may load the configuration again at once
+        if has_died:
             log.critical("the application %s has died (%s): its requests are answered with 502 or 503 until the "
                          "configuration is loaded again", self.name, problem)
-        self.ended.set_result(None)
 
     def _serve(self) -> str:
         """Until it is told to stop, or did not start; why it ended."""
