@@ -4,7 +4,7 @@ import asyncio
 import threading
 
 from fastgate.control.data_plane import join_threads
-from fastgate.control.drain import wait_until_idle
+from fastgate.control.drain import wait_until_idle, wait_until_taken
 
 
 def wait(counts, deadline_s=10.0, quit_after=None):
@@ -41,6 +41,33 @@ def test_deadline():
 def test_told_to_quit():
     left, asked = wait([2], quit_after=2)
     assert left == 2 and asked == 3
+
+
+def wait_taken(answers, quit_after=None):
+    """How often it asked. answers: what `is_accepting()` says, the last one for ever."""
+    asked = []
+
+    async def scenario():
+        quit_now = asyncio.Event()
+
+        def is_accepting():
+            asked.append(answers[min(len(asked), len(answers) - 1)])
+            if len(asked) == quit_after:
+                quit_now.set()
+            return asked[-1]
+
+        await wait_until_taken(is_accepting, quit_now)
+
+    asyncio.run(scenario())
+    return len(asked)
+
+
+def test_until_the_reactors_have_taken_what_waited(monkeypatch):
+    assert wait_taken([False]) == 1
+    assert wait_taken([True, True, True, False]) == 4
+    assert wait_taken([True], quit_after=2) == 2
+    monkeypatch.setattr("fastgate.control.drain.TAKEN_S", 0.05)
+    assert wait_taken([True]) >= 2          # one that hangs: not for ever
 
 
 def test_threads_that_hang_are_named(monkeypatch):

@@ -187,7 +187,7 @@ class Lifecycle:
                 listener.shut()     # what is queued can still be taken; a TCP socket's reactor shuts it once it is empty
         self.gateway.stop_accepting()
         log.info("draining: %s open, up to %g s", counted(self.gateway.active(), "connections"), drain_s)
-        await asyncio.sleep(drain.TAKEN_AFTER_S)
+        await drain.wait_until_taken(self.gateway.is_accepting, self._quit)
         left = await drain.wait_until_idle(self.gateway.active, drain_s, self._quit, self._report_drain)
         if left:
             log.warning("%s cut: %s", counted(left, "connections"),

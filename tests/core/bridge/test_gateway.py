@@ -73,6 +73,24 @@ def test_end_in_the_middle_of_everything_leaves_nothing(listening):
     assert len(os.listdir("/proc/self/fd")) == before
 
 
+def test_who_waits_to_be_accepted_counts_before_a_drain_looks(listening):
+    """However late the reactor hears of it: until then the gateway says that it accepts, and from then on who was taken is active."""
+    gateway, model = gateway_of(listening)
+    gateway.publish(model)
+    assert gateway.is_accepting()
+    with socket.create_connection(listening.getsockname(), timeout=20) as client:
+        gateway.stop_accepting()
+        assert gateway.is_accepting() and gateway.active() == 0
+        reactor = threading.Thread(target=gateway.run_reactor, args=(0,))
+        reactor.start()
+        wait_until(lambda: not gateway.is_accepting())
+        assert gateway.active() == 1
+        client.sendall(b"GET /none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        assert client.recv(4096).startswith(b"HTTP/1.1 ")
+        gateway.stop()
+        reactor.join(20)
+
+
 def test_the_collector_takes_nothing_apart(listening):
     """A cycle that ends in a gateway (an exception's traceback, say) goes, and all that C holds is freed with it: LeakSanitizer
     would tell. What has addresses in a dict must not be cleared first, so the collector must not know it."""

@@ -419,6 +419,10 @@ cdef class Gateway:
             if not lane_post_drain(self.lanes[i]):
                 raise MemoryError("no memory to tell the reactors to drain")
 
+    def is_accepting(self) -> bool:
+        """Whether a reactor has listeners: until it has heard of `stop_accepting`, and taken what waited in them."""
+        return atomic_load_u32(&self.gate.lanes_closed) < self.n_lanes
+
     def active(self) -> int:
         """Client connections still open."""
         return atomic_load_u32(&self.gate.connections)

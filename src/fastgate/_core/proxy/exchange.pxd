@@ -62,6 +62,7 @@ cdef struct gate_t:
     uint32_t connections            # client connections open, all lanes
     uint32_t max_connections        # from Python
     uint32_t is_draining
+    uint32_t lanes_closed           # those whose listeners have closed since, with all taken that waited in them
 
 
 cdef struct lane_t:

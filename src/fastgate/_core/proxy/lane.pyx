@@ -4,7 +4,7 @@ from libc.stdint cimport uint16_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 
 from fastgate._core.auth.verify_key cimport verifier_free, verifier_new
-from fastgate._core.base.atomics cimport atomic_load_ptr, atomic_store_u64_release
+from fastgate._core.base.atomics cimport atomic_add_u32, atomic_load_ptr, atomic_store_u64_release
 from fastgate._core.net.listener cimport listener_close, listener_open, listener_t
 from fastgate._core.proxy.downstream cimport (
     downstream_accept,
@@ -95,6 +95,7 @@ cdef void _on_drain(reactor_t *reactor, mail_t *mail) noexcept nogil:
     cdef unsigned i
     for i in range(lane.n_listeners):
         listener_close(&lane.listeners[i])
+    atomic_add_u32(&lane.gate.lanes_closed, 1)
     downstream_drain(lane)
     free(mail)
 
