@@ -33,6 +33,7 @@ RETRY_S = 0.25              # the least between two tries of a Redis that is awa
 CLOSE_S = 2.0               # for the last counts
 RETURN_S = 2.0              # beyond its own time-out: until all gateways have noticed that Redis is back
 LATE_INTERVALS = 2          # an exchange that takes longer counts as away
+TAKE_S = 0.02               # for an answer that is there to be taken: this loop may be who was late
 
 
 def shared_plugins(model: Model) -> list[dict[str, Any]]:
@@ -61,6 +62,7 @@ class Exchange:
         self._interval_s = interval_s
         self._spacing_s = interval_s        # what it comes to, on a busy machine
         self._late_s = max(LATE_INTERVALS * interval_s, RETRY_S)
+        self._late: asyncio.TimerHandle | None = None
         self._where = _where(record)
         self._redis: SharedRedis = shared_redis(record)
         self.counts = SharedCounts(self._redis.client, node)
@@ -106,7 +108,7 @@ class Exchange:
         if not self._pending and not beats:
             self._last_good = time.monotonic() if not self.is_away else self._last_good
             return
-        late = asyncio.get_running_loop().call_later(self._late_s, self._set_away, f"no answer for {self._late_s:g} s")
+        self._late = asyncio.get_running_loop().call_later(self._late_s, self._note_late)
         self.rounds += 1
         try:
             await self._tell()
@@ -122,7 +124,7 @@ class Exchange:
                 self._again_until = self._last_good + self._again_s
             self._set_back()
         finally:
-            late.cancel()
+            self._late.cancel()
 
     def _collect(self) -> None:
         now_ns = time.time_ns()
@@ -166,6 +168,9 @@ class Exchange:
                 if (self.is_away or now < self._again_until) and len(self._again) < BATCH:
                     self._again[delta.key] = delta._replace(raw=(*delta.raw[:4], 0))
         self._pending = [delta for delta in missing if delta.plugin in self.plugins]
+
+    def _note_late(self) -> None:
+        self._late = asyncio.get_running_loop().call_later(TAKE_S, self._set_away, f"no answer for {self._late_s:g} s")
 
     def _set_away(self, why: str) -> None:
         if not self.is_away:
