@@ -40,6 +40,7 @@ ELSEWHERE = shlex.split(os.environ.get("FASTGATE_TEST_PYTHON", ""))
 PYTHON = ELSEWHERE or [sys.executable]
 READY_S = 60.0
 STOP_S = 45.0
+SAID_S = 60.0           # for what it is asked for or writes: nothing takes as long, not even instrumented on a busy machine
 
 
 class GatewayFailed(AssertionError):
@@ -131,7 +132,7 @@ class GatewayProcess:
 
         return socket_path(str(self.config_path), environ=self.environ)
 
-    def command(self, command: str, timeout: float = 30.0) -> dict:
+    def command(self, command: str, timeout: float = SAID_S) -> dict:
         """Sends one command to the control socket; its answer."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
             client.settimeout(timeout)
@@ -201,13 +202,13 @@ class GatewayProcess:
         """Standard output so far: the access log when `access_log="stdout"`."""
         return self._stdout.text()
 
-    def wait_for_log(self, text: str, timeout: float = 10.0, since: int = 0) -> str:
+    def wait_for_log(self, text: str, timeout: float = SAID_S, since: int = 0) -> str:
         return self._stderr.wait_for(text, timeout, since)
 
-    def wait_for_access_log(self, text: str, timeout: float = 10.0, since: int = 0) -> str:
+    def wait_for_access_log(self, text: str, timeout: float = SAID_S, since: int = 0) -> str:
         return self._stdout.wait_for(text, timeout, since)
 
-    def notified(self, timeout: float = 10.0) -> list[str]:
+    def notified(self, timeout: float = SAID_S) -> list[str]:
         """The lines of the next message to the service manager (READY=1 at the start is taken already)."""
         self._notify.settimeout(timeout)
         return self._notify.recv(4096).decode().split("\n")

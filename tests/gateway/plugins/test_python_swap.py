@@ -219,7 +219,7 @@ def test_only_what_has_changed_is_loaded_and_it_begins_afresh(open_site, origin,
     assert version_of(site) == ["1.0.0", 3]
     assert site.process.reload()["ok"]
     assert version_of(site) == ["1.1.0", 1] and seen.read_text() == "first\nsecond\n"
-    assert "version 1.1.0 follows 1.0.0" in site.process.log()
+    site.process.wait_for_log("version 1.1.0 follows 1.0.0")
 
 
 def test_the_old_one_is_closed_when_its_last_request_has_ended(open_site, origin, folder, tmp_path):
