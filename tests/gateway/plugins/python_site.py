@@ -10,6 +10,7 @@ from support.origin import Origin
 from support.site import Site, config_of, service
 
 HEADER = "import asyncio, threading, time\nfrom fastgate import Context, Plugin, Response\n\n"
+PATIENT = {"timeout": 30_000}        # hooks have all the time there is: the machine may have other work
 HELD = """
     async def access(self, context, config):
         while not __import__("os").path.exists(config.gate):
@@ -34,11 +35,10 @@ def plugin(name: str, **config: Any) -> dict[str, Any]:
 
 def config_with(origin: Origin, folder: Path, *plugins: dict[str, Any], python: dict[str, Any] | None = None,
                 **fields: Any) -> dict[str, Any]:
-    """One service with these plugins on /, and without any on /plain. Hooks have all the time there is unless `python` has it
-    otherwise: the machine may have other work."""
+    """One service with these plugins on /, and without any on /plain; PATIENT unless `python` has it otherwise."""
     routes = ({"name": "python", "paths": ["/"], "strip_path": False, "plugins": list(plugins)},
               {"name": "plain", "paths": ["/plain"], "strip_path": False})
-    gateway = {"plugin_path": str(folder), "python": {"timeout": 30_000, **(python or {})}}
+    gateway = {"plugin_path": str(folder), "python": PATIENT | (python or {})}
     return config_of(service(origin, *routes, **fields), gateway=gateway)
 
 

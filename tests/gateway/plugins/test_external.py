@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.plugins.python_site import PATIENT
 from support.client import get
 from support.origin import echo
 from support.site import config_of, consumer, plugin, service
 
 EXAMPLE = Path(__file__).parents[3] / "examples/external/service.py"
-PATIENT = {"python": {"timeout": 30_000}}
 CALLS = "fastgate_plugin_external_calls_total"
 
 
@@ -44,7 +44,7 @@ def site_with(open_site, origin, policy, *more, consumers=None, **config):
     route = {"name": "all", "paths": ["/"], "strip_path": False,
              "plugins": [plugin("external", **{"url": policy.url + "/policy", "timeout": 20_000} | config), *more]}
     plain = {"name": "plain", "paths": ["/plain"], "strip_path": False}
-    return open_site(config_of(service(origin, route, plain), consumers=consumers, gateway=PATIENT), origin)
+    return open_site(config_of(service(origin, route, plain), consumers=consumers, gateway={"python": PATIENT}), origin)
 
 
 def counted(site, phase, result):
@@ -138,11 +138,11 @@ def test_an_answer_that_is_none_is_a_failure(open_site, origin, policy):
 
 def test_a_service_that_fails_is_left_alone_and_tried_again(open_site, origin, policy):
     policy.script = answers({}, "500 Internal Server Error")
-    site = site_with(open_site, origin, policy, failures=3, pause=300)
+    site = site_with(open_site, origin, policy, failures=3, pause=2000)
     asked = site.connect()
     for _ in range(3):
         assert asked.ask(get("/x")).status == 503
-    site.process.wait_for_log("is not asked for 0.3 s: it keeps failing")
+    site.process.wait_for_log("is not asked for 2 s: it keeps failing")
     assert asked.ask(get("/x")).status == 503
     assert counted(site, "access", "failed") == 3 == len(policy.requests) and counted(site, "access", "skipped") >= 1
     assert site.ask(get("/plain")).status == 200
@@ -156,7 +156,7 @@ def test_a_failing_service_of_one_route_does_not_turn_off_anothers(open_site, or
     failing = open_origin(answers({}, "500 Internal Server Error"))
     routes = [{"name": name, "paths": [f"/{name}"], "strip_path": False, "plugins": [plugin("external", url=where.url, failures=2, timeout=20_000)]}
               for name, where in (("good", policy), ("bad", failing))]
-    site = open_site(config_of(service(origin, *routes), gateway={"python": PATIENT["python"] | {"failures": 2}}), origin)
+    site = open_site(config_of(service(origin, *routes), gateway={"python": PATIENT | {"failures": 2}}), origin)
     for _ in range(6):
         assert site.ask(get("/bad")).status == 503
     assert site.ask(get("/good")).status == 200
@@ -185,7 +185,7 @@ def test_the_example_service_does_what_the_page_says(open_site, origin):
         try:
             url = example.stdout.readline().strip()
             config = config_of(service(origin), plugins=[plugin("external", url=url, phases=["access", "log"], timeout=20_000)],
-                               gateway=PATIENT)
+                               gateway={"python": PATIENT})
             site = open_site(config, origin)
             refused = site.ask(get("/a", "X-Tenant: red"))
             assert (refused.status, json.loads(refused.body)) == (403, {"reason": "no such tenant"})

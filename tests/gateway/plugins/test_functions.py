@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gateway.plugins.python_site import config_with, plugin, write_plugin
+from gateway.plugins.python_site import PATIENT, config_with, plugin, write_plugin
 from support.client import get
 from support.origin import echo
 from support.site import config_of, service
@@ -32,7 +32,7 @@ def test_snippets_of_every_phase(open_site, origin, tmp_path):
         header_filter=["context.response.set_header('X-Filtered', str(context.response.status))"],
         body_filter=["context.response.set_body(context.response.body + b' and more')"],
         log=[f"open({str(lines)!r}, 'a').write(f'{{context.request.path}} {{context.outcome.status}}\\n')"])
-    site = open_site(config_of(service(origin), plugins=[everywhere]), origin)
+    site = open_site(config_of(service(origin), plugins=[everywhere], gateway={"python": PATIENT}), origin)
     response = site.ask(get("/old", method="POST", body=b"12345"))
     assert response.status == 200 and response.body.endswith(b" and more") and response.get("X-Filtered") == "200"
     seen = origin.requests[-1]

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from gateway.plugins.python_site import PATIENT
 from support.client import get
 from support.origin import echo
 from support.site import config_of, consumer, plugin, service
@@ -45,7 +46,7 @@ def taken(taker, requests=1):
 
 def site_with(open_site, origin, taker, *more, consumers=None, **config):
     log = plugin("http-log", http_endpoint=taker.url + "/log", **config)
-    return open_site(config_of(service(origin), plugins=[log, *more], consumers=consumers), origin)
+    return open_site(config_of(service(origin), plugins=[log, *more], consumers=consumers, gateway={"python": PATIENT}), origin)
 
 
 def test_the_record_is_kongs(open_site, origin, taker):
@@ -139,7 +140,7 @@ def test_a_server_that_is_away_costs_records_and_nothing_else(open_site, origin,
     gate.set()
     wait_counted(site, "given_up", 2)
     assert site.metrics()["fastgate_plugin_http_log_waiting"] == 0
-    assert "of the queue dropped (full)" in site.process.log()
+    site.process.wait_for_log("of the queue dropped (full)")
 
 
 def test_custom_fields_are_python_and_may_fail_alone(open_site, origin, taker):
@@ -158,7 +159,7 @@ def test_a_reload_keeps_what_waits_and_sends_what_is_new_elsewhere(open_site, op
     site = site_with(open_site, origin, taker, queue={"max_batch_size": 9, "max_coalescing_delay": 0.2})
     assert site.ask(get("/old")).status == 200
     log = plugin("http-log", http_endpoint=other.url + "/new")
-    assert site.process.reload(config_of(service(origin), plugins=[log]))["ok"]
+    assert site.process.reload(config_of(service(origin), plugins=[log], gateway={"python": PATIENT}))["ok"]
     assert site.ask(get("/new")).status == 200
     [old], [new] = taken(taker), taken(other)
     assert json.loads(old.body)[0]["request"]["uri"] == "/old" and json.loads(new.body)["request"]["uri"] == "/new"

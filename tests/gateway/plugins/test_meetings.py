@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from gateway.plugins.mirror_site import Shadow, mirrors
-from gateway.plugins.python_site import wait_calls, write_plugin
+from gateway.plugins.python_site import PATIENT, wait_calls, write_plugin
 from support.client import get
 from support.messages import chunk, chunk_all
 from support.origin import Connection, pattern
@@ -82,7 +82,7 @@ def requests(chance: random.Random) -> bytes:
 def turns(site, seed: int, waits: list[bytes]) -> None:
     chance = random.Random(seed)
     for _ in range(TURNS):
-        with site.connect(deadline=15) as client:
+        with site.connect() as client:
             data = requests(chance)
             cut = chance.randrange(len(data)) if chance.random() < 0.4 else len(data)
             at = chance.randrange(cut) if cut else 0
@@ -111,7 +111,7 @@ def test_all_of_it_together_leaves_nothing_behind(open_site, open_origin, tmp_pa
                plugin("rate-limiting", concurrency=3, hour=10_000_000),
                plugin("traffic-split", rules=[{"splits": [{"weight": 1}, {"weight": 1, "service": "other"}]}])]
     config = config_of(service(origin, plugins=plugins), service(other, {"name": "nowhere", "paths": ["/nowhere"]}, name="other"),
-                       gateway={"plugin_path": str(tmp_path), "python": {"body": 20_000},
+                       gateway={"plugin_path": str(tmp_path), "python": PATIENT | {"body": 20_000},
                                 "timeouts": {"client_body": 300, "client_header": 300, "keep_alive": 300, "linger": 100}})
     config["plugins"] = [plugin("everything")]      # of everybody: so it may rewrite
     site = open_site(config, origin, other, shadow)

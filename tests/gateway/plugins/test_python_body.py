@@ -196,10 +196,13 @@ def test_a_client_that_leaves_while_its_body_is_read(open_site, origin, tmp_path
 
 
 def test_on_a_stuck_control_loop_the_request_goes_on_with_its_body(open_site, origin, tmp_path):
-    write_reader(tmp_path, "blocks", READS + "time.sleep(1.6)\n    context.request.set_body(b'late')")
+    gate = tmp_path / "gate"
+    write_reader(tmp_path, "blocks", READS + f"while not __import__('os').path.exists({str(gate)!r}):\n        time.sleep(0.01)\n"
+                 "    context.request.set_body(b'late')")
     site = open_site(config_with(origin, tmp_path, plugin("blocks", on_error="continue", phase_timeout=10)), origin)
     body = b"abc" * 50_000
     assert site.ask(get("/x", method="POST", body=body)).status == 200
+    gate.touch()
     assert origin.requests[-1].body == body
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.plugins.python_site import config_with, plugin, wait_calls, write_plugin
+from gateway.plugins.python_site import PATIENT, config_with, plugin, wait_calls, write_plugin
 from support.client import get
 from support.origin import Origin, echo, wait_until
 from support.site import config_of, consumer, service
@@ -23,13 +23,13 @@ def origin(open_origin):
 
 def routes_for(origin: Origin, folder: Any, *plugins: dict[str, Any], python: dict[str, Any] | None = None,
                **fields: Any) -> dict[str, Any]:
-    """Routes told apart by path, method and header, and these plugins for all."""
+    """Routes told apart by path, method and header, and these plugins for all. PATIENT."""
     routes = ({"name": "one", "paths": ["/one"], "strip_path": False},
               {"name": "posts", "paths": ["/by"], "methods": ["POST"], "strip_path": False},
               {"name": "new", "paths": ["/by"], "headers": {"X-Version": ["2"]}, "strip_path": False},
               {"name": "old", "paths": ["/by"], "strip_path": False},
               {"name": "regex", "paths": ["~/items/(?<id>[0-9]+)$"], "strip_path": False})
-    gateway = {"plugin_path": str(folder), **({"python": python} if python else {})}
+    gateway = {"plugin_path": str(folder), "python": PATIENT | (python or {})}
     tells = plugin("teller")
     write_plugin(folder, "teller", "async def access(self, context, config):\n"
                  "    context.request.set_header('X-Route', context.route.name)", priority=1)
@@ -96,7 +96,7 @@ def test_a_rewrite_that_fails_or_hangs(open_site, origin, tmp_path):
             else:
                 context.route
         """)
-    site = open_site(routes_for(origin, tmp_path, plugin("bad", phase_timeout=2000)), origin)
+    site = open_site(routes_for(origin, tmp_path, plugin("bad", phase_timeout=60_000)), origin)
     gone = site.connect()
     gone.send(get("/by"))
     wait_calls(site, "bad", 1)
@@ -147,7 +147,7 @@ def test_another_service(open_site, open_origin, tmp_path):
     route = {"name": "all", "paths": ["/a"], "plugins": [plugin("chooser")]}
     bare = {"name": "bare", "paths": ["/bare"], "plugins": [plugin("chooser")]}
     config = config_of(service(one, route), service(other, {"name": "o", "paths": ["/o"]}, name="other", path="/base"),
-                       gateway={"plugin_path": str(tmp_path)})
+                       gateway={"plugin_path": str(tmp_path), "python": PATIENT})
     config["routes"] = [bare]
     site = open_site(config, one, other)
     assert site.ask(get("/a/x")).status == 200 and one.requests[-1].target == "/x"
@@ -170,7 +170,7 @@ def test_what_another_service_answers_counts_as_its_own(open_site, open_origin, 
     id = "0b45f7a2-0f5e-4d0f-9d43-0a0a0a0a0a0b"
     route = {"name": "all", "paths": ["/a"], "plugins": [plugin("chooser")]}
     config = config_of(service(one, route, name="one"), service(other, name="other", id=id),
-                       gateway={"plugin_path": str(tmp_path)})
+                       gateway={"plugin_path": str(tmp_path), "python": PATIENT})
     site = open_site(config, one, other, access_log="stdout")
     for ask in ("", "other", "one,other", id, "other,one"):
         assert site.ask(get("/a", f"X-Service: {ask}")).status == 200
@@ -187,7 +187,7 @@ def test_what_another_service_answers_counts_as_its_own(open_site, open_origin, 
     assert site.ask(get("/a", "X-Service: other")).status == 200
     assert site.metrics()['fastgate_http_requests_total{service="other",route="all",code="200"}'] == 5
     # And end with the last snapshot that has the service.
-    assert site.process.reload(config_of(service(one, route, name="one"), gateway={"plugin_path": str(tmp_path)}))["ok"]
+    assert site.process.reload(config_of(service(one, route, name="one"), gateway={"plugin_path": str(tmp_path), "python": PATIENT}))["ok"]
     wait_until(lambda: not any('service="other"' in name for name in site.metrics()), "the counters of a service that is gone stay")
 
 
@@ -253,8 +253,9 @@ def test_what_is_kept_from_phase_to_phase(open_site, origin, tmp_path):
 
 
 def test_what_is_kept_goes_with_the_request(open_site, origin, tmp_path):
-    """However it ends: answered, left by its client, with a verdict that comes too late."""
-    write_plugin(tmp_path, "keeper", """
+    """However it ends: answered, or left by its client."""
+    gate = tmp_path / "gate"
+    write_plugin(tmp_path, "keeper", f"""
         alive = 0
 
         class Kept:
@@ -268,22 +269,24 @@ def test_what_is_kept_goes_with_the_request(open_site, origin, tmp_path):
             if context.request.path == "/count":
                 return Response(200, json=self.alive)
             context.state["kept"] = self.Kept(self)
-            if context.request.path == "/slow":
-                await asyncio.sleep(0.3)
-            if context.request.path == "/late":
-                time.sleep(1.6)
+            while context.request.path == "/held" and not __import__("os").path.exists({str(gate)!r}):
+                await asyncio.sleep(0.002)
         """)
-    site = open_site(config_with(origin, tmp_path, plugin("keeper", phase_timeout=1000)), origin)
+    site = open_site(config_with(origin, tmp_path, plugin("keeper")), origin)
+
+    def kept() -> int:
+        return json.loads(site.ask(get("/count")).body)
+
     for _ in range(20):
         assert site.ask(get("/fast")).status == 200
     client = site.connect()
-    client.send(get("/slow"))
+    client.send(get("/held"))
     wait_calls(site, "keeper", 1)
+    assert kept() > 0
     client.reset()
     site.wait_metric("fastgate_requests_active", 0)
-    end = time.monotonic() + 30
-    while json.loads(site.ask(get("/count")).body):
-        assert time.monotonic() < end
+    gate.touch()
+    wait_until(lambda: kept() == 0, "what was kept stays")
 
 
 def test_what_is_kept_by_a_request_that_went_on_without_its_plugin(open_site, origin, tmp_path):

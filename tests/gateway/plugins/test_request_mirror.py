@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.plugins.mirror_site import Shadow, mirrored, mirrors
-from gateway.plugins.python_site import HELD, wait_calls, write_plugin
+from gateway.plugins.python_site import HELD, PATIENT, wait_calls, write_plugin
 from gateway.test_websocket import HANDSHAKE, echo_all, switching
 from support.client import get
 from support.messages import chunk
@@ -73,7 +73,8 @@ def test_a_body_that_comes_in_pieces(open_site, origin, shadow, framing):
 def test_a_request_that_waits_meanwhile(open_site, origin, shadow, tmp_path):
     """Behind this plugin another parks it: the body comes before the copy is begun."""
     write_plugin(tmp_path, "held", HELD, priority=5, config="gate: str")
-    site = open_site(mirrored(origin, shadow, plugin("held", gate=str(tmp_path / "gate")), gateway={"plugin_path": str(tmp_path)}), origin)
+    site = open_site(mirrored(origin, shadow, plugin("held", gate=str(tmp_path / "gate")),
+                              gateway={"plugin_path": str(tmp_path), "python": PATIENT}), origin)
     client = site.connect()
     client.send(get("/", method="POST", body=b"x" * 1000))
     wait_calls(site, "held", 1)
