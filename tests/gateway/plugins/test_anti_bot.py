@@ -6,6 +6,7 @@ import pytest
 
 from support.answers import said
 from support.client import get
+from support.process import SAID_S
 from support.redis_server import RedisBehindSentinel, RedisClusterServers, RedisServer, wait_until
 from support.site import Site, config_of, plugin, service
 
@@ -30,7 +31,7 @@ def ask(site: Site, path: str = "/", ip: str = "192.0.2.1", agent: str = AGENT) 
 def command(site: Site, name: str, **arguments):
     from fastgate.control.control_client import send_command
 
-    return send_command(site.process.control_path, name, 10, arguments=arguments)
+    return send_command(site.process.control_path, name, SAID_S, arguments=arguments)
 
 
 def bans(site: Site) -> dict[str, dict]:
@@ -124,8 +125,9 @@ def test_bans_outlive_a_reload(guarded):
 
 # --- Redis
 
-def shared(redis, **config):
-    return {"gateway": {"redis": redis.record(timeout=500), "bans": {"sync_rate": 0.1}}, "weights": {"probe": 100}, **config}
+def shared(redis, timeout=20_000, **config):
+    """Patient, unless told otherwise: the machine may have other work."""
+    return {"gateway": {"redis": redis.record(timeout=timeout), "bans": {"sync_rate": 0.1}}, "weights": {"probe": 100}, **config}
 
 
 @pytest.fixture(params=[RedisServer, RedisBehindSentinel, RedisClusterServers], ids=["alone", "sentinel", "cluster"])
@@ -165,8 +167,8 @@ def test_other_tools_write_and_delete(guarded):
 
 def test_without_redis_bans_go_on_and_are_told_later(guarded):
     with RedisServer() as redis:
-        site = guarded(**shared(redis))
-        site.wait_metric("fastgate_bot_exchange_failures_total", 0)
+        site = guarded(**shared(redis, timeout=500))
+        wait_until(lambda: site.scrape()["fastgate_bot_exchanges_total"] >= 1)
         redis.pause()
         assert ask(site, "/.env") == 403 and ask(site) == 403
         site.process.wait_for_log("Redis can't be asked, bans go on by themselves")
@@ -181,7 +183,7 @@ def test_without_redis_bans_go_on_and_are_told_later(guarded):
 def test_what_was_banned_last_is_told_at_the_end(guarded):
     with RedisServer() as redis, redis.client() as client:
         site = guarded(**shared(redis, gateway={"redis": redis.record(), "bans": {"sync_rate": 3600}}))
-        site.wait_metric("fastgate_bot_exchanges_total", 1)
+        wait_until(lambda: site.scrape()["fastgate_bot_exchanges_total"] >= 1)
         assert ask(site, "/.env") == 403
         site.process.stop()
         assert client.exists("blacklist:192.0.2.1")

@@ -63,7 +63,7 @@ def test_answers_tell_what_all_have_left(redis, sites):
 
 
 def test_away_the_share_is_decided_here_and_told_on_return(redis, sites):
-    found = sites(asking(redis, day=30))
+    found = sites(asking(redis, timeout=500, day=30))
     assert admitted(found[0], 6) == 6
     redis.pause()
     wait_away(found, True)
@@ -76,14 +76,14 @@ def test_away_the_share_is_decided_here_and_told_on_return(redis, sites):
 
 
 def test_who_asks_when_redis_stops_answering_is_let_on(redis, sites):
-    site, = sites(asking(redis, day=30), n=1)
+    site, = sites(asking(redis, timeout=500, day=30), n=1)
     redis.pause()
     assert site.ask(get()).status == 200
     assert site.metrics()["fastgate_limit_questions_unanswered_total"] <= 1
 
 
 def test_not_fault_tolerant_is_500_without_an_answer(redis, sites):
-    site, = sites(asking(redis, day=30, fault_tolerant=False), n=1)
+    site, = sites(asking(redis, timeout=500, day=30, fault_tolerant=False), n=1)
     assert site.ask(get()).status == 200
     redis.pause()
     assert said(site.ask(get())) == (500, "An unexpected error occurred")
@@ -95,7 +95,7 @@ def test_not_fault_tolerant_is_500_without_an_answer(redis, sites):
 
 
 def test_clients_that_leave_while_redis_is_silent_leave_nothing_behind(redis, sites):
-    site, = sites(asking(redis, day=30), n=1)
+    site, = sites(asking(redis, timeout=500, day=30), n=1)
     redis.pause()
     clients = [site.connect() for _ in range(20)]
     for client in clients:
@@ -109,7 +109,7 @@ def test_clients_that_leave_while_redis_is_silent_leave_nothing_behind(redis, si
 
 
 def test_a_reload_to_local_answers_who_waits(redis, sites):
-    site, = sites(asking(redis, day=30), n=1)
+    site, = sites(asking(redis, timeout=500, day=30), n=1)
     redis.pause()
     client = site.connect()
     client.send(get())

@@ -16,9 +16,10 @@ METRIC = "fastgate_limit_exchange_"
 METRIC_ROUNDS = "fastgate_limit_exchanges_total"
 
 
-def shared(redis, **config) -> Config:
-    """A plugin by that Redis; its id, which all gateways must agree on, is made of its content."""
-    return plugin("rate-limiting", **{"limit_by": "service", "policy": "redis", "redis": redis.record(timeout=500), **config})
+def shared(redis, timeout=20_000, **config) -> Config:
+    """A plugin by that Redis; its id, which all gateways must agree on, is made of its content. Patient with Redis, unless
+    told otherwise: the machine may have other work."""
+    return plugin("rate-limiting", **{"limit_by": "service", "policy": "redis", "redis": redis.record(timeout=timeout), **config})
 
 
 @pytest.fixture
@@ -110,7 +111,7 @@ def wait_heard(found: list[Site]) -> None:
 
 
 def test_away_each_holds_its_share_and_on_return_the_counts_are_one(redis, sites):
-    found = sites(shared(redis, day=30))
+    found = sites(shared(redis, timeout=500, day=30))
     redis.pause()
     wait_away(found, True)
     assert [admitted(site, 40) for site in found] == [10, 10, 10]
@@ -129,7 +130,7 @@ def totals(redis) -> list[int]:
 
 
 def test_a_window_in_which_redis_went_away_has_at_most_the_shares_of_what_each_knew_to_be_left(redis, sites):
-    found = sites(shared(redis, day=30))
+    found = sites(shared(redis, timeout=500, day=30))
     assert admitted(found[0], 12) == 12
     wait_told(found[0], 12)
     redis.pause()
@@ -143,7 +144,7 @@ def test_a_window_in_which_redis_went_away_has_at_most_the_shares_of_what_each_k
 
 
 def test_each_may_admit_one_where_there_are_more_gateways_than_requests(redis, sites):
-    found = sites(shared(redis, day=2))
+    found = sites(shared(redis, timeout=500, day=2))
     redis.pause()
     wait_away(found, True)
     assert [admitted(site, 5) for site in found] == [1, 1, 1]
@@ -174,7 +175,7 @@ def test_a_partition_costs_nobody_an_error(redis, sites):
 
 
 def test_not_fault_tolerant_answers_500_while_redis_is_away(redis, sites):
-    site, = sites(shared(redis, day=30, fault_tolerant=False), n=1)
+    site, = sites(shared(redis, timeout=500, day=30, fault_tolerant=False), n=1)
     assert site.ask(get()).status == 200
     redis.pause()
     wait_away([site], True)

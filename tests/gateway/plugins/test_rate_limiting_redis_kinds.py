@@ -55,7 +55,7 @@ def test_a_cluster_that_forgot_the_scripts_is_told_again(sites):
 
 def test_a_cluster_without_one_node_goes_on_with_the_others(sites):
     with RedisClusterServers() as redis:
-        site, = sites(shared(redis, day=10), n=1)
+        site, = sites(shared(redis, timeout=500, day=10), n=1)
         redis.nodes[1].pause()
         assert admitted(site, 20) == 10
         redis.nodes[1].resume()
