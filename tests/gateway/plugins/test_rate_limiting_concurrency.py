@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from support.client import Client, get
-from support.origin import Connection
+from support.origin import DEADLINE, Connection
 from support.site import Config, Site, config_of, plugin, service
 
 pytestmark = pytest.mark.core
@@ -24,7 +25,9 @@ class Held:
 
     def __init__(self, open_site, open_origin, workers: int = 1, **config) -> None:
         self.go = threading.Event()
-        self.inside = self.most = 0
+        self.inside = self.most = 0     # as the upstream's threads see it
+        self.held = 0                   # calls and tunnels that the test knows to be open
+        self.entered: queue.Queue[str] = queue.Queue()
         self._lock = threading.Lock()
         self.origin = open_origin(self._script)
         self.site: Site = open_site(self.config(**config), self.origin, workers=workers)
@@ -38,6 +41,7 @@ class Held:
         with self._lock:
             self.inside += 1
             self.most = max(self.most, self.inside)
+        self.entered.put(request.target)
         if request.target.startswith("/held"):
             assert self.go.wait(30)
         with self._lock:
@@ -56,12 +60,14 @@ class Held:
         """A call that has reached the upstream and waits there."""
         client = self.site.connect()
         client.send(get(target, **options))
-        while self.origin.next_request().target != target:
+        while self.entered.get(timeout=DEADLINE) != target:
             pass
+        self.held += 1
         return client
 
     def wait_free(self) -> None:
-        self.site.wait_metric("fastgate_requests_active", 0)
+        self.held = 0
+        self.wait_free_but_held()
 
     def is_full(self) -> bool:
         answer = self.site.ask(get("/quick"))
@@ -73,7 +79,7 @@ class Held:
 
     def wait_free_but_held(self) -> None:
         """An answer is seen a moment before its place is free."""
-        self.site.wait_metric("fastgate_requests_active", self.inside)
+        self.site.wait_metric("fastgate_requests_active", self.held)
 
 
 @pytest.fixture
@@ -159,7 +165,6 @@ def test_the_place_is_free_when_the_call_has_ended(hold, end):
     assert held.is_full()
     end(held, client)
     held.wait_free()
-    held.inside = 0
     assert not held.is_full()
 
 
@@ -196,7 +201,7 @@ def test_a_tunnel_keeps_its_place_over_reloads_until_it_closes(hold):
     tunnel = held.site.connect()
     tunnel.send(get("/tunnel", *HANDSHAKE))
     assert tunnel.response().status == 101
-    held.inside = 1                         # the tunnel
+    held.held = 1                           # the tunnel
     assert held.is_full()
     for _ in range(3):
         assert held.site.process.reload(held.config(concurrency=1, error_message="no"))["ok"]
@@ -205,7 +210,6 @@ def test_a_tunnel_keeps_its_place_over_reloads_until_it_closes(hold):
     tunnel.send(b"still there")
     assert tunnel.exactly(11) == b"still there"
     tunnel.close()
-    held.inside = 0
     held.wait_free()
     assert not held.is_full()
 
