@@ -1,7 +1,8 @@
 """Fixtures of the whole-gateway tests.
 
 `site`: the module's shared gateway before one scriptable origin; the module may define
-`GATEWAY` (its gateway section), `SERVICE` (fields of its service) and `OPTIONS` (of start_gateway).
+`GATEWAY` (its gateway section), `SERVICE` (fields of its service), `MORE_SERVICES` (makes others before
+the same origin) and `OPTIONS` (of start_gateway).
 `open_site`: a factory for a test's own gateway. `open_origin`: likewise for upstreams.
 After each test the ledger of every gateway used must balance: see `Site.settle`.
 """
@@ -24,7 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def shared_site(request: pytest.FixtureRequest) -> Iterator[Site]:
     module = request.module
     with Origin() as origin:
-        config = config_of(service(origin, **getattr(module, "SERVICE", {})), gateway=getattr(module, "GATEWAY", None))
+        more = getattr(module, "MORE_SERVICES", lambda origin: ())(origin)
+        config = config_of(service(origin, **getattr(module, "SERVICE", {})), *more, gateway=getattr(module, "GATEWAY", None))
         site = Site(config, origin, **getattr(module, "OPTIONS", {}))
         yield site
         code = site.process.stop()
