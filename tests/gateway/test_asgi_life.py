@@ -112,8 +112,8 @@ def test_it_has_started_when_its_configuration_is_published(open_site, tmp_path)
 @pytest.mark.parametrize("text, expected", [
     (FAILS, "asgi:bad:app: its startup failed: RuntimeError: no database"),
     (HANGS.format(module="asyncio", wait="await asyncio.sleep(600)"),
-     "asgi:bad:app: not started within 0.3 s (gateway.asgi.startup_timeout)"),
-    (HANGS.format(module="time", wait="time.sleep(1.5)"), "asgi:bad:app: not started within 0.3 s"),
+     "asgi:bad:app: not started within 1.5 s (gateway.asgi.startup_timeout)"),
+    (HANGS.format(module="time", wait="time.sleep(3)"), "asgi:bad:app: not started within 1.5 s"),
     (HANGS.format(module="asyncio", wait="asyncio.get_running_loop().call_soon(exit, 4); await asyncio.sleep(600)"),
      "asgi:bad:app: its startup was cut off (SystemExit: 4)"),
 ], ids=["fails", "hangs", "blocks", "exits"])
@@ -122,13 +122,13 @@ def test_one_that_does_not_start_is_refused(open_site, tmp_path, text, expected)
     other = write_application(tmp_path, "other", SECOND.replace("HERE /", "HERE / 'second' /"))
     (tmp_path / "second").mkdir()
     site = open_site(config_with(tmp_path, shop))
-    answer = site.process.reload(config_with(tmp_path, other, bad, asgi={"startup_timeout": 300, "shutdown_timeout": 300}))
+    answer = site.process.reload(config_with(tmp_path, other, bad, asgi={"startup_timeout": 1500, "shutdown_timeout": 300}))
     assert not answer["ok"] and len(answer["errors"]) == 1 and answer["errors"][0].startswith(expected)
     assert events(tmp_path / "second") == ["second", "startup", "second", "shutdown"]
     assert site.ask(get("/scope")).status == 200 and events(tmp_path) == ["startup"]
     assert site.process.reload(config_with(tmp_path, shop))["ok"] and events(tmp_path) == ["startup"]
     with pytest.raises(GatewayFailed, match="asgi:bad:app") as failed:
-        open_site(config_with(tmp_path, bad, asgi={"startup_timeout": 300}))
+        open_site(config_with(tmp_path, bad, asgi={"startup_timeout": 1500}))
     assert failed.value.returncode == 1 and expected in failed.value.log
 
 
