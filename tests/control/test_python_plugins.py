@@ -10,6 +10,7 @@ from fastgate.control.applications import Applications
 from fastgate.control.background import Background
 from fastgate.control.python_plugins import PythonPlugins
 from fastgate.control.reload import Reloader
+from fastgate.plugins import discovery
 from fastgate.sdk import Plugin
 
 
@@ -146,6 +147,34 @@ def test_nothing_is_forgotten_while_a_reload_is_under_way_or_an_old_snapshot_in_
         assert await forgets is False and not closed and plugins._runners
         gateway.in_use = 0
         assert await one.forget() is True and closed == ["old"] and not plugins._runners
+
+    run_with(talk)
+
+
+def test_modules_are_unloaded_in_turn_with_reloads(monkeypatch):
+    """A reload's thread may be loading others just then, into the same tables."""
+    async def talk():
+        may_end, unloaded = asyncio.Event(), []
+        monkeypatch.setattr(discovery, "unload", lambda contracts: unloaded.append(one._turn.locked()))
+
+        class Old(Plugin):
+            name = "old"
+            version = "1.0"
+
+            async def close(self):
+                await may_end.wait()
+
+        plugins = PythonPlugins(Gateway())
+        runner = plugins._runners["old"] = runner_of(Old)
+        await runner.init()
+        one = reloader(Gateway(), plugins)
+        forgets = asyncio.ensure_future(one.forget())
+        await until(lambda: plugins._ends)
+        async with one._turn:                           # a reload
+            may_end.set()
+            await until(lambda: not plugins._ends)
+            assert not unloaded and not forgets.done()
+        assert await forgets is True and unloaded == [True]
 
     run_with(talk)
 

@@ -187,6 +187,7 @@ class PythonPlugins:
         self._replaced.clear()
         self._old.clear()
         await self._end(runners)
+        self.unload()
         await self._redis.close()
 
     async def _let_end(self, runners: "list[Runner]", clients: "list[SharedRedis]") -> None:
@@ -195,8 +196,8 @@ class PythonPlugins:
             await client.release()
 
     async def _end(self, runners: "list[Runner]") -> None:
-        """Closes all at once: the slowest says how long it takes. One that is being closed is waited for. Then their
-        modules go."""
+        """Closes all at once: the slowest says how long it takes. One that is being closed is waited for. Their modules
+        are `unload`'s."""
         ends = self._begin_end(runners)
         if ends:
             await asyncio.wait(ends)
@@ -206,8 +207,6 @@ class PythonPlugins:
             self._past.setdefault(runner.contract.name, Counter()).update(runner.figures())
             if not end.cancelled() and end.exception() is not None:
                 log.error("closing the plugin %s failed", runner.contract.name, exc_info=end.exception())
-        if ends:
-            self.unload()
 
     def _begin_end(self, runners: "list[Runner]") -> "list[asyncio.Task[None]]":
         for runner in runners:
@@ -216,7 +215,8 @@ class PythonPlugins:
         return [self._ends[runner] for runner in runners]
 
     def unload(self) -> None:
-        """The modules of the versions that are over, and of those that never came into use."""
+        """The modules of the versions that are over, and of those that never came into use. Not while a configuration is
+        being read, which loads others in a thread of its own."""
         discovery = sys.modules.get("fastgate.plugins.discovery")       # not there: no configuration has named such a plugin
         if discovery is not None and discovery.unload(
                 runner.contract for runner in [*self._runners.values(), *self._replaced.values(), *self._old, *self._ends]):

@@ -103,6 +103,8 @@ class Reloader:
             if not left:
                 await self._applications.forget()
         await closing
+        async with self._turn:          # the thread that reads a configuration may be loading plugins meanwhile
+            self._python.unload()
         return not self._gateway.remaining()        # a reload meanwhile leaves another
 
     def figures(self) -> dict[str, Any]:
