@@ -142,3 +142,21 @@ def test_what_cannot_be_read_apart(tmp_path, monkeypatch):
     assert read_package("a_space", None) is None            # a namespace package
     assert read_package("not_there_at_all", None) is None
     assert read_package("sys", None) is None
+
+
+def test_others_import_while_a_version_is_unloaded(tmp_path, monkeypatch):
+    """In threads of their own, between any two names that are looked at."""
+    modules, _ = load(package(tmp_path / "pack"))
+    late: list[str] = []
+    with monkeypatch.context() as patch:
+        class Name(str):
+            def startswith(self, *prefix):
+                late.append(f"imported_meanwhile_{len(late)}")
+                patch.setitem(sys.modules, late[-1], sys)
+                patch.setitem(logging.getLogger().manager.loggerDict, late[-1], logging.getLogger())
+                return False
+
+        patch.setitem(sys.modules, Name("another"), sys)
+        patch.setitem(logging.getLogger().manager.loggerDict, Name("another"), logging.getLogger())
+        modules.unload()
+    assert len(late) == 2

@@ -54,7 +54,8 @@ class Modules:
         below = tuple(f"{name}." for name in tops)
         loggers = logging.getLogger().manager.loggerDict
         for table in (sys.modules, loggers):
-            for name in [name for name in table if name.startswith(PREFIX) and (name in tops or name.startswith(below))]:
+            names = list(table)     # at once: threads import, and make loggers, meanwhile
+            for name in [name for name in names if name.startswith(PREFIX) and (name in tops or name.startswith(below))]:
                 table.pop(name, None)
         for module in self.bundle.modules.values():
             linecache.cache.pop(module.path, None)
