@@ -50,7 +50,7 @@ class DnsServer:
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((name, times, future))
         self._tell()
-        await asyncio.wait_for(future, 10)
+        await asyncio.wait_for(future, 60)
 
     def count(self, name: str, kind: str | None = None) -> int:
         return sum(1 for asked in self.asked if asked[0] == name and kind in (None, asked[1]))

@@ -396,7 +396,7 @@ def test_many_names_are_all_resolved(run):
         names = [f"n{i}.example" for i in range(300)]
         for i, name in enumerate(names):
             bench.dns.zone[name, "A"] = (LONG, [f"10.0.{i >> 8}.{i & 255}"])
-        assert await bench.start(timeout=5000).watch([(name, 80) for name in names]) == []
+        assert await bench.start(timeout=60_000).watch([(name, 80) for name in names]) == []
         assert len(bench.changes.all()) == 300
 
     run(scenario)
