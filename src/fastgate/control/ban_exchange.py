@@ -30,7 +30,7 @@ MOST_READ = 100_000         # keys of one reading
 BATCH = 500
 FOR_EVER_S = 31_536_000     # a key without a time to live: so long from each day on
 DAY_S = 86_400
-LAST_WORDS_S = 1.0
+LAST_WORDS_S = 5.0          # for a Redis that hangs: one that answers, and a machine that is slow, take less
 
 log = logging.getLogger("fastgate.control")
 

@@ -20,7 +20,7 @@ from fastgate.telemetry.wording import counted
 if TYPE_CHECKING:
     from fastgate.config import Model
 
-JOIN_S = 5.0                        # for reactors to leave their loops, once told
+JOIN_S = 10.0                       # for reactors to leave their loops, once told
 STATUS_SOCKET_NAME = "status"       # FileDescriptorName= of the socket unit
 
 log = logging.getLogger("fastgate.control")
