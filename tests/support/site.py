@@ -155,11 +155,16 @@ class Site:
             origin.check()
 
     def check_upstream_connections(self) -> None:
-        """Every connection begun to an upstream is closed or waits in a pool."""
-        metrics = self.metrics()
-        begun = metrics.get('fastgate_upstream_requests_total{connection="new"}', 0)
-        kept = begun - metrics["fastgate_upstream_connections_closed_total"]
-        assert kept == metrics["fastgate_upstream_connections_idle"], f"{kept} connections to upstreams are not in a pool"
+        """Every connection begun to an upstream is closed or waits in a pool; but for one that leaves it just now."""
+        end = time.monotonic() + SETTLE_S
+        while True:
+            metrics = self.metrics()
+            begun = metrics.get('fastgate_upstream_requests_total{connection="new"}', 0)
+            kept = begun - metrics["fastgate_upstream_connections_closed_total"]
+            if kept == metrics["fastgate_upstream_connections_idle"]:
+                return
+            assert time.monotonic() < end, f"{kept} connections to upstreams are not in a pool"
+            time.sleep(0.01)
 
     def forget(self) -> None:
         for origin in self.origins:
