@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from gateway.plugins.python_site import PATIENT
 from support.client import get
 from support.origin import echo
 from support.site import config_of, plugin, service
@@ -23,7 +24,7 @@ def origin(open_origin):
 
 
 def site_with(open_site, origin, **config):
-    return open_site(config_of(service(origin), plugins=[plugin("request-validator", **config)]), origin)
+    return open_site(config_of(service(origin), plugins=[plugin("request-validator", **config)], gateway={"python": PATIENT}), origin)
 
 
 def post(body, content_type="application/json", *fields, path="/"):
