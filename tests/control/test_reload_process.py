@@ -72,6 +72,20 @@ def test_by_watching(gateway, upstream):
     assert requests.get(running.url + "/new").text == "answer"
 
 
+def test_by_watching_from_the_moment_on_that_it_was_read(gateway, upstream, tmp_path):
+    """A plugin takes its time at the start, and the file changes meanwhile."""
+    (tmp_path / "slow.py").write_text(
+        "import os\nfrom fastgate import Plugin\n\nclass Slow(Plugin):\n    name = 'slow'\n    version = '1.0'\n\n"
+        f"    def init(self):\n        os.replace({str(tmp_path / 'new')!r}, os.environ['CONFIG'])\n")
+    old, new = (to(upstream.url, path, watch=True, plugin_path=str(tmp_path)) for path in ("/old", "/new"))
+    (tmp_path / "new").write_text(json.dumps({"_format_version": "3.0"} | new))
+    path = tmp_path / "fastgate.json"
+    path.write_text(json.dumps({"_format_version": "3.0", "plugins": [{"name": "slow"}]} | old))
+    running = gateway({}, args=("-c", str(path)), env={"CONFIG": str(path)})
+    running.wait_for_log("snapshot 2 published")
+    assert requests.get(running.url + "/new").text == "answer"
+
+
 def test_settings_a_restart_applies(gateway, upstream):
     running = gateway(to(upstream.url))
     answer = running.reload(to(upstream.url, keepalive={"pool_size": 7}, limits={"token_cache": 9, "connections": 9}, watch=True))

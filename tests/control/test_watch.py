@@ -5,13 +5,14 @@ import os
 
 import pytest
 
+from fastgate.control.source import file_identity
 from fastgate.control.watch import Watch
 
 
 class Watched:
-    def __init__(self, path, folder=None):
+    def __init__(self, path, folder=None, **options):
         self.calls = 0
-        self.watch = Watch(str(path), self.changed, interval_s=0.001, folder=lambda: folder and str(folder))
+        self.watch = Watch(str(path), self.changed, interval_s=0.001, folder=lambda: folder and str(folder), **options)
 
     async def changed(self):
         self.calls += 1
@@ -50,6 +51,21 @@ def test_touched_only(file):
     watched = Watched(file)
     os.utime(file, ns=(1, 1))
     assert not watched.look()
+
+
+def test_changed_between_the_reading_of_it_and_the_first_look(file):
+    """A start takes a while: names, plugins and applications are waited for."""
+    read_as = file_identity(str(file))
+    watched = Watched(file, read_as=read_as)
+    assert not watched.look()
+    file.write_text("two, longer")
+    watched = Watched(file, read_as=read_as)
+    assert watched.look() and not watched.look()
+    file.unlink()
+    watched = Watched(file, read_as=read_as)
+    assert not watched.look()
+    file.write_text("three")
+    assert watched.look()
 
 
 def test_gone_and_back(file):

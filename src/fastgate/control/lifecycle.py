@@ -25,7 +25,7 @@ from fastgate.control.published import Published, applications_of
 from fastgate.control.python_plugins import PluginFailed, PythonPlugins
 from fastgate.control.reload import Reloader
 from fastgate.control.resources import forget_garbage, give_memory_back
-from fastgate.control.source import Source
+from fastgate.control.source import Identity, Source
 from fastgate.control.systemd import Notifier
 from fastgate.telemetry import error_log
 from fastgate.telemetry.wording import counted
@@ -46,14 +46,16 @@ class Lifecycle:
     """Owner: `run.run_gateway`. `state` is "starting", "ready", "draining" or "ended"."""
 
     def __init__(self, source: Source, unpublished: "list[Model]", environ: MutableMapping[str, str],
-                 plane: DataPlane, lock: InstanceLock) -> None:
+                 plane: DataPlane, lock: InstanceLock, read_as: Identity | None = None) -> None:
         """plane: open, and serving already unless the loop comes first (names to resolve, plugins in Python,
-        ASGI applications, a background part): then `unpublished` holds the model, and is emptied. lock: taken."""
+        ASGI applications, a background part): then `unpublished` holds the model, and is emptied. lock: taken. read_as: the source's file
+        when it was read."""
         self.state = "starting"
         self.plane = plane
         self.gateway = plane.gateway
         self._unpublished = unpublished
         self._source = source
+        self._read_as = read_as
         self._environ = environ
         self._began = time.monotonic()
         self._notifier = Notifier(environ)
@@ -169,7 +171,8 @@ class Lifecycle:
         from fastgate.control.watch import Watch
 
         self._supervise("watch", Watch(self._source.path, self._reload,
-                                       folder=lambda: self.reloader.published.gateway["plugin_path"]).run())
+                                       folder=lambda: self.reloader.published.gateway["plugin_path"],
+                                       read_as=self._read_as).run())
 
     def stop(self) -> None:
         """The first call begins the drain, the second one cuts it short."""

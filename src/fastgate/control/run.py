@@ -15,7 +15,7 @@ from fastgate.control.instance_lock import ControlSocketError, InstanceLock
 from fastgate.control.listeners import ListenError
 from fastgate.control.published import applications_of, has_python
 from fastgate.control.resources import raise_descriptor_limit
-from fastgate.control.source import Source, model_warnings
+from fastgate.control.source import Identity, Source, file_identity, model_warnings
 from fastgate.telemetry import error_log
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
 
     crash.enable()
     raise_descriptor_limit()
+    read_as = file_identity(source.path)
     try:
         model = source.load()
     except ConfigErrors as error:
@@ -64,7 +65,7 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
             model = None            # large, and the core has its own form of it
         unpublished = [model] if model else []
         del model
-        return _run_loop(source, unpublished, environ, plane, lock, on_ready, on_end)
+        return _run_loop(source, read_as, unpublished, environ, plane, lock, on_ready, on_end)
     except (ControlSocketError, ListenError, SnapshotError, StartError) as error:
         log.critical("%s", error)
         return EXIT_FAILED
@@ -76,15 +77,15 @@ def run_gateway(source: Source, environ: MutableMapping[str, str] = os.environ,
         lock.release()
 
 
-def _run_loop(source: Source, unpublished: "list[Model]", environ: MutableMapping[str, str], plane: DataPlane,
-              lock: InstanceLock, on_ready: "Callable[[Lifecycle], Awaitable[None] | None]",
+def _run_loop(source: Source, read_as: Identity | None, unpublished: "list[Model]", environ: MutableMapping[str, str],
+              plane: DataPlane, lock: InstanceLock, on_ready: "Callable[[Lifecycle], Awaitable[None] | None]",
               on_end: Callable[[], None]) -> int:
     import asyncio
 
     from fastgate.control.lifecycle import Lifecycle
 
     loop = new_event_loop()
-    lifecycle = Lifecycle(source, unpublished, environ, plane, lock)
+    lifecycle = Lifecycle(source, unpublished, environ, plane, lock, read_as)
 
     async def serve() -> int:
         try:

@@ -1,5 +1,6 @@
 """Where a gateway's configuration comes from, and whether it is one: what `run`, `reload` and `check` share."""
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -7,6 +8,8 @@ from fastgate.control.published import publish
 
 if TYPE_CHECKING:
     from fastgate.config import Model
+
+Identity = tuple[int, int, int, int, int]
 
 COUNTED = ("services", "routes", "upstreams")
 COUNTED_IF_ANY = ("consumers", "plugins")
@@ -37,6 +40,15 @@ def file_source(path: str, flags: dict, allow_unknown_plugins: bool = False) -> 
                            plugins=PLUGINS, find_plugins=find_python, find_application=find_application, machine=machine())
 
     return Source(path, load)
+
+
+def file_identity(path: str) -> Identity | None:
+    """What changes when the file behind the path does; None while there is none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def find_application(name: str, folder: str | None) -> str | None:

@@ -10,21 +10,13 @@ import hashlib
 import os
 from collections.abc import Awaitable, Callable
 
+from fastgate.control.source import Identity, file_identity
+
 INTERVAL_S = 1.0
 SETTLE_S = 0.1              # a file that still changes within this is still being written
 _WATCHED = (".py", ".sig")
 
-Identity = tuple[int, int, int, int, int]
 Identities = dict[str, Identity]
-
-
-def file_identity(path: str) -> Identity | None:
-    """What changes when the file behind the path does; None while there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def file_digest(path: str) -> bytes:
@@ -54,8 +46,8 @@ class Watch:
     """Calls `on_change` after each change of the files' content. Owner: the lifecycle."""
 
     def __init__(self, path: str, on_change: Callable[[], Awaitable[object]], interval_s: float = INTERVAL_S,
-                 folder: Callable[[], str | None] = lambda: None) -> None:
-        """folder: says where plugins are, now."""
+                 folder: Callable[[], str | None] = lambda: None, read_as: Identity | None = None) -> None:
+        """folder: says where plugins are, now. read_as: the file when it was read, if that may be a while ago."""
         self._path = path
         self._on_change = on_change
         self._interval_s = interval_s
@@ -63,6 +55,9 @@ class Watch:
         self._identities = self._look_at_all()
         self._digests: dict[str, bytes] = {}
         self._read(self._identities)
+        if read_as is not None and self._identities.get(path) != read_as:
+            self._identities.pop(path, None)        # what runs is another content: the first look sees a change
+            self._digests.pop(path, None)
 
     async def run(self) -> None:
         while True:
