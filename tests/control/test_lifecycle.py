@@ -25,7 +25,7 @@ class Held(threading.Thread):
         self.url = gateway.url + "/held"
         self.answer = self.error = None
         self.start()
-        assert upstream.held.acquire(timeout=10)
+        assert upstream.held.acquire(timeout=60)
 
     def run(self):
         try:
@@ -44,7 +44,7 @@ def is_refused(port):
 
 def wait_until(holds):
     """For what has no event others could wait for: a socket's end, another process's file."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -80,7 +80,7 @@ def test_drain_finishes_requests(gateway, upstream, number):
         wait_until_refused(running.port)
         assert running.returncode is None
         upstream.release()
-        held.join(10)
+        held.join(60)
         assert held.answer.text == "answer"
         assert running.wait() == 0
 
@@ -90,7 +90,7 @@ def test_drain_has_a_deadline(gateway, upstream):
     held = Held(running, upstream)
     running.signal(signal.SIGTERM)
     assert running.wait() == 0
-    held.join(10)
+    held.join(60)
     assert held.error is not None
     assert "1 connection cut: not finished within 0.2 s" in running.log()
 
@@ -102,7 +102,7 @@ def test_a_second_signal_quits(gateway, upstream):
     wait_until_refused(running.port)
     running.signal(signal.SIGTERM)
     assert running.wait() == 1
-    held.join(10)
+    held.join(60)
     assert held.error is not None and "told to quit" in running.log()
 
 
@@ -113,7 +113,7 @@ def test_stop_said_twice_waits_for_the_end(gateway, upstream):
     wait_until_refused(running.port)
     assert running.command("stop")["ok"]
     upstream.release()
-    held.join(10)
+    held.join(60)
     assert held.answer.text == "answer" and running.wait() == 0
 
 
@@ -127,7 +127,7 @@ def test_status_while_draining(gateway, upstream):
     assert running.command("info")["state"] == "draining"
     assert running.command("reload")["errors"] == ["the gateway is draining"]
     upstream.release()
-    held.join(10)
+    held.join(60)
     assert running.wait() == 0
 
 
@@ -169,7 +169,7 @@ def test_status_address_in_use(gateway, upstream):
 def test_one_gateway_for_one_configuration(gateway, upstream):
     first = gateway(to(upstream.url))
     second = subprocess.run([sys.executable, "-m", "fastgate", "run", "-c", first.config_path, "--listen", "127.0.0.1:0"],
-                            env=first.environ, capture_output=True, text=True, timeout=20)
+                            env=first.environ, capture_output=True, text=True, timeout=60)
     assert second.returncode == 1 and "another gateway is running with this configuration" in second.stderr
     assert requests.get(first.url).text == "answer"
 
