@@ -26,7 +26,7 @@ from redis.sentinel import Sentinel
 from support.process import Stream, reserve_port
 
 PROGRAM = shutil.which("redis-server") or "/usr/bin/redis-server"
-READY_S = 30.0
+READY_S = 60.0
 Record = dict[str, Any]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from support.client import get
 from support.identity import ALICE_ID, alice, bob, message
+from support.origin import wait_until
 from support.site import Config, config_of, consumer, plugin, service
 
 pytestmark = pytest.mark.core
@@ -58,6 +59,7 @@ def test_credentials_change_under_load(open_site, open_origin):
             assert site.ask(get(f"/?apikey=generation-{n}")).status == 200
             gone = site.ask(get(f"/?apikey=generation-{n - 1}"))
             assert (gone.status, message(gone)) == (401, "Unauthorized")
+            wait_until(lambda n=n: all(loader.count > n or loader.wrong for loader in loaders), "somebody asks no more")
     finally:
         is_over.set()
         for loader in loaders:

@@ -54,7 +54,7 @@ def origin(open_origin):
 @pytest.fixture
 def config(origin, server):
     def make(uri: str | None = None, **jwt) -> Config:
-        jwt = {"jwks_refresh": 1, "jwks_min_refresh": 0.1, **jwt}
+        jwt = {"jwks_refresh": 1, "jwks_min_refresh": 0.1, "jwks_timeout": 60, **jwt}
         return config_of(service(origin, plugins=[plugin("jwt", jwks_uri=uri or server.uri, **jwt)]), consumers=[alice()])
     return make
 

@@ -293,6 +293,8 @@ def test_weights_change_under_load_and_no_request_is_lost(split):
         for n in range(20):
             splits = [to(weight=n % 3), to("canary", 1 + n % 5), to(upstream="blue", weight=n % 2)]
             assert site.process.reload(site.configuration(rule(*splits)))["ok"]
+            answered = counts.total()
+            wait_until(lambda answered=answered: counts.total() > answered + 12 or wrong, "nobody asks any more")     # all had a turn
         assert site.process.reload(site.configuration(rule(to(weight=1), to("canary", 0))))["ok"]
         names(site, 30)
     finally:
