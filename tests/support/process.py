@@ -225,12 +225,16 @@ class GatewayProcess:
         self.close()
 
 
-def reserve_port(host: str = "127.0.0.1") -> socket.socket:
-    """A bound TCP socket that keeps a free port for somebody who binds it with SO_REUSEPORT or SO_REUSEADDR."""
+def reserve_port(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """A bound TCP socket that keeps a free port (0), or this one, for somebody who binds it with SO_REUSEPORT or SO_REUSEADDR."""
     reserved = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind((host, 0))
+    try:
+        reserved.bind((host, port))
+    except BaseException:
+        reserved.close()
+        raise
     return reserved
 
 

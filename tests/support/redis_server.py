@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -30,22 +31,18 @@ READY_S = 60.0
 Record = dict[str, Any]
 
 
-def free_port(also: int = 0) -> int:
-    """A free port; with `also`, the one that many further is free too (a Cluster's bus)."""
+def reserve_ports(also: int = 0) -> list[socket.socket]:
+    """A port that nobody else gets, not even while the server is down; with `also`, the one that many further too (a
+    Cluster's bus)."""
     while True:
-        held = reserve_port()
-        port = held.getsockname()[1]
-        held.close()
-        if not also:
-            return port
-        if port + also > 65535:
-            continue
+        held = [reserve_port()]
+        port = held[0].getsockname()[1]
         try:
-            second = reserve_port()
-        except OSError:
-            continue
-        second.close()
-        return port
+            if also:
+                held.append(reserve_port(port=port + also))
+            return held
+        except (OSError, OverflowError):        # it is taken, or there is none
+            held[0].close()
 
 
 class RedisServer:
@@ -53,8 +50,10 @@ class RedisServer:
 
     READY = "eady to accept connections"
 
-    def __init__(self, port: int = 0, *, password: str | None = None, **options: str) -> None:
-        self.port = port or free_port()
+    def __init__(self, *, also: int = 0, password: str | None = None, **options: str) -> None:
+        """also: see `reserve_ports`."""
+        self._held = reserve_ports(also)
+        self.port = self._held[0].getsockname()[1]
         self.password = password
         self.home = Path(tempfile.mkdtemp(prefix="fastgate-redis-"))
         self._options = {"port": str(self.port), "bind": "127.0.0.1", "dir": str(self.home), "save": '""', "appendonly": "no",
@@ -97,6 +96,8 @@ class RedisServer:
 
     def close(self) -> None:
         self.stop()
+        for held in self._held:
+            held.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
     def __enter__(self):
@@ -173,7 +174,7 @@ class RedisClusterServers:
     BUS = 10000
 
     def __init__(self) -> None:
-        self.nodes = [RedisServer(free_port(self.BUS), cluster_enabled="yes", cluster_node_timeout="2000") for _ in range(3)]
+        self.nodes = [RedisServer(also=self.BUS, cluster_enabled="yes", cluster_node_timeout="2000") for _ in range(3)]
         first = self.nodes[0].client()
         share = 16384 // 3
         for at, node in enumerate(self.nodes):
