@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections import Counter
 
@@ -11,6 +10,7 @@ import pytest
 
 from support.client import get
 from support.origin import named
+from support.process import reserve_port
 from support.site import config_of, service, upstream
 
 pytestmark = pytest.mark.core
@@ -194,10 +194,10 @@ def test_name_that_does_not_resolve_is_503_or_502(open_site):
 
 def test_client_over_ipv6_and_unix(open_site, open_origin, tmp_path):
     path = str(tmp_path / "proxy.sock")
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
-        port = probe.getsockname()[1]
     origin = open_origin()
-    site = open_site(config_of(service(origin)), origin, listen=[f"[::1]:{port}", f"unix:{path}"])
+    with reserve_port("::1") as reserved:
+        port = reserved.getsockname()[1]
+        site = open_site(config_of(service(origin)), origin, listen=[f"[::1]:{port}", f"unix:{path}"])
     six = json.loads(site.connect(("::1", port)).ask(get()).body)
     assert ["::1"] == [v for k, v in six["headers"] if k.lower() == "x-forwarded-for"]
     local = site.connect(path)

@@ -14,6 +14,7 @@ import requests
 
 from support.client import get
 from support.origin import answer, pattern, sizes
+from support.process import reserve_port
 from support.site import config_of
 
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
@@ -121,8 +122,8 @@ def test_gzip_passes_untouched(site):
 @pytest.fixture
 def nginx(tmp_path):
     """An nginx that serves files and proxies nothing; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    reserved = reserve_port()
+    port = reserved.getsockname()[1]
     (tmp_path / "file.txt").write_bytes(pattern(1_000_000))
     config = tmp_path / "nginx.conf"
     config.write_text(f"""
@@ -150,6 +151,7 @@ def nginx(tmp_path):
     process.terminate()
     process.wait(10)
     process.stderr.close()
+    reserved.close()
 
 
 @needs_nginx

@@ -5,13 +5,12 @@ The windows are a day, and sliding: just past midnight the calls of the day befo
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from support.client import get
 from support.identity import alice, bob, message, nobody
 from support.messages import Response
+from support.process import reserve_port
 from support.site import Config, Site, config_of, plugin, service
 
 pytestmark = pytest.mark.core
@@ -211,9 +210,9 @@ def test_a_route_without_a_service_counts_by_address(open_site):
 
 def test_an_ipv6_client_counts_by_its_address(open_site, open_origin):
     origin = open_origin()
-    with socket.create_server(("::1", 0), family=socket.AF_INET6) as probe:
-        port = probe.getsockname()[1]
-    site = open_site(config_of(service(origin), plugins=[limit(day=2)]), origin, listen=[f"[::1]:{port}", "127.0.0.1:0"])
+    with reserve_port("::1") as reserved:
+        port = reserved.getsockname()[1]
+        site = open_site(config_of(service(origin), plugins=[limit(day=2)]), origin, listen=[f"[::1]:{port}", "127.0.0.1:0"])
     assert [site.connect(("::1", port)).ask(get()).status for _ in range(3)] == [200, 200, 429]
 
 
