@@ -33,7 +33,7 @@ RETRY_S = 0.25              # the least between two tries of a Redis that is awa
 CLOSE_S = 5.0               # for the last counts
 RETURN_S = 2.0              # beyond its own time-out: until all gateways have noticed that Redis is back
 LATE_INTERVALS = 2          # an exchange that takes longer counts as away
-TAKE_S = 0.02               # for an answer that is there to be taken: this loop may be who was late
+TAKE_S = 0.02               # of that time, for an answer that is there to be taken: this loop may be who was late
 
 
 def shared_plugins(model: Model) -> list[dict[str, Any]]:
@@ -108,7 +108,7 @@ class Exchange:
         if not self._pending and not beats:
             self._last_good = time.monotonic() if not self.is_away else self._last_good
             return
-        self._late = asyncio.get_running_loop().call_later(self._late_s, self._note_late)
+        self._late = asyncio.get_running_loop().call_later(max(0.0, self._late_s - TAKE_S), self._note_late)
         self.rounds += 1
         try:
             await self._tell()
