@@ -67,7 +67,7 @@ def guarded() -> Iterator[Site]:
     own = {who: [{"username": user, "password": password} for user, (consumer, password) in USERS.items() if consumer == who]
            for who in ("alice", "bob")}
     consumers = [alice(basicauth_credentials=own["alice"]), bob(basicauth_credentials=own["bob"]), nobody()]
-    gateway = {"limits": {"header_bytes": 65536}}
+    gateway = {"limits": {"header_bytes": 65536}}       # the largest there is to try: 57 KB
     with Origin() as origin:
         site = Site(config_of(service(origin, *routes), consumers=consumers, gateway=gateway), origin)
         yield site
@@ -101,7 +101,7 @@ near = st.tuples(
     st.sampled_from(["p", "b:p", "open sesame", "", "P", "p\0", "p:", "\udcff"]),
 ).map(lambda pair: tuple(text.encode(errors="surrogateescape") for text in pair))
 large = st.tuples(st.sampled_from([b"bob", b"long", LONG.encode(), b"\xff" * 2999]),
-                  st.integers(2990, 12000).map(lambda size: b"l" * size))
+                  st.integers(2990, 4000).map(lambda size: b"l" * size))
 schemes = st.sampled_from([b"Basic"] * 8 + [b"basic", b"BASIC", b"bAsIc", b"Basi", b"Basics", b"Bearer", b"", b"Basic,", b"Basic Basic"])
 gaps = st.sampled_from([b" "] * 8 + [b"  ", b"", b"\t", b" \t", b"   ", b"="])
 values = st.builds(
@@ -114,7 +114,8 @@ fields = st.lists(st.tuples(st.sampled_from(["Authorization", "authorization", "
 
 @settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, len(CONFIGS) - 1), fields)
-@example(2, [("Authorization", b"Basic " + base64.b64encode(b"bob:p"))])
+@example(2, [("Authorization", b"Basic Ym9iOnA=")])
+@example(2, [("Authorization", b"Basic Ym9iOnB=")])      # the same, but for bits that nobody reads
 @example(3, [("Proxy-Authorization", b"Basic " + base64.b64encode(b"bob:q")), ("Authorization", b"Basic " + base64.b64encode(b"bob:p"))])
 @example(3, [("Proxy-Authorization", b"Basic " + base64.b64encode(b"x:q")), ("Authorization", b"Basic " + base64.b64encode(b"bob:p"))])
 def test_who_comes_in_is_the_models(guarded, client, number, lines):
