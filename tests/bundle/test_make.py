@@ -47,6 +47,19 @@ def test_where_it_can_not_be_written_nothing_is_built_first(tmp_path, monkeypatc
     assert re.search(f"{place} can't be written: {told}", capsys.readouterr().err)
 
 
+def test_a_list_beside_it_that_can_not_be_written_is_named(tmp_path, monkeypatch, capsys):
+    def build(machine, packages, wheels, tree, mirror):
+        (tree / "file").write_text("x")
+        return []
+
+    monkeypatch.setattr(make, "build", build)
+    place = tmp_path / "x.tar.gz.cdx.json"
+    place.mkdir()
+    assert main(["bundle", "--arch", "arm64", "-o", str(tmp_path / "x.tar.gz")]) == 1
+    assert capsys.readouterr().err == f"fastgate bundle: {place} can't be written: Is a directory\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.tar.gz", place.name]
+
+
 def test_without_mmdebstrap_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BundleError, match="mmdebstrap not found: .*apt-get install mmdebstrap"):

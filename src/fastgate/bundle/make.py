@@ -11,7 +11,7 @@ from fastgate.bundle.archive import write_archive
 from fastgate.bundle.debian import need
 from fastgate.bundle.image import write_image
 from fastgate.bundle.machines import MACHINES, this_machine
-from fastgate.bundle.sbom import write_sbom
+from fastgate.bundle.sbom import place_of, write_sbom
 from fastgate.bundle.tree import build
 
 FORMATS = ("tar.zst", "tar.gz", "oci")
@@ -35,16 +35,17 @@ def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], e
         tree = Path(scratch, "tree")
         tree.mkdir()
         parts = build(machine, [f"fastgate=={__version__}", *extra], [os.path.abspath(place) for place in places], tree, mirror)
-        unfinished = out.with_name(f".{out.name}.new")
+        unfinished, place = out.with_name(f".{out.name}.new"), out
         try:
             if form == "oci":
                 write_image(tree, unfinished, machine)
             else:
                 write_archive(tree, unfinished, TOP, form.removeprefix("tar."))
             os.replace(unfinished, out)
+            place = place_of(out)
             write_sbom(out, parts, form)
         except OSError as error:
-            raise BundleError(f"{out} can't be written: {error.strerror or error}") from None
+            raise BundleError(f"{place} can't be written: {error.strerror or error}") from None
         finally:
             unfinished.unlink(missing_ok=True)
     return out.stat().st_size

@@ -132,7 +132,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("fastgate_plugin_trips_total", "counter", "Times a plugin was off after failures in a row.", ("plugin",)),
     Metric("fastgate_plugin_skipped_total", "counter", "Calls not made because the plugin was off.", ("plugin",)),
     Metric("fastgate_plugin_refused_total", "counter",
-           "Requests that met too many calls of the plugin under way: answered 503, or gone on (on_error).", ("plugin",)),
+           "Requests that met too many calls of the plugin under way: answered 500 (503: no memory for one more), "
+           "or gone on (on_error).", ("plugin",)),
     Metric("fastgate_plugin_stalled_total", "counter",
            "Requests that went on or were answered 500, as on_error says, because the control loop was stuck.", ("plugin",)),
     Metric("fastgate_plugin_too_large_total", "counter",

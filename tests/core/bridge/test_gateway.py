@@ -112,15 +112,15 @@ services:
   - name: s
     url: http://127.0.0.1:9
     routes: [{paths: [/]}]
-    plugins: [%s, {name: request-termination, config: {status_code: 200}}]
+    plugins: [%s, {name: request-termination, config: {status_code: 200%s}}]
 """
 CORS = "{name: cors}"
 LIMITED = "{name: rate-limiting, config: {minute: 100000}}"
 
 
-def serve(listening, plugin):
+def serve(listening, plugin, more=""):
     """A gateway of that plugin and one that answers, and the thread of its reactor."""
-    model = load_text(FILTERED % plugin, "fastgate.yaml", plugins=PLUGINS)
+    model = load_text(FILTERED % (plugin, more), "fastgate.yaml", plugins=PLUGINS)
     gateway = Gateway(1, model.gateway)
     gateway.listen([listening.fileno()], False, listening.getsockname()[1], False)
     gateway.publish(model)
@@ -147,6 +147,30 @@ def test_without_memory_for_what_plugins_add_to_the_answer_it_is_an_answer(liste
                 # Whole, or none of it: no 200 without its type, nor without what a filter adds.
                 assert b"\r\nContent-Type: " in answer
                 assert (b"\r\n" + field in answer) == (b" 200 " in answer)
+                gateway.set_memory_limit(None)
+    finally:
+        gateway.set_memory_limit(None)
+        gateway.stop()
+        reactor.join(20)
+    assert seen == {b"200", b"503"}
+
+
+NAMED = "{name: request-transformer, config: {add: {headers: ['X-New:1']}}}"
+
+
+def test_without_memory_for_what_plugins_add_to_the_request_no_plugin_behind_them_sees_it(listening):
+    """Heads as above: 200 with the field, 503 without, and never the answer of those who are behind its trigger."""
+    gateway, reactor = serve(listening, NAMED, ", trigger: X-New")
+    seen = set()
+    try:
+        for size in range(512, 1536, 8):
+            with socket.create_connection(listening.getsockname(), timeout=20) as client:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+                assert b" 200 " in client.recv(4096)
+                gateway.set_memory_limit(1)
+                head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX: "
+                client.sendall(head + b"x" * (size - len(head) - 4) + b"\r\n\r\n")
+                seen.add(client.recv(4096)[9:12])
                 gateway.set_memory_limit(None)
     finally:
         gateway.set_memory_limit(None)

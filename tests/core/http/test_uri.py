@@ -9,7 +9,8 @@ from fastgate_doors import uri_door as uri
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-UNRESERVED = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+from support.paths import normal_form
+
 PIECES = [b"/", b"//", b".", b"..", b"a", b"B", b"%", b"%2e", b"%2E", b"%2f", b"%41", b"%3a", b"%e9", b"2", b"e", b"%32",
           b"%65", b"%25", b"?", b"~", b"\xff", b"\x00", b"_x"]
 paths = st.lists(st.sampled_from(PIECES), max_size=24).map(lambda pieces: b"/" + b"".join(pieces))
@@ -52,23 +53,6 @@ def test_parse_never_passes_a_byte_that_no_target_has(target):
 
 
 # ---- normal form
-
-def normal_form(path: bytes) -> bytes:
-    """The normal form of a path in which every "%" starts an escape."""
-    def decode(found):
-        byte = bytes.fromhex(found[1].decode())
-        return byte if byte in UNRESERVED else found[0].upper()
-
-    kept = []
-    segments = re.sub(rb"%([0-9a-fA-F]{2})", decode, path).split(b"/")[1:]
-    for position, segment in enumerate(segments):
-        is_last = position == len(segments) - 1
-        if segment == b"..":
-            kept = kept[:-1]
-        elif segment not in (b".", b""):
-            kept.append(segment + (b"" if is_last else b"/"))
-    return b"/" + b"".join(kept)
-
 
 @pytest.mark.parametrize("path, normal", [
     (b"/", b"/"), (b"/a/b", b"/a/b"), (b"//", b"/"), (b"/a//b///c", b"/a/b/c"), (b"/a/./b", b"/a/b"), (b"/a/.", b"/a/"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
-from typing import Any
 from urllib.parse import parse_qsl, quote_plus
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from gateway.plugins.termination_model import as_kong_has_it
 from support.answers import said
 from support.client import get
 from support.site import Site, config_of, plugin, service
@@ -97,13 +97,6 @@ def test_the_echo_without_a_service_and_of_an_asterisk(open_site):
     site = open_site(config | {"routes": [{"name": "lonely", "paths": ["/"]}]})
     seen = json.loads(site.ask(get("*", method="OPTIONS")).body)
     assert (seen["matched_route"], seen["matched_service"], seen["request"]["path"]) == ({"name": "lonely"}, None, "/")
-
-
-def as_kong_has_it(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, list[Any]] = {}
-    for name, value in pairs:
-        found.setdefault(name, []).append(value)
-    return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
 NAMES = st.sampled_from(["a", "b", "c d", "é", '"', "\\", "&=", ""]) | st.text(max_size=5)

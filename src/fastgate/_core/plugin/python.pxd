@@ -67,7 +67,7 @@ cdef struct python_lot_t:
     # shared: atomic
     uint32_t n_calls                # queued, or being worked on
     uint32_t most
-    uint64_t refused                # requests that met too many: answered 503, or gone on (on_error)
+    uint64_t refused                # requests that met too many: answered 500 (503: no memory for one more), or gone on (on_error)
     uint64_t too_large              # bodies that it was not shown
     uint64_t logs_dropped           # log calls, because there were too many
     uint64_t stalled                # requests that went on or were answered 500 (on_error): the control loop was stuck
@@ -151,8 +151,8 @@ cdef struct python_config_t:
 cdef int python_build(plugin_t *plugin, snapshot_t *snapshot, python_queue_t *queue, python_lot_t *lot,
                       uint64_t handle, object hooks, object body_bytes, dict config, uint64_t timeout_ms) except -1
 
-# A call with a place among the plugin's, and all that Python may ask of the request. NULL: too many, or no memory.
-cdef python_call_t *python_call_new(exchange_t *exchange, const python_config_t *config) noexcept nogil
+# A call with a place among the plugin's, and all that Python may ask of the request. NULL: too many (is_flooded), or no memory.
+cdef python_call_t *python_call_new(exchange_t *exchange, const python_config_t *config, bint *is_flooded_out) noexcept nogil
 # Parks the exchange until its verdict comes, or `on_late` is due: AGAIN, to return.
 cdef status_t python_call_park(python_call_t *call, exchange_t *exchange, const python_config_t *config,
                                on_mail_cb on_verdict, on_timer_cb on_late) noexcept nogil

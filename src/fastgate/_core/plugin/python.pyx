@@ -161,9 +161,10 @@ cdef bint _may_call(python_lot_t *lot) noexcept nogil:
     return False
 
 
-cdef python_call_t *python_call_new(exchange_t *exchange, const python_config_t *config) noexcept nogil:
+cdef python_call_t *python_call_new(exchange_t *exchange, const python_config_t *config, bint *is_flooded_out) noexcept nogil:
     cdef python_call_t *call
-    if not _may_call(config.lot):
+    is_flooded_out[0] = not _may_call(config.lot)
+    if is_flooded_out[0]:
         return NULL
     call = _make(exchange, config)
     if call == NULL:
@@ -184,10 +185,15 @@ cdef status_t python_call_park(python_call_t *call, exchange_t *exchange, const 
 
 
 cdef status_t _ask(exchange_t *exchange, const python_config_t *config, python_phase_t phase) noexcept nogil:
-    cdef python_call_t *call = python_call_new(exchange, config)
+    cdef bint is_flooded
+    cdef python_call_t *call = python_call_new(exchange, config, &is_flooded)
     if call == NULL:
         atomic_add_u64(&config.lot.refused, 1)
-        return OK if config.goes_on else policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+        if config.goes_on:
+            return OK
+        if is_flooded:
+            return policy_refuse(exchange, 500, span_text(TEXT_UNEXPECTED))
+        return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
     call.phase = <uint8_t>phase
     return python_call_park(call, exchange, config, _on_verdict, _on_late)
 
@@ -210,7 +216,8 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
 cdef status_t _log(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const python_config_t *config = <const python_config_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
-    cdef python_call_t *call = python_call_new(exchange, config)
+    cdef bint is_flooded
+    cdef python_call_t *call = python_call_new(exchange, config, &is_flooded)
     if call != NULL and not python_told(call, exchange, span_none()):
         python_call_free(call)
         call = NULL

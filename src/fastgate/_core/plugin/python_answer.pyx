@@ -34,13 +34,18 @@ from fastgate._core.reactor.timer cimport timer_t
 
 cdef status_t _filter(const plugin_t *plugin, exchange_t *exchange, python_phase_t phase, span_t body) noexcept nogil:
     cdef const python_config_t *config = <const python_config_t *>plugin.config
-    cdef python_call_t *call = python_call_new(exchange, config)
+    cdef bint is_flooded
+    cdef python_call_t *call = python_call_new(exchange, config, &is_flooded)
     if call != NULL and not python_told(call, exchange, body):
         python_call_free(call)
         call = NULL
     if call == NULL:
         atomic_add_u64(&config.lot.refused, 1)
-        return OK if config.goes_on else withhold_fail(exchange, 503, span_text(TEXT_OVERLOADED))
+        if config.goes_on:
+            return OK
+        if is_flooded:
+            return withhold_fail(exchange, 500, span_text(TEXT_UNEXPECTED))
+        return withhold_fail(exchange, 503, span_text(TEXT_OVERLOADED))
     call.phase = phase
     return python_call_park(call, exchange, config, _on_verdict, _on_late)
 

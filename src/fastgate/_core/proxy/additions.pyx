@@ -2,9 +2,8 @@
 
 from libc.string cimport memchr
 
-from fastgate._core.base.span cimport span_of, span_t, span_text
+from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_t, exchange_take
-from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 
 
 cdef span_t _take_line(span_t lines, added_t *field) noexcept nogil:
@@ -45,7 +44,4 @@ cdef void additions_spread(exchange_t *exchange, additions_t *added) noexcept no
         field = link[0]
         if field.run_fields and _spread(exchange, link) == NULL:
             added.is_short = True
-            if added == &exchange.request_added:
-                exchange.refusal = 503
-                exchange.refusal_text = span_text(TEXT_OVERLOADED)
         link = &field.next

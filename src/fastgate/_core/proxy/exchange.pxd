@@ -127,7 +127,7 @@ cdef struct tunnel_t:
 
 
 cdef struct added_t:
-    # A header field that a plugin adds, or a run of them. Lives in what exchange_take gave.
+    # A header field that a plugin adds, or a run of them. Lives in what exchange_take or exchange_room gave.
     added_t *next
     span_t name                     # of a run: all of it, `Name: value\r\n` for each field
     span_t value

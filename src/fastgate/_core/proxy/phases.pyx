@@ -59,12 +59,14 @@ cdef status_t phases_access(exchange_t *exchange) noexcept nogil:
     cdef status_t status = DONE if exchange.refusal else OK
     if chain != NULL and not _begin(exchange, chain):
         return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
-    while status == OK and chain != NULL and exchange.step < chain.n_steps:
+    while status == OK:
+        if exchange.request_added.is_short:     # what the upstream is told decides what it allows
+            return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+        if chain == NULL or exchange.step == chain.n_steps:
+            break
         plugin = _next(exchange, chain)
         if plugin != NULL and plugin.access != NULL:
             status = plugin.access(plugin, exchange)
-            if status == OK and exchange.refusal:
-                status = DONE               # a field could not be added
     if status == OK and exchange.service != NULL:
         request_hash_consumer(exchange)
     return status

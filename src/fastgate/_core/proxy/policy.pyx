@@ -44,7 +44,6 @@ from fastgate._core.proxy.additions cimport additions_append, additions_each
 from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_room
 from fastgate._core.proxy.own_fields cimport is_own_field
 from fastgate._core.proxy.pass_fields cimport field_bit
-from fastgate._core.proxy.reply cimport TEXT_OVERLOADED
 from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_t
 
 
@@ -138,8 +137,6 @@ cdef void _add(exchange_t *exchange, additions_t *added, span_t name, span_t val
 cdef inline void _add_known(exchange_t *exchange, additions_t *added, span_t name, span_t value) noexcept nogil:
     cdef added_t *field = <added_t *>exchange_room(exchange, sizeof(added_t))
     if field == NULL:
-        if added == &exchange.request_added:    # what the upstream is told decides what it allows
-            policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
         added.is_short = True
         return
     field.next = NULL
@@ -277,7 +274,7 @@ cdef void policy_authenticated(exchange_t *exchange, const consumer_t *consumer,
         _drop_identity(exchange)
     run = <added_t *>exchange_room(exchange, sizeof(added_t))
     if run == NULL:
-        policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+        added.is_short = True
         return
     _put_run(run, consumer.n_fields, consumer.fields)
     additions_append(added, run, run)

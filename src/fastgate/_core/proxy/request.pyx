@@ -408,7 +408,9 @@ cdef bint request_has_more(const exchange_t *exchange) noexcept nogil:
 
 cdef void request_find_route(exchange_t *exchange) noexcept nogil:
     cdef message_t whole
-    if exchange.request_added.first == NULL:
+    if exchange.request_added.is_short:     # what plugins say decides the route, too
+        _refuse(exchange, 503, TEXT_OVERLOADED)
+    elif exchange.request_added.first == NULL:
         _find_route(exchange, &exchange.request)
     elif rewritten_message(exchange, &whole):
         _find_route(exchange, &whole)
