@@ -144,11 +144,15 @@ class Builder:
         word = 32 if self.target.facts["pyconfig"].get("SIZEOF_VOID_P") == "4" else 64
         self.run("perl", f"{source}/Configure", f"linux-generic{word}", "--prefix=/usr", "--libdir=lib", "--openssldir=/etc/ssl",
                  "no-asm", "no-comp", "no-engine", "no-tests",
-                 place=place, **self.tools, CFLAGS="-O1")
+                 place=place, **self.tools, CFLAGS="-O1", LDFLAGS="-Wl,-s")
         self.run("make", JOBS, "build_generated", "libcrypto.so", "libssl.so", place=place)
-        for name in ("libcrypto.so", "libssl.so"):
-            (self.own / "lib" / name).symlink_to(f"{name}.3")
-            shutil.copy(place / f"{name}.3", self.own / "lib")
+        # The program is linked with copies under other names: whether fastgate finds a libcrypto.so.3 is then fastgate's
+        # alone, as beside Debian's CPython, which loads one with its modules and not with itself.
+        for name in ("libcrypto", "libssl"):
+            renamed = (place / f"{name}.so.3").read_bytes().replace(b"libcrypto.so.3", b"libcrypto.py.3").replace(b"libssl.so.3", b"libssl.py.3")
+            (self.own / f"lib/{name}.py.3").write_bytes(renamed)
+            (self.own / f"lib/{name}.so").symlink_to(f"{name}.py.3")
+        shutil.copy(place / "libcrypto.so.3", self.own / "lib")
         for origin in (source, place):
             shutil.copytree(origin / "include/openssl", self.own / "include/openssl", dirs_exist_ok=True)
 
