@@ -75,8 +75,8 @@ def board_for(target: Target, version: str | None = None) -> Board:
         sys.exit(f"CPython {version} takes no wheel of {target}: it is for {', '.join(takes)}")
     architecture = target.facts["debian"]
     if target.libc == "musl":
-        if version != TABLE["musl"]["python"] or target.arch not in TABLE["musl"]["archs"]:
-            sys.exit(f"no CPython {version} for musl to try {target} with: there is {TABLE['musl']['python']} for {', '.join(TABLE['musl']['archs'])}")
+        if version != TABLE["musl"]["python"]:
+            sys.exit(f"no CPython {version} for musl to try {target} with: there is {TABLE['musl']['python']}")
         root = root_of(target)
         return Board(target, version, f"musl {architecture}", "/usr/bin/python3", tuple(inside(target, root)), root)
     if target.arch == os.uname().machine and (found := [each for each in headers.interpreters(version) if works(each, version)]):

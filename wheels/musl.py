@@ -1,8 +1,8 @@
 """A root file system with musl and a CPython for it. Debian has musl and no Python for it, so that is
 cross-built by zig from Debian's source, with the C library's calls that Debian's musl 1.2.3 has.
 
-All modules that anybody asks for are compiled into the program. OpenSSL comes out of a wheel that
-brings it along, PCRE2, zlib and libffi are built from Debian's sources. Made once, then kept.
+All modules that anybody asks for are compiled into the program; OpenSSL, PCRE2, zlib and libffi are built
+from Debian's sources too. Made once, then kept.
 """
 
 import os
@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from pathlib import Path
 
 import debian
@@ -57,13 +56,13 @@ select selectmodule.c
 termios termios.c
 unicodedata unicodedata.c
 """
-# And those that need a library of ours. The OpenSSL at hand has no compression.
+# And those that need a library of ours.
 LINKED = """
 binascii binascii.c -I{own}/include {own}/lib/libz.a
 zlib zlibmodule.c -I{own}/include {own}/lib/libz.a
 _ctypes _ctypes/_ctypes.c _ctypes/callbacks.c _ctypes/callproc.c _ctypes/stgdict.c _ctypes/cfield.c -I{own}/include {own}/lib/libffi.a
 _hashlib _hashopenssl.c -I{own}/include -L{own}/lib -lcrypto
-_ssl _ssl.c -DOPENSSL_NO_COMP -I{own}/include -L{own}/lib -lssl -lcrypto
+_ssl _ssl.c -I{own}/include -L{own}/lib -lssl -lcrypto
 """
 ZLIB = "adler32 compress crc32 deflate inffast inflate inftrees trees uncompr zutil".split()
 PCRE2 = """
@@ -76,6 +75,7 @@ KNOWN = {
     "ac_cv_file__dev_ptmx": "yes", "ac_cv_file__dev_ptc": "no", "ac_cv_buggy_getaddrinfo": "no",
     "ac_cv_func_preadv2": "no", "ac_cv_func_pwritev2": "no",
 }
+JOBS = f"-j{os.environ.get('FASTGATE_BUILD_JOBS') or os.cpu_count()}"
 LEFT_OUT = shutil.ignore_patterns("test", "tests", "idlelib", "tkinter", "turtledemo", "__pycache__", "*.exe")
 
 
@@ -93,6 +93,7 @@ class Builder:
             (scratch / name).write_text(f'#!/bin/sh\nexec {shlex.join([*zig, *words])} "$@"\n')
             (scratch / name).chmod(0o755)
         self.cc = str(scratch / "cc")
+        self.tools = {"CC": self.cc, "AR": str(scratch / "ar"), "RANLIB": str(scratch / "ranlib")}
 
     def run(self, *command: str, place: Path | None = None, **settings: str) -> None:
         zig = {"ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"), "ZIG_LOCAL_CACHE_DIR": str(CACHE / "zig/local")}
@@ -108,13 +109,13 @@ class Builder:
         place.mkdir()
         # The vendor in the middle makes it another machine, which nothing is run on; the end of it tells CPython the C library.
         self.run(f"{source}/configure", "--build=x86_64-build-linux-musl", f"--host={self.target.facts['zig']}", *words,
-                 place=place, CC=self.cc, AR=f"{self.scratch}/ar", RANLIB=f"{self.scratch}/ranlib", **settings)
+                 place=place, **self.tools, **settings)
 
     def zlib(self) -> None:
         source, place = self.source("zlib"), self.scratch / "zlib"
         place.mkdir()
         self.run(self.cc, "-O2", "-fPIC", "-DHAVE_UNISTD_H", "-c", *(f"{source}/{name}.c" for name in ZLIB), place=place)
-        self.run(f"{self.scratch}/ar", "rcs", f"{self.own}/lib/libz.a", *map(str, place.glob("*.o")))
+        self.run(self.tools["AR"], "rcs", f"{self.own}/lib/libz.a", *map(str, place.glob("*.o")))
         for name in ("zlib.h", "zconf.h"):
             shutil.copy(source / name, self.own / "include")
 
@@ -136,22 +137,24 @@ class Builder:
                  "-o", f"{self.own}/lib/libpcre2-8.so.0")
 
     def openssl(self) -> None:
-        """Libraries from a wheel, whose names have a hash in them; the headers are Debian's."""
-        # pip's module is as wheelhouse.py uses it; imported late, as that imports what tests do.
-        from wheelhouse import foreign, pip
-        pip("download", "--no-deps", "--dest", str(self.scratch / "openssl"), *foreign(self.target.arch, TABLE["musl"]["python"], "musl"),
-            TABLE["musl"]["openssl"])
-        (wheel,) = (self.scratch / "openssl").glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            for name in ("libssl", "libcrypto"):
-                (member,) = [each for each in archive.namelist() if f".libs/{name}-" in each]
-                file = Path(member).name
-                (self.own / "lib" / file).write_bytes(archive.read(member))
-                for link in (f"{name}.so", f"{name}.so.3"):
-                    (self.own / "lib" / link).symlink_to(file)
-        debians = debian.unpacked("libssl-dev", TABLE["musl"]["suite"], self.target.facts["debian"]) / "usr/include"
-        for place in (debians, debians / self.target.facts["multiarch"].replace("musl", "gnu")):
-            shutil.copytree(place / "openssl", self.own / "include/openssl", dirs_exist_ok=True)
+        """In C alone: which instructions a CPU has would be asked with ones it may not have. No static libraries: those would
+        have every file compiled twice."""
+        source, place = self.source("openssl"), self.scratch / "openssl"
+        place.mkdir()
+        word = 32 if self.target.facts["pyconfig"].get("SIZEOF_VOID_P") == "4" else 64
+        self.run("perl", f"{source}/Configure", f"linux-generic{word}", "--prefix=/usr", "--libdir=lib", "--openssldir=/etc/ssl",
+                 "no-asm", "no-comp", "no-engine", "no-tests",
+                 place=place, **self.tools, CFLAGS="-O1", LDFLAGS="-Wl,-s")
+        self.run("make", JOBS, "build_generated", "libcrypto.so", "libssl.so", place=place)
+        # The program is linked with copies under other names: whether fastgate finds a libcrypto.so.3 is then fastgate's
+        # alone, as beside Debian's CPython, which loads one with its modules and not with itself.
+        for name in ("libcrypto", "libssl"):
+            renamed = (place / f"{name}.so.3").read_bytes().replace(b"libcrypto.so.3", b"libcrypto.py.3").replace(b"libssl.so.3", b"libssl.py.3")
+            (self.own / f"lib/{name}.py.3").write_bytes(renamed)
+            (self.own / f"lib/{name}.so").symlink_to(f"{name}.py.3")
+        shutil.copy(place / "libcrypto.so.3", self.own / "lib")
+        for origin in (source, place):
+            shutil.copytree(origin / "include/openssl", self.own / "include/openssl", dirs_exist_ok=True)
 
     def python(self) -> Path:
         version, place = TABLE["musl"]["python"], self.scratch / "python"
@@ -164,7 +167,7 @@ class Builder:
                        # program with copies of them (environ, stderr) would have them mixed up.
                        OPT="-O1 -DNDEBUG -fwrapv -fPIC", LDFLAGS="-dynamic -pie -Wl,-s", READELF=shutil.which("readelf") or "readelf", **KNOWN)
         (place / "Modules/Setup.local").write_text("*static*" + MODULES + LINKED.format(own=self.own).lstrip())
-        self.run("make", f"-j{os.environ.get('FASTGATE_BUILD_JOBS') or os.cpu_count()}", "python", place=place)
+        self.run("make", JOBS, "python", place=place)
         self.run("make", "pybuilddir.txt", place=place)
         return place
 
@@ -194,5 +197,6 @@ def fill(target: Target, root: Path) -> None:
         shutil.copy(about, library)
         shutil.copytree(builder.own / "lib", root / "usr/lib" / multiarch, symlinks=True, dirs_exist_ok=True,
                         ignore=shutil.ignore_patterns("*.a", "*.la", "pkgconfig"))
+        # pip's module is as wheelhouse.py uses it; imported late, as that imports what tests do.
         from wheelhouse import pip
         pip("download", "--no-deps", "--only-binary=:all:", "--dest", str(root / "usr/share/python-wheels"), "pip")

@@ -1,5 +1,11 @@
-"""What lies beside the wheels: SHA256SUMS, and a CycloneDX list of what they are made of and need (SBOM)."""
+#!/usr/bin/env python3
+"""What lies beside the wheels: wheels/release.py [DIRECTORY]
 
+SHA256SUMS, and a CycloneDX list of what the wheels are made of and need (SBOM). build.py ends with
+it; by itself it does so for wheels that are there already, from several builds too, in dist/ or elsewhere.
+"""
+
+import argparse
 import hashlib
 import json
 import subprocess
@@ -26,6 +32,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import pack
+from targets import DIST
 
 # Looked up by dlopen at run time, from the system; each is used where a configuration asks for it.
 SYSTEM = {
@@ -120,6 +127,8 @@ def bom_of(wheels: list[Path], resolved: list[dict[str, Any]], moment: int) -> B
 def write(dist: Path) -> list[Path]:
     """Writes both for the wheels of the newest build's version."""
     wheels = sorted(dist.glob("fastgate-*.whl"))
+    if not wheels:
+        sys.exit(f"no wheel of fastgate in {dist}: build them with wheels/build.py, or name the directory they are in")
     newest = max(wheels, key=lambda path: path.stat().st_mtime).name.split("-")[1]
     wheels = [wheel for wheel in wheels if wheel.name.split("-")[1] == newest]
     text = JsonV1Dot6(bom_of(wheels, resolve(facts_of(wheels[0])["requires"]), pack.epoch())).output_as_string(indent=2)
@@ -130,3 +139,14 @@ def write(dist: Path) -> list[Path]:
     sums = dist / "SHA256SUMS"
     sums.write_text("".join(f"{sha256(path)}  {path.name}\n" for path in [*wheels, bom]))
     return [sums, bom]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Writes SHA256SUMS and an SBOM for all wheels in a directory, and builds none.")
+    parser.add_argument("directory", nargs="?", type=Path, default=DIST, metavar="DIRECTORY", help="dist/ unless given")
+    for path in write(parser.parse_args().directory):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

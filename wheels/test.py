@@ -24,19 +24,20 @@ from pathlib import Path
 
 from boards import Board, board_for
 from targets import CACHE, ROOT, TABLE, chosen
-from wheelhouse import EXTRAS, fill, foreign, house_of, listing_of, pip
+from wheelhouse import EXTRAS, extras_of, fill, foreign, house_of, listing_of, pip
 
 TIMEOUT_S = 1500
 IMPORTS = """
 import importlib, sys
 for name in sys.argv[1:]:
     importlib.import_module(name)
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-Ed25519PrivateKey.generate().sign(b"")
+if "cryptography" in sys.modules:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    Ed25519PrivateKey.generate().sign(b"")
 print(len(sys.argv) - 1, "modules")
 """
 # What the extras bring, and what nobody else asks for at import.
-OTHERS = ("jsonschema", "uvicorn", "uvloop", "websockets")
+OTHERS = {"asgi": ("uvicorn", "websockets"), "fast": ("uvloop",), "trust": ("cryptography",), "validator": ("jsonschema",)}
 
 
 def modules() -> list[str]:
@@ -74,6 +75,8 @@ class Trial:
         if not doorless and not board.target.doors.exists():
             sys.exit(f"no test doors for {board.target}: build them with wheels/build.py --doors {board.target}, or say --doorless")
         self.board = board
+        self.extras = extras_of(board.target)
+        self.lacking = [extra for extra in EXTRAS if extra not in self.extras]
         self.core_tests = [*arguments, *(TABLE["tests"]["doorless"] if doorless else ["tests/core"])]
         self.wheel = board.target.wheel()
         self.said: dict[str, str] = {}
@@ -91,6 +94,8 @@ class Trial:
                 print(done.stdout, flush=True)
                 self.good = False
                 break
+        if self.lacking:
+            self.said["install"] += f", without {' and '.join(self.lacking)}"
         self.said["time"] = f"{time.monotonic() - started:.0f} s"
         return self
 
@@ -98,7 +103,7 @@ class Trial:
         """As on a board: its own Python, its own pip, no network. This machine's CPythons fetch what they need, as a user's do."""
         board = self.board
         shutil.rmtree(board.site, ignore_errors=True)
-        wanted = f"{self.wheel}[{','.join(EXTRAS)}]"
+        wanted = f"{self.wheel}[{','.join(self.extras)}]"
         if board.root:
             words = ["--isolated", "install", "--no-compile", "--no-index", "--find-links", str(house_of(board.target.arch, board.target.libc)), wanted]
         else:
@@ -107,7 +112,7 @@ class Trial:
         return [*board.prefix, "sh", "-c", " && ".join([board.new_site(), *commands])]
 
     def imports(self) -> list[str]:
-        return [*self.board.prefix, self.board.python, "-c", IMPORTS, *modules(), *OTHERS]
+        return [*self.board.prefix, self.board.python, "-c", IMPORTS, *modules(), *(name for extra in self.extras for name in OTHERS[extra])]
 
     def core(self) -> list[str]:
         doors, path = self.board.target.doors, [str(tools_of(self.board))] if self.board.root else []

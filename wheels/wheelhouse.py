@@ -19,7 +19,7 @@ import tempfile
 import time
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import check
@@ -129,10 +129,21 @@ def build(target: Target, requirement: str, sha256: str, out: Path) -> Path:
         return Path(shutil.copy(wheel, out))
 
 
-def requirements() -> list[str]:
-    """What fastgate needs, and each of its extras."""
+def extras_of(target: Target) -> list[str]:
+    """Those that can be had there."""
+    return [extra for extra in EXTRAS if extra not in lacks_of(target)["extras"]]
+
+
+def lacks_of(target: Target) -> dict[str, list[str]]:
+    """What nobody has a wheel of for that machine, nor can it be built here: see targets.toml."""
+    lacks: dict[str, dict[str, list[str]]] = TABLE["wheelhouse"]["lacks"]
+    return lacks.get(f"{target.arch}-{target.libc}", {"extras": [], "builds": []})
+
+
+def requirements(extras: Sequence[str] = EXTRAS) -> list[str]:
+    """What fastgate needs, and each of these extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return project["dependencies"] + [line for extra in EXTRAS for line in project["optional-dependencies"][extra]]
+    return project["dependencies"] + [line for extra in extras for line in project["optional-dependencies"][extra]]
 
 
 def write_sums(house: Path) -> None:
@@ -159,12 +170,14 @@ def fill(arch: str, python: str, libc: str = "gnu") -> Path:
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
         for requirement, sha256 in TABLE["wheelhouse"]["build"].get(arch, {}).items():
+            if requirement.partition("==")[0] in lacks_of(target)["builds"]:
+                continue
             started = time.monotonic()
             wheel = build(target, requirement, sha256, CACHE / f"wheelhouse-{target}")
             shutil.copy(wheel, fresh)
             print(f"{wheel.name}  {wheel.stat().st_size:,} bytes  {time.monotonic() - started:.1f} s", flush=True)
         pip("download", "--dest", str(fresh), "--find-links", str(fresh), *foreign(arch, python, libc),
-            *TABLE["wheelhouse"]["also"], *requirements())
+            *TABLE["wheelhouse"]["also"], *requirements(extras_of(target)))
         renew(house, fresh, target.python)
     write_sums(house)
     return house
@@ -172,14 +185,15 @@ def fill(arch: str, python: str, libc: str = "gnu") -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fills dist/wheelhouse-ARCH with what fastgate needs on a board.")
-    parser.add_argument("archs", nargs="*", metavar="ARCH", help="armv7l, which is the default, or another of targets.toml")
+    parser.add_argument("archs", nargs="*", metavar="ARCH", help="armv7l, which is the default, another of targets.toml, or one for musl: armv7l-musl")
     parser.add_argument("--python", default=PYTHON, metavar="3.X",
                         help="the board's CPython; one directory can hold the wheels of several (%(default)s)")
     arguments = parser.parse_args()
-    for arch in arguments.archs or TABLE["wheelhouse"]["default"]:
+    for name in arguments.archs or TABLE["wheelhouse"]["default"]:
+        arch = name.removesuffix("-musl")
         if arch not in TABLE["arch"]:
             sys.exit(f"no architecture {arch!r}: there are {', '.join(TABLE['arch'])}")
-        house = fill(arch, arguments.python)
+        house = fill(arch, arguments.python, "gnu" if name == arch else "musl")
         wheels = list(house.glob("*.whl"))
         print(f"{house.relative_to(ROOT)}  {len(wheels)} wheels  {sum(wheel.stat().st_size for wheel in wheels):,} bytes")
 

@@ -1,10 +1,13 @@
 """Checksums that sha256sum accepts, and a list that names what the wheel needs."""
 
 import json
+import os
 import subprocess
+import sys
 
 import release
 from packaging.requirements import Requirement
+from targets import ROOT
 
 REPORT = [
     {"metadata": {"name": "HTTPX", "version": "0.28.1", "license_expression": "BSD-3-Clause",
@@ -66,3 +69,21 @@ def test_no_index_is_said_and_no_end(monkeypatch, capsys):
     monkeypatch.setenv("PIP_RETRIES", "0")
     assert release.resolve([Requirement("no-such-project-here")]) == []
     assert "names dependencies without versions" in capsys.readouterr().err
+
+
+def test_for_all_wheels_that_lie_there_by_one_command(raw_wheel):
+    before = raw_wheel({}, "cp311-abi3-musllinux_1_2_armv7l", name="fastgate-9.9.8")
+    wheels = [raw_wheel({}, f"{tag}-musllinux_1_2_aarch64") for tag in ("cp310-cp310", "cp311-abi3")]
+    (before.parent / "SHA256SUMS").write_text("of another time\n")
+    ran = subprocess.run([sys.executable, ROOT / "wheels/release.py", before.parent], capture_output=True, text=True, check=True)
+    bom = before.parent / "fastgate-9.9.9.cdx.json"
+    assert ran.stdout.split() == [str(before.parent / "SHA256SUMS"), str(bom)]
+    assert [line.split()[1] for line in (before.parent / "SHA256SUMS").read_text().splitlines()] == [*(each.name for each in wheels), bom.name]
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=before.parent, check=True)
+    listed = {each["name"] for each in json.loads(bom.read_text())["metadata"]["component"]["components"]}
+    assert listed == {each.name for each in wheels}
+
+
+def test_where_no_wheel_lies_it_says_so(tmp_path):
+    ran = subprocess.run([sys.executable, ROOT / "wheels/release.py", tmp_path], capture_output=True, text=True)
+    assert ran.returncode == 1 and ran.stderr.startswith(f"no wheel of fastgate in {tmp_path}: ") and os.listdir(tmp_path) == []

@@ -30,6 +30,22 @@ def test_a_row_ends_where_its_trial_did():
         "| armv7l-abi3 | bookworm armhf, CPython 3.11 | cortex-a9,neon=off | ok | FAILED | - | - | 7 s |")
 
 
+@pytest.mark.parametrize("arch, libc, told, imported", [
+    ("armv7l", "musl", ", without validator and trust", {"uvloop", "uvicorn", "websockets"}),
+    ("armv7l", "gnu", "", {"uvloop", "uvicorn", "websockets", "cryptography", "jsonschema"}),
+])
+def test_a_row_names_the_extras_that_cannot_be_had_there(tmp_path, monkeypatch, arch, libc, told, imported):
+    monkeypatch.setattr("targets.DIST", tmp_path)
+    target = Target(arch, "abi3", libc)
+    (tmp_path / f"fastgate-1-{target.tag}.whl").touch()
+    trial = trials.Trial(Board(target, "3.11", "here", sys.executable, ("env",)), [], doorless=True)
+    assert set(trial.imports()) - set(trials.modules()) >= imported
+    assert not set(trial.imports()) & ({"uvloop", "uvicorn", "websockets", "cryptography", "jsonschema"} - imported)
+    for step in ("install", "imports", "core", "gateway"):
+        monkeypatch.setattr(trial, step, lambda: ["echo", "7 passed"])
+    assert trial.run().said["install"] == f"7 passed{told}" and trial.said["core tests"] == "7 passed"
+
+
 def test_modules_are_those_of_the_tree_compiled_ones_too():
     names = trials.modules()
     assert {"fastgate", "fastgate._core.bridge.gateway", "fastgate.cli.main", "fastgate.plugins"} <= set(names)
@@ -68,7 +84,7 @@ def test_without_doors_only_what_needs_none_and_only_when_told(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("words, told", [
-    (["armv7l-musl-abi3"], "no CPython 3.11 for musl to try armv7l-musl-abi3 with"),
+    (["armv7l-musl-cp312"], "no CPython 3.12 for musl to try armv7l-musl-cp312 with: there is 3.11"),
     (["aarch64-cp310"], "no CPython 3.10 for aarch64 to try aarch64-cp310 with"),
     (["--python", "3.10", "x86_64-abi3"], "CPython 3.10 takes no wheel of x86_64-abi3"),
 ])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import wheelhouse
 from packaging.requirements import Requirement
-from targets import TABLE, Target
+from targets import LIBCS, TABLE, Target
 
 ARMV7 = Target("armv7l", "cp311")
 
@@ -28,6 +28,45 @@ def test_what_is_built_is_pinned_and_fits_what_fastgate_asks_for():
         (pin,) = each.specifier
         assert pin.operator == "=="
         assert pin.version in asked.get(each.name, each.specifier)
+
+
+def test_what_cannot_be_had_there_is_left_out_and_nothing_else():
+    assert wheelhouse.extras_of(Target("armv7l", "abi3", "musl")) == ["fast", "asgi"]
+    assert wheelhouse.extras_of(Target("armv7l", "abi3")) == wheelhouse.extras_of(Target("aarch64", "cp313", "musl")) == list(wheelhouse.EXTRAS)
+    for name, lacks in TABLE["wheelhouse"]["lacks"].items():
+        arch, libc = name.split("-")
+        assert arch in TABLE["arch"] and libc in LIBCS and set(lacks["extras"]) <= set(wheelhouse.EXTRAS)
+        assert set(lacks["builds"]) <= {Requirement(line).name for line in TABLE["wheelhouse"]["build"][arch]}
+
+
+def test_a_house_is_filled_without_what_it_lacks(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(wheelhouse, "DIST", tmp_path)
+    monkeypatch.setattr(wheelhouse, "pip", lambda *words: asked.extend(words))
+
+    def build(target, requirement, sha256, out):
+        (made := tmp_path / f"{requirement.replace('==', '-')}-{target}.whl").touch()
+        return made
+
+    monkeypatch.setattr(wheelhouse, "build", build)
+    house = wheelhouse.fill("armv7l", "3.11", "musl")
+    assert {path.name.partition("-")[0] for path in house.glob("*.whl")} == {"httptools", "uvloop", "pyyaml"}
+    named = {Requirement(word).name for word in asked if ">=" in word}
+    assert {"httptools", "uvloop", "uvicorn"} <= named and not named & {"cryptography", "jsonschema"}
+
+
+@pytest.mark.parametrize("words, filled", [
+    ([], [("armv7l", "3.11", "gnu")]), (["armv7l-musl", "aarch64", "--python", "3.13"], [("armv7l", "3.13", "musl"), ("aarch64", "3.13", "gnu")]),
+])
+def test_which_house_a_name_is(monkeypatch, capsys, words, filled):
+    asked = []
+    monkeypatch.setattr(wheelhouse, "fill", lambda *told: asked.append(told) or wheelhouse.house_of(told[0], told[2]))
+    monkeypatch.setattr("sys.argv", ["wheelhouse.py", *words])
+    wheelhouse.main()
+    assert asked == filled and len(capsys.readouterr().out.splitlines()) == len(filled)
+    monkeypatch.setattr("sys.argv", ["wheelhouse.py", "mips-musl"])
+    with pytest.raises(SystemExit, match="no architecture 'mips'"):
+        wheelhouse.main()
 
 
 def test_a_source_with_another_hash_is_not_built(tmp_path, monkeypatch, capfd):
