@@ -213,6 +213,7 @@ cdef class Ring:
     """A log ring alone."""
 
     cdef log_ring_t *c_ring
+    cdef readonly uint32_t records      # that the ring said were readable, at the last look
 
     def __cinit__(self, uint32_t size):
         cdef void *memory = NULL
@@ -237,13 +238,13 @@ cdef class Ring:
         log_ring_publish(self.c_ring, <uint32_t>len(record))
         return True
 
-    def take(self, size_t most) -> bytes:
-        """Reads at most so many bytes of the next piece; empty: nothing is there."""
-        cdef span_t s = log_ring_peek(self.c_ring)
+    def take(self, size_t most, bytes end=b"") -> bytes:
+        """Reads at most so many bytes of the next piece, in which each record has one `end`; empty: nothing is there."""
+        cdef span_t s = log_ring_peek(self.c_ring, &self.records)
         cdef size_t n = s.len if s.len < most else most
         text = s.at[:n]
         if n:
-            log_ring_skip(self.c_ring, <uint32_t>n)
+            log_ring_skip(self.c_ring, <uint32_t>n, <uint32_t>(text.count(end) if end else 0))
         return text
 
     def put_words(self, uint64_t n, uint32_t most_words) -> int:
@@ -269,14 +270,15 @@ cdef class Ring:
         """Reads n numbers; how many were not the one that was due."""
         cdef uint64_t due = 0, wrong = 0, word, i
         cdef span_t s
+        cdef uint32_t records
         with nogil:
             while due < n:
-                s = log_ring_peek(self.c_ring)
+                s = log_ring_peek(self.c_ring, &records)
                 for i in range(s.len // 8):
                     memcpy(&word, s.at + 8 * i, 8)
                     if word != due:
                         wrong += 1
                     due += 1
                 if s.len:
-                    log_ring_skip(self.c_ring, <uint32_t>s.len)
+                    log_ring_skip(self.c_ring, <uint32_t>s.len, records)
         return wrong

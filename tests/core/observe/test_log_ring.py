@@ -57,6 +57,26 @@ def test_ring_gives_what_was_put_in_order(steps):
     assert not model
 
 
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=200))
+def test_ring_knows_how_many_records_end_in_a_piece(steps):
+    ring = Ring(96)
+    model = b""
+    for is_put, n in steps:
+        if is_put:
+            record = b"-" * (n - 1) + b"\n"
+            model += record if ring.put(record, n) else b""
+        else:
+            rest = model.count(b"\n")
+            taken = ring.take(n, end=b"\n")
+            model = model[len(taken):]
+            assert ring.records - taken.count(b"\n") in range(model.count(b"\n") + 1)
+            if not model:
+                assert ring.records == rest
+    while piece := ring.take(96, end=b"\n"):
+        assert ring.records == piece.count(b"\n")
+    assert ring.records == 0
+
+
 @pytest.mark.parametrize(("size", "most_words"), [(256, 3), (256, 15), (4096, 17), (65536, 64)])
 def test_ring_between_two_threads_loses_and_mixes_nothing(size, most_words):
     ring, n = Ring(size), 300_000

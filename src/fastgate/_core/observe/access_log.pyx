@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from fastgate._core.base.atomics cimport (
-    atomic_exchange_u32, atomic_load_u32_ordered, own_add_u64,
+    atomic_exchange_u32, atomic_load_u32, own_add_u64,
 )
 from fastgate._core.observe.access_format cimport access_bound, access_format, access_format_t
 from fastgate._core.observe.access_record cimport access_record_t
@@ -82,9 +82,9 @@ cdef void access_log_emit(access_log_t *log, uint32_t reactor, const access_reco
         own_add_u64(&counters.log_dropped, 1)
         return
     log_ring_publish(ring, <uint32_t>access_format(out, record, log.format, &log.stamps[reactor]))
-    # Published first, then looked: the writer says that it sleeps first, then looks for
-    # records. Both in one total order, so one of the two sees the other.
-    state = atomic_load_u32_ordered(&log.state)
+    # Without a barrier, which would wait here until the record's bytes have left the core: where
+    # this look is too early, the writer finds the record at its second one (log_writer.rest).
+    state = atomic_load_u32(&log.state)
     if state == WRITER_AWAKE or (state == WRITER_NAPPING and not log_ring_is_half_full(ring)):
         return
     if atomic_exchange_u32(&log.state, WRITER_AWAKE) != WRITER_AWAKE:

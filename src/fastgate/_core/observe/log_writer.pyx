@@ -71,6 +71,7 @@ cdef struct batch_t:
     int n
     int next
     iovec parts[BATCH_PARTS]
+    uint32_t lines[BATCH_PARTS]     # that end in the part
     uint32_t rings[BATCH_PARTS]
 
 
@@ -107,22 +108,29 @@ cdef bint is_time_to_tell(access_log_t *log) noexcept nogil:
 
 cdef void rest(access_log_t *log, uint32_t state, size_t most, int timeout_ms) noexcept nogil:
     """Waits for a wake-up or the end of the time, unless a ring has more than `most` bytes."""
+    atomic_store_u32_ordered(&log.state, state)
+    if not wait(log, most, NAP_MS) and timeout_ms != NAP_MS:
+        # A reactor publishes a record and then reads `state`, and a core may do the second before
+        # the others see the first. By now they do: whoever has read the state of before is seen.
+        wait(log, most, timeout_ms)
+    atomic_exchange_u32(&log.state, WRITER_AWAKE)
+
+
+cdef bint wait(access_log_t *log, size_t most, int timeout_ms) noexcept nogil:
+    """False: the time is over and nobody woke us."""
     cdef pollfd wake
     cdef uint64_t ignored
-    cdef uint32_t i
-    atomic_store_u32_ordered(&log.state, state)
-    # said first, then looked: see access_log_emit
+    cdef uint32_t i, records
     for i in range(log.n_rings):
-        if log_ring_peek(&log.rings[i]).len > most:
-            atomic_exchange_u32(&log.state, WRITER_AWAKE)
-            return
+        if log_ring_peek(&log.rings[i], &records).len > most:
+            return True
     wake.fd = log.wake_fd
     wake.events = POLLIN
     wake.revents = 0
     poll(&wake, 1, timeout_ms)
-    atomic_exchange_u32(&log.state, WRITER_AWAKE)
     if wake.revents:
         eventfd_read(log.wake_fd, &ignored)
+    return wake.revents != 0
 
 
 cdef uint64_t write_pass(access_log_t *log) noexcept nogil:
@@ -130,24 +138,25 @@ cdef uint64_t write_pass(access_log_t *log) noexcept nogil:
     cdef batch_t batch
     cdef span_t readable
     cdef uint64_t moved = 0
-    cdef uint32_t i
+    cdef uint32_t i, lines = 0
     batch.n = 0
     batch.next = 0
     if log.is_torn:
-        batch_add(&batch, b"\n", 1, NO_RING)
+        batch_add(&batch, b"\n", 1, 0, NO_RING)
     for i in range(log.n_rings):
-        readable = log_ring_peek(&log.rings[i])
+        readable = log_ring_peek(&log.rings[i], &lines)
         if readable.len:
-            batch_add(&batch, readable.at, readable.len, i)
+            batch_add(&batch, readable.at, readable.len, lines, i)
             moved += readable.len
     if moved:
         batch_write(log, &batch)
     return moved
 
 
-cdef void batch_add(batch_t *batch, const char *at, size_t n, uint32_t ring) noexcept nogil:
+cdef void batch_add(batch_t *batch, const char *at, size_t n, uint32_t lines, uint32_t ring) noexcept nogil:
     batch.parts[batch.n].iov_base = <void *>at
     batch.parts[batch.n].iov_len = n
+    batch.lines[batch.n] = lines
     batch.rings[batch.n] = ring
     batch.n += 1
 
@@ -231,8 +240,8 @@ cdef bint pause(access_log_t *log) noexcept nogil:
     return True
 
 
-cdef uint64_t count_lines(const char *at, size_t n) noexcept nogil:
-    cdef uint64_t lines = 0
+cdef uint32_t count_lines(const char *at, size_t n) noexcept nogil:
+    cdef uint32_t lines = 0
     cdef const char *end = at + n
     cdef const char *found
     while at < end:
@@ -244,15 +253,20 @@ cdef uint64_t count_lines(const char *at, size_t n) noexcept nogil:
     return lines
 
 
-cdef void batch_take(access_log_t *log, batch_t *batch, size_t n) noexcept nogil:
-    """Gives n bytes of the first part back to its ring."""
+cdef uint32_t batch_take(access_log_t *log, batch_t *batch, size_t n) noexcept nogil:
+    """Gives n bytes of the first part back to its ring; how many lines end in them."""
     cdef iovec *part = &batch.parts[batch.next]
+    cdef uint32_t lines = batch.lines[batch.next]
+    if n < part.iov_len and lines:      # of a whole part the ring knows
+        lines = count_lines(<const char *>part.iov_base, n)
     if batch.rings[batch.next] != NO_RING:
-        log_ring_skip(&log.rings[batch.rings[batch.next]], <uint32_t>n)
+        log_ring_skip(&log.rings[batch.rings[batch.next]], <uint32_t>n, lines)
     part.iov_base = <char *>part.iov_base + n
     part.iov_len -= n
+    batch.lines[batch.next] -= lines
     if part.iov_len == 0:
         batch.next += 1
+    return lines
 
 
 cdef void batch_advance(access_log_t *log, batch_t *batch, size_t n) noexcept nogil:
@@ -266,17 +280,11 @@ cdef void batch_advance(access_log_t *log, batch_t *batch, size_t n) noexcept no
         if taken > n:
             taken = n
         log.is_torn = at[taken - 1] != c'\n'
-        if batch.rings[batch.next] != NO_RING:
-            own_add_u64(&log.lines_written, count_lines(at, taken))
-        batch_take(log, batch, taken)
+        own_add_u64(&log.lines_written, batch_take(log, batch, taken))
         n -= taken
 
 
 cdef void batch_drop(access_log_t *log, batch_t *batch) noexcept nogil:
     """Loses the rest of the batch, and counts it."""
-    cdef iovec *part
     while batch.next < batch.n:
-        part = &batch.parts[batch.next]
-        if batch.rings[batch.next] != NO_RING:
-            own_add_u64(&log.lines_dropped, count_lines(<const char *>part.iov_base, part.iov_len))
-        batch_take(log, batch, part.iov_len)
+        own_add_u64(&log.lines_dropped, batch_take(log, batch, batch.parts[batch.next].iov_len))
