@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import random
 import tempfile
 from pathlib import Path
@@ -57,6 +58,16 @@ class Load(Program):
         return json.loads(line)
 
 
+def empty_log(folder: Path) -> None:
+    """Takes what a gateway has logged away; all append.
+
+    Otherwise the disk falls behind what samples write in seconds, and the kernel lets each
+    writer work for it: that measures the disk.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.truncate(folder / "access.log", 0)
+
+
 def gateway(peer: Peer, setup: Setup) -> Program:
     return Program(peer.configure(setup), machine.cores()[0], environment=peer.environment)
 
@@ -94,19 +105,20 @@ def run(scenario: Scenario, peers: list[Peer], rounds: int, seconds: float, log:
     with contextlib.ExitStack() as stack:
         top = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fastgate-bench-")))
         origin = stack.enter_context(Origin(scenario.response_bytes))
-        running: dict[str, tuple[Program, int]] = {}
+        running: dict[str, tuple[Program, Setup]] = {}
         for peer in peers:
             folder = top / peer.name.replace("/", "_")
             folder.mkdir()
             setup = scenario.setup(folder, origin.port)
             process = stack.enter_context(gateway(peer, setup))
             process.wait_ready(setup.port, scenario.first_path(), policy_headers(scenario.policy))
-            running[peer.name] = process, setup.port
+            running[peer.name] = process, setup
         order = random.Random(scenario.name)
         for number in range(1, rounds + 1):
             for peer in order.sample(peers, len(peers)):
-                process, port = running[peer.name]
-                sample = take(process, port, origin, scenario, seconds)
+                process, setup = running[peer.name]
+                empty_log(setup.folder)
+                sample = take(process, setup.port, origin, scenario, seconds)
                 samples[peer.name].append(sample)
                 log(f"  {number}/{rounds} {peer.name:<12} {sample['cpu_us']:9.2f} µs  {sample['rps']:9.0f}/s"
                     f"  busy {sample['busy']:4.0%}  waited {sample['waited']:4.0%}")

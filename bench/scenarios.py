@@ -21,6 +21,7 @@ class Scenario:
     is_close: bool = False      # a connection per request
     routes: int = 0
     policy: str = ""            # "key" or "jwt": who asks is found out, counted, limited and logged
+    asks_as: str = ""           # a policy whose requests are sent, though the gateway has none
 
     def fits(self, peer: Peer) -> bool:
         return not self.policy or not peer.is_proxy or peer.name.startswith(TAKES_POLICY)
@@ -37,7 +38,7 @@ class Scenario:
             arguments += ["-C"]
         if self.routes:
             arguments += ["-u", route_path(0).replace("00000", "%05u") + "item", "-n", str(self.routes)]
-        for header in policy_headers(self.policy):
+        for header in policy_headers(self.policy or self.asks_as):
             arguments += ["-H", header]
         return arguments
 

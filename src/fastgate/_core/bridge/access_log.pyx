@@ -23,7 +23,7 @@ cdef enum:
     # A ring holds a few of the longest lines: 32 KiB of URI and fields escaped to six times.
     MIN_RING_BYTES = 65536
     MAX_RING_BYTES = 0x40000000
-    DEFAULT_RING_BYTES = 262144
+    DEFAULT_RING_BYTES = 524288
     STDOUT_FD = 1
 
 

@@ -96,10 +96,10 @@ cdef writer_need_t log_writer_run(access_log_t *log) noexcept nogil:
         if is_closing:
             if moved == 0:
                 return NEED_NOTHING
-        elif moved == 0:
-            rest(log, WRITER_ASLEEP, 0, -1)
-        elif moved < log.ring_bytes // 4:
+        elif moved:
             rest(log, WRITER_NAPPING, log.ring_bytes // 4, NAP_MS)
+        else:
+            rest(log, WRITER_ASLEEP, 0, -1)
 
 
 cdef bint is_time_to_tell(access_log_t *log) noexcept nogil:
