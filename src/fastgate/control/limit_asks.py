@@ -47,7 +47,7 @@ def question(ask: RateAsk, plan: Plan) -> tuple[list[str], list[Any]]:
         at_ns = ask.now_wall_ns - ask.now_wall_ns % period_ns
         for start_ns in (at_ns, at_ns - period_ns):
             keys.append(window_key(ask.plugin, ask.low, ask.high, start_ns, period_ns, is_asked=True))
-        left_ms = -((ask.now_wall_ns - at_ns - period_ns) // MS)
+        left_ms = (at_ns + period_ns - ask.now_wall_ns - 1) // MS
         arguments += (limit, period_ns // MS, left_ms, int(plan.is_sliding), time_to_live_ms(period_ns))
     return keys, arguments
 

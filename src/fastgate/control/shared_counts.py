@@ -49,7 +49,7 @@ for i = 1, #KEYS do counts[i] = tonumber(redis.call('HGET', KEYS[i], 'n') or '0'
 for i = 1, #KEYS / 2 do
   local at = 5 * i - 3
   local used = counts[2 * i - 1]
-  if ARGV[at + 3] == '1' then used = used + math.ceil(counts[2 * i] * tonumber(ARGV[at + 2]) / tonumber(ARGV[at + 1])) end
+  if ARGV[at + 3] == '1' then used = used + math.floor(counts[2 * i] * tonumber(ARGV[at + 2]) / tonumber(ARGV[at + 1])) end
   if used + cost > tonumber(ARGV[at]) then fits = 0 end
 end
 if fits == 1 then

@@ -67,9 +67,9 @@ class Model:
 
     @staticmethod
     def weighed(previous: int, left: int, period: int) -> int:
-        """Rounded up in steps of a power of two, so that it fits in 64 bits."""
+        """Rounded down, in steps of a power of two, so that it fits in 64 bits."""
         step = 1 << max(period.bit_length() - 31, 0)
-        return min(previous, ceil_div(previous * ceil_div(left, step), period // step))
+        return min(previous, previous * ((left - 1) // step) // (period // step))
 
     def fits(self, i: int, used: int, cost: int) -> bool:
         limit, period, burst = self.windows[i]

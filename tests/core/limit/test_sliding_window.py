@@ -15,14 +15,15 @@ def test_decisions_are_the_models(data):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 2**55 - 1), st.data())
-def test_the_models_weight_is_rounded_up_by_little(previous, period, data):
+def test_the_models_weight_is_rounded_down_by_little(previous, period, data):
     left = data.draw(st.integers(1, period))
     exact = Fraction(previous * left, period)
-    assert exact <= Model.weighed(previous, left, period) <= exact * (1 + Fraction(1, 2**29)) + Fraction(previous, 2**29) + 1
+    little = Fraction(previous, 2**29) + Fraction(previous, period)
+    assert exact - little - 1 <= Model.weighed(previous, left, period) <= exact + little
 
 
 @given(st.integers(1, 30), st.lists(st.integers(0, S // 2), max_size=200))
-def test_never_over_in_an_aligned_window_and_below_twice_in_any(limit, gaps):
+def test_never_over_in_an_aligned_window_and_no_burst_around_its_end(limit, gaps):
     table, rule, now, times = Table(10), Rule("sliding-window", [(limit, S)]), T0, []
     for gap in gaps:
         now += gap // 5
@@ -30,7 +31,17 @@ def test_never_over_in_an_aligned_window_and_below_twice_in_any(limit, gaps):
             times.append(now)
     for at in times:
         assert sum(other // S == at // S for other in times) <= limit
-        assert sum(at <= other < at + S for other in times) < 2 * limit
+        for part in (1, 2, 10, 1000):
+            assert sum(at <= other < at + S // part for other in times) <= limit + limit // part + 1
+
+
+@given(st.integers(1, 50), st.sampled_from([S, 60 * S, 86400 * S]), st.lists(st.floats(0, 0.5), min_size=10, max_size=200))
+def test_who_keeps_to_the_limit_is_never_refused(limit, period, pauses):
+    """Each call at least a part of the period after the last one, and that little more that rounding takes."""
+    table, rule, now = Table(10), Rule("sliding-window", [(limit, period)]), T0
+    for pause in pauses:
+        assert table.decide(rule, 1, now)["admitted"]
+        now += period // limit + period // 2**29 + 1 + int(pause * period // limit)
 
 
 @given(st.integers(1, 200), st.integers(2, 5))
@@ -66,6 +77,7 @@ def test_retry_after_is_enough_where_the_wait_is_a_whole_number_of_seconds(perio
     start = 1_700_006_400 * S // (period_s * S) * period_s * S
     assert table.repeat(rule, 1, start, period_s) == period_s
     now = start + period_s * S
+    assert table.decide(rule, 1, now)["admitted"]       # what is out of reach is a part of one
     refused = table.decide(rule, 1, now)
     assert not refused["admitted"]
     assert table.decide(rule, 1, now + refused["retry_after_s"] * S)["admitted"]

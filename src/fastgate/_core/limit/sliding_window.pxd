@@ -1,12 +1,12 @@
 """Sliding window: this fixed window's count, and the last one's weighed by how much of it is still in reach.
 
-    used = count + ceil(previous x (period - elapsed) / period) <= limit
+    used = count + floor(previous x left / period);  used + cost <= limit
 
-The weight is rounded up, to 2**-30 of the period at worst. What this keeps: never more than `limit`
-in an aligned window; and never more than `limit` in any span of one period if the last window's
-requests came evenly. If they all came at its very end, up to limit x (1 + elapsed / period): below
-twice the limit, and after a burst of `limit` no faster than limit / period until that window is out
-of reach. A fixed window allows twice the limit at once.
+The weight is rounded down, so that who keeps to the limit is never refused: rounded up, a limit of one in
+a period would admit one in two. What this keeps: never more than `limit` in an aligned window; never more than
+limit + 1 in any span of one period if the last window's requests came evenly. If they all came at its very end,
+one goes through at once, and others no faster than limit / period until that window is out of reach: at most
+limit + limit x d / period + 1 in a span of d. A fixed window allows twice the limit at once.
 """
 
 from libc.stdint cimport uint64_t
@@ -24,9 +24,9 @@ cdef inline level_t sliding_window_level(limit_cell_t *cell, const limit_window_
     level.used = cell.count
     level.left_ns = window_left_ns(cell, window, now_ns)
     if cell.previous:
-        part = ((level.left_ns - 1) >> window.shift) + 1
+        part = (level.left_ns - 1) >> window.shift
         whole = window.period_ns >> window.shift
-        weighed = (cell.previous * part + whole - 1) // whole           # 32 + 31 bits
+        weighed = cell.previous * part // whole             # 32 + 31 bits
         level.used += weighed if weighed < cell.previous else cell.previous
     return level
 
@@ -41,8 +41,8 @@ cdef inline uint64_t sliding_window_wait_ns(level_t level, const limit_cell_t *c
     if cost > window.limit:
         return window.period_ns
     room = window.limit - cost
-    if cell.count <= room:          # enough once the last window weighs less
-        needed_ns = <uint64_t>(<double>window.period_ns * <double>(room - cell.count) / cell.previous)
+    if cell.count <= room:          # enough once the last window weighs less than one more
+        needed_ns = <uint64_t>(<double>window.period_ns * <double>(room - cell.count + 1) / cell.previous)
         return level.left_ns - needed_ns + slack_ns if level.left_ns > needed_ns else slack_ns
-    needed_ns = <uint64_t>(<double>window.period_ns * <double>room / cell.count)       # when this is the last one
+    needed_ns = <uint64_t>(<double>window.period_ns * <double>(room + 1) / cell.count)      # when this is the last one
     return level.left_ns + window.period_ns - needed_ns + slack_ns
