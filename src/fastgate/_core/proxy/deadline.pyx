@@ -9,6 +9,10 @@ from fastgate._core.reactor.timer cimport TIMER_NEVER, timer_arm, timer_disarm
 from fastgate._core.snapshot.snapshot cimport settings_t
 
 
+cdef enum:
+    LAST_REQUEST_NS = 1000000000    # draining: what clients get for a request, from their last answer on
+
+
 cdef bint deadline_waits_for_body(const exchange_t *exchange) noexcept nogil:
     if exchange.parser.is_complete or exchange.is_answered:
         return False
@@ -54,3 +58,17 @@ cdef void deadline_arm(downstream_t *client) noexcept nogil:
         timer_disarm(&client.timer)
     else:
         timer_arm(&lane.reactor.wheel, &client.timer, deadline_ns)
+
+
+cdef bint deadline_arm_last(downstream_t *client) noexcept nogil:
+    cdef lane_t *lane = client.lane
+    cdef uint64_t now_ns = lane.reactor.now_ns
+    cdef uint64_t since_ns = now_ns
+    if client.timer.deadline_ns <= now_ns + LAST_REQUEST_NS:
+        return True                     # it ends soon
+    if client.received:
+        since_ns = client.timer.deadline_ns - lane.snapshot.settings.timeouts.keep_alive
+    if since_ns + LAST_REQUEST_NS <= now_ns:
+        return False
+    timer_arm(&lane.reactor.wheel, &client.timer, since_ns + LAST_REQUEST_NS)
+    return True

@@ -32,7 +32,7 @@ from fastgate._core.net.stream cimport (
 from fastgate._core.observe.access_record cimport SOURCE_GATEWAY
 from fastgate._core.proxy.attempt cimport attempt_arm, attempt_drop, attempt_failed, attempt_start
 from fastgate._core.proxy.body cimport body_end_chunks, body_put
-from fastgate._core.proxy.deadline cimport deadline_arm, deadline_waits_for_body
+from fastgate._core.proxy.deadline cimport deadline_arm, deadline_arm_last, deadline_waits_for_body
 from fastgate._core.proxy.exchange cimport (
     LANE_INPUT_BYTES,
     LANE_OUTPUT_BYTES,
@@ -68,7 +68,6 @@ cdef enum:
     READS_PER_EVENT = 8             # then the others' turn
     LINGER_BYTES = 1048576          # discarded after an early answer, then the connection is cut
     UNPROVEN_BYTES = 2 * BURST_MOST     # about what a socket takes before the first acknowledgement
-    FIRST_REQUEST_NS = 1000000000   # what a new connection gets to send a request when draining begins
 
 
 cdef const char *OVERLOADED = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -145,9 +144,6 @@ cdef void downstream_drain(lane_t *lane) noexcept nogil:
             # A request may have come that epoll has not told of yet: it is served.
             client.stream.is_readable = True
             _read(client)
-            if not client.received and stream_is_open(&client.stream):
-                # Just accepted: its request is on the way.
-                timer_arm(&lane.reactor.wheel, &client.timer, lane.reactor.now_ns + FIRST_REQUEST_NS)
         client = next
 
 
@@ -260,7 +256,7 @@ cdef void _next(downstream_t *client) noexcept nogil:
     pace_reset(&client.writing)
     deadline_arm(client)
     if gate_is_draining(client.lane.gate):
-        # Not told to close yet: what it sent ahead is served, else _read closes.
+        # Not told to close yet: what it sent ahead is served, else _read ends it soon.
         client.stream.is_readable = True
     if client.exchange != NULL or client.stream.is_readable:
         reactor_defer(&client.lane.reactor, &client.stream.source)
@@ -513,7 +509,7 @@ cdef void _read(downstream_t *client) noexcept nogil:
             if exchange.input_len == 0:
                 exchange_close(exchange)        # nothing of a request yet: idle connections hold no exchange
                 client.exchange = NULL
-                if client.received and gate_is_draining(client.lane.gate):
+                if gate_is_draining(client.lane.gate) and not deadline_arm_last(client):
                     downstream_close(client)
                 return
             break
