@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from urllib.parse import unquote
 
 import pytest
 
@@ -23,6 +24,17 @@ def test_what_is_told(kind, scheme):
     tell_truth(scope)
     assert (scope["client"], scope["scheme"], scope["server"]) == (("192.0.2.7", 0), scheme, ("shop.example", 8443))
     assert (scope["root_path"], scope["path"], scope["raw_path"]) == ("/a b", "/a b/c d", b"/a%20b/c%20d")
+
+
+@pytest.mark.parametrize("prefix, rest, root_path, path", [
+    ("/t/", "/u/", "/t", "/t/u/"), ("/t", "/u/", "/t", "/t/u/"), ("/t/", "/", "/t", "/t/"), ("/", "/u", "", "/u"),
+    ("/t//", "/u", "/t/", "/t//u"), ("/a%2F", "/u", "/a/", "/a//u"), ("/caf%C3%A9/", "/c%20d", "/caf\xe9", "/caf\xe9/c d"),
+])
+def test_the_path_is_whole_and_the_root_path_its_beginning(prefix, rest, root_path, path):
+    scope = scope_of(x_forwarded_prefix=prefix) | {"path": unquote(rest), "raw_path": rest.encode()}
+    tell_truth(scope)
+    assert (scope["root_path"], scope["path"]) == (root_path, path)
+    assert unquote(scope["raw_path"].decode()) == path
 
 
 def test_a_client_without_an_address_and_a_route_that_strips_nothing():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 from websockets.exceptions import InvalidStatus
@@ -45,6 +46,21 @@ async def ws(socket: WebSocket):
     await socket.close(4000, "enough")
 """
 
+LINKS = """
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+async def page(request):
+    return JSONResponse(None)
+
+async def other(request):
+    return JSONResponse({"url": str(request.url), "page": str(request.url_for("page")), "path": request.scope["path"],
+                         "root_path": request.scope["root_path"]})
+
+app = Starlette(routes=[Route("/page/", page, name="page"), Route("/{path:path}/", other)])
+"""
+
 
 @pytest.fixture
 def site(open_site, tmp_path):
@@ -64,6 +80,21 @@ def test_below_a_path_that_is_stripped(site):
     seen = json.loads(site.ask(get("/0/scope")).body)
     assert (seen["path"], seen["root_path"], seen["raw_path"]) == ("/0/scope", "/0", "/0/scope")
     assert seen["url"].endswith("/0/scope")
+
+
+@pytest.mark.parametrize("route, root_path", [
+    ("/t/", "/t"), ("/t", "/t"), ("/", ""), ("~/x/(?<id>[^/]+)", "/x/7"), ("~/x/", "/x"), ("/my%20caf%C3%A9/", "/my caf\xe9"),
+])
+def test_links_below_what_a_route_strips(open_site, tmp_path, route, root_path):
+    config = config_with(tmp_path, write_application(tmp_path, "links", LINKS))
+    config["services"][0]["routes"] = [{"name": "links", "paths": [route]}]
+    site = open_site(config)
+    seen = json.loads(site.ask(get(quote(root_path) + "/u/", host="shop.example")).body)
+    assert (seen["root_path"], seen["path"]) == (root_path, root_path + "/u/")
+    assert unquote(seen["url"]) == f"http://shop.example{root_path}/u/"
+    assert unquote(seen["page"]) == f"http://shop.example{root_path}/page/"
+    moved = site.ask(get(quote(root_path) + "/page", host="shop.example"))      # Starlette's own, to the final slash
+    assert moved.status == 307 and unquote(moved.get("Location")) == f"http://shop.example{root_path}/page/"
 
 
 def test_nobody_but_trusted_peers_says_who_the_client_is(open_site, tmp_path):

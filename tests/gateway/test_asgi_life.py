@@ -10,8 +10,10 @@ import pytest
 from websockets.sync.client import connect as websocket_connect
 
 from gateway.asgi_site import STARLETTE, config_with, events, write_application
+from gateway.plugins.python_site import write_plugin
 from support.client import Client, get
 from support.process import GatewayFailed
+from support.site import Config
 
 SECOND = STARLETTE.replace('note("', 'note("second ')
 FAILS = """
@@ -107,6 +109,28 @@ def test_it_has_started_when_its_configuration_is_published(open_site, tmp_path)
     assert site.process.reload(config_with(tmp_path, shop))["ok"]
     assert events(tmp_path) == ["startup"]
     assert site.ask(get("/scope")).status == 200
+
+
+def test_plugins_are_told_of_their_configurations_when_it_has_started(open_site, tmp_path):
+    """Until then requests come with those that were there before: at a start, at a reload, and when it is refused."""
+    (tmp_path / "plugins").mkdir()
+    write_plugin(tmp_path / "plugins", "told", f"""
+        def configure(self, configs):
+            with open({str(tmp_path / "events")!r}, "a") as file:
+                file.write("".join(f"configure-{{one.n}}\\n" for one in configs))
+        """, config="n: int = 0")
+
+    def config_of_number(number: int, url: str) -> Config:
+        config = config_with(tmp_path, url, gateway={"plugin_path": str(tmp_path / "plugins")})
+        return config | {"plugins": [{"name": "told", "config": {"n": number}}]}
+
+    site = open_site(config_of_number(1, write_application(tmp_path, "shop")))
+    assert events(tmp_path) == ["startup", "configure-1"]
+    other = write_application(tmp_path, "other", STARLETTE.replace('note("', 'note("other-'))
+    assert site.process.reload(config_of_number(2, other))["ok"]
+    assert events(tmp_path)[2:4] == ["other-startup", "configure-2"]
+    assert not site.process.reload(config_of_number(3, write_application(tmp_path, "bad", FAILS)))["ok"]
+    assert "configure-3" not in events(tmp_path)
 
 
 @pytest.mark.parametrize("text, expected", [

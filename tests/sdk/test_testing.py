@@ -35,6 +35,32 @@ class Counting(Plugin):
         return Response(config.status, "stopped") if context.request.path == "/stop" else None
 
 
+SCRIPT = """
+import sys
+from pathlib import Path
+
+from fastgate import Plugin, Response
+from fastgate.sdk.testing import gateway_with
+
+class Hello(Plugin):
+    name = "hello"
+    version = "1.0.0"
+
+    async def access(self, context, config):
+        return Response(200, "hello")
+
+"""
+GATEWAY = """
+    runs = Path(__file__).with_name("runs")
+    runs.write_text("x" + (runs.read_text() if runs.exists() else ""))
+    if len(runs.read_text()) > 3:
+        sys.exit("each gateway starts another")
+    with gateway_with(Hello) as gateway:
+        answer = gateway.get("/")
+        print(answer.status, answer.text)
+"""
+
+
 class Broken(Plugin):
     name = "broken"
     version = "1.0.0"
@@ -90,6 +116,20 @@ def test_a_gateway_that_cannot_start_says_why(plugin, config, said):
     with pytest.raises(GatewayFailed, match=re.escape(said)):
         with gateway_with(plugin, config=config):
             pass
+
+
+@pytest.mark.parametrize("guard, status, runs, said", [
+    ('if __name__ == "__main__":', 0, "x", "200 hello\n"),
+    ("if True:", 1, "xx", "let the file do so only under"),         # read once more, by the gateway, and refused there
+], ids=["guarded", "not guarded"])
+def test_a_script_starts_one_gateway(tmp_path, guard, status, runs, said):
+    file = tmp_path / "script.py"
+    file.write_text(SCRIPT + guard + GATEWAY)
+    environ = os.environ | {"PYTHONPATH": str(SOURCE)}
+    ran = subprocess.run([sys.executable, str(file)], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300,
+                         check=False)
+    assert (ran.returncode, (tmp_path / "runs").read_text()) == (status, runs), ran.stdout + ran.stderr
+    assert said in ran.stdout + ran.stderr
 
 
 def test_a_class_of_a_function_is_refused():

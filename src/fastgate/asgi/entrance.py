@@ -64,7 +64,7 @@ def tell_truth(scope: Scope) -> None:
     port = told.get(b"x-forwarded-port", "")
     if port.isascii() and port.isdigit():
         scope["server"] = (told.get(b"x-forwarded-host", ""), int(port))
-    prefix = told.get(b"x-forwarded-prefix")
+    prefix = told.get(b"x-forwarded-prefix", "").removesuffix("/")      # the slash is the first of the path that is left
     if prefix:
         # What the route has stripped. The path holds it still: that is how ASGI has it.
         scope["root_path"] = unquote(prefix)

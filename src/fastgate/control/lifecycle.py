@@ -127,6 +127,7 @@ class Lifecycle:
             configured = await self.python.prepare(self._unpublished[0])
             await self.applications.prepare(self._unpublished[0])
             await self.background.prepare(self._unpublished[0])
+            await self.python.tell()
         except (PluginFailed, ApplicationFailed) as error:
             raise StartError(str(error)) from None
         model = self._unpublished.pop()

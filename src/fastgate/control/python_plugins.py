@@ -27,7 +27,7 @@ class PluginFailed(Exception):
 
 
 class PythonPlugins:
-    """Owner: the lifecycle. A change is `prepare`, then publish, then `settle` or, refused, `abandon`."""
+    """Owner: the lifecycle. A change is `prepare`, `tell`, then publish, then `settle` or, refused, `abandon`."""
 
     def __init__(self, gateway: "Gateway") -> None:
         self._gateway = gateway
@@ -48,6 +48,7 @@ class PythonPlugins:
         self._replaced: dict[str, Runner] = {}          # by name, whom the new ones are to follow
         self._old: list[Runner] = []                    # whom others followed, until their last request has ended
         self._past: dict[str, Counter[str]] = {}        # by name, what those that are over counted
+        self._to_tell: dict[str, None] = {}             # by name, whose configurations the change changes
         self._told: list[Runner] = []                   # those told of the staged configurations
         self._ends: dict[Runner, asyncio.Task[None]] = {}       # those being closed
 
@@ -56,7 +57,7 @@ class PythonPlugins:
         self._staged, self._new_runners, self._replaced, self._told = {}, [], {}, []
         self._staged_settings = model.gateway["python"]
         if not has_python(model):
-            await self._tell(dict.fromkeys(self._runners))
+            self._to_tell = dict.fromkeys(self._runners)
             return None
         from fastgate.plugins import discovery
 
@@ -80,7 +81,7 @@ class PythonPlugins:
             changed[entity["name"]] = None
             self._staged[entity["id"]] = self._configure(runner, entity["config"], settings["timeout"])
         gone = {one.runner.contract.name for id, one in self._current.items() if id not in self._staged}
-        await self._tell(changed | dict.fromkeys(gone))
+        self._to_tell = changed | dict.fromkeys(gone)
         return {id: (one.handle, one.phases, one.body_limit(settings["body"])) for id, one in self._staged.items()}
 
     def _make_shared(self) -> None:
@@ -113,6 +114,11 @@ class PythonPlugins:
         self._handles[configured.handle] = configured
         self._next_handle += 1
         return configured
+
+    async def tell(self) -> None:
+        """Calls `configure`, last of all before the change is published: until then requests come with what was told before.
+        Raises PluginFailed; `abandon` is due then."""
+        await self._tell(self._to_tell)
 
     async def _tell(self, names: dict[str, None]) -> None:
         for name in names:

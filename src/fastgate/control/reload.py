@@ -124,6 +124,7 @@ class Reloader:
             configured = await self._python.prepare(model)
             await self._applications.prepare(model)
             await self._background.prepare(model)
+            await self._python.tell()
             published = publish(self._gateway, model, configured)
             self._python.settle(published.number)
             self._applications.settle(published.gateway["asgi"])

@@ -80,6 +80,21 @@ def test_what_the_gateway_answers_itself_is_logged_too(open_site, origin, taker)
     assert record["response"]["status"] == 418 and record["source"] == "exit" and "upstream_status" not in record
 
 
+@pytest.mark.parametrize("own, accept, status, type", [
+    (plugin("key-auth"), "*/*", 401, "application/json; charset=utf-8"),
+    (plugin("key-auth"), "text/html", 401, "text/html; charset=utf-8"),
+    (plugin("request-termination", status_code=418, content_type="text/x-tea", body="tea"), "*/*", 418, "text/x-tea"),
+], ids=["json", "html", "a plugin's"])
+def test_the_type_of_what_the_gateway_answers_itself_is_logged(open_site, origin, taker, own, accept, status, type):
+    """Without a filter on the route, too."""
+    site = site_with(open_site, origin, taker, own)
+    answer = site.ask(get("/", f"Accept: {accept}"))
+    assert (answer.status, answer.all("Content-Type")) == (status, [type])
+    [request] = taken(taker)
+    told = json.loads(request.body)["response"]["headers"]
+    assert told["content-type"] == type and ("www-authenticate" in told) == (status == 401)
+
+
 def test_batches_are_arrays_and_the_rest_goes_at_the_end(open_site, origin, taker):
     site = site_with(open_site, origin, taker, queue={"max_batch_size": 3, "max_coalescing_delay": 3600})
     client = site.connect()

@@ -125,6 +125,7 @@ cdef int _put_service(arena_t *arena, service_t *service, dict entity, dict upst
     service.write_timeout_ns = ns_of_ms(entity["write_timeout"])
     service.read_timeout_ns = ns_of_ms(entity["read_timeout"])
     service.retries = entity["retries"]
+    service.is_application = entity["host"].startswith("asgi:")
     return _put_upstream(arena, service, upstream, peers)
 
 

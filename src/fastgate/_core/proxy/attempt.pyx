@@ -245,7 +245,9 @@ cdef void attempt_failed(exchange_t *exchange, fault_t fault) noexcept nogil:
     cdef uint64_t now_ns = exchange.lane.reactor.now_ns
     failed.fault = fault
     failed.is_reused = connection.is_reused
-    failed.is_idempotent = _is_idempotent(exchange.upstream_method)
+    # An application of this process has no second copy that might be faster: what it was handed goes on there,
+    # and would only be done once more beside it.
+    failed.is_idempotent = not exchange.service.is_application and _is_idempotent(exchange.upstream_method)
     failed.is_sent = connection.stream.sent != exchange.sent_before
     failed.is_acked = connection_is_acked(connection, exchange.sent_before)
     failed.is_answer_begun = (

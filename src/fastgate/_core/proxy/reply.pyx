@@ -209,9 +209,10 @@ cdef void reply_send_body(exchange_t *exchange, unsigned status, span_t type, sp
     phases_meet_rest(exchange)
     if exchange.withheld != NULL:
         withhold_drop(exchange)
-    if exchange.n_filters and type.len:
+    if type.len and (exchange.n_filters or (exchange.chain != NULL and exchange.chain.logs)):
         phases_filter_begin(exchange)
-        policy_answer_add(exchange, span_text(b"Content-Type"), type)   # where header filters can change it
+        # Where header filters can change it, and log calls find it.
+        policy_answer_add(exchange, span_text(b"Content-Type"), type)
         type.len = 0
     if exchange.withholds and withhold_reply(exchange, status, body, fields, source):
         reply_go_on(exchange)

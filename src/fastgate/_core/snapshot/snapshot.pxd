@@ -50,6 +50,7 @@ cdef struct service_t:
     uint64_t write_timeout_ns
     uint64_t read_timeout_ns
     uint32_t retries
+    uint8_t is_application      # in this process: what it was handed it is not handed again
 
 
 cdef enum:

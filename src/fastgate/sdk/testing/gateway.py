@@ -31,6 +31,10 @@ START_S = 60.0              # a busy machine's
 ANSWER_S = 30.0
 END_S = 15.0
 
+# A script's file is run in the gateway under this name: under `__main__` it would start the next gateway.
+_MAIN = "fastgate_tested_main"
+_IN_GATEWAY = "TESTED_BY_FASTGATE"      # in the environment of the gateway
+
 _SHIM = """
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -62,6 +66,9 @@ def gateway_with(*plugins: type[Plugin] | str, config: Mapping[str, Any] | None 
 
     Raises GatewayFailed, PluginError.
     """
+    if _IN_GATEWAY in os.environ:
+        raise PluginError("the gateway read the file of its plugin, and that starts a gateway; let the file do so only under "
+                          'if __name__ == "__main__":, or in a test')
     home = Path(tempfile.mkdtemp(prefix="fastgate-testing-"))
     upstream = Upstream(answers)
     running = None
@@ -94,7 +101,8 @@ def _install(plugins: list[type[Plugin]], home: Path) -> None:
         if "<locals>" in plugin.__qualname__:
             raise PluginError(f"{plugin.__qualname__}: the gateway, a process of its own, can't find a class that is made "
                               "in a function; define it at the top level of a file")
-        shim = _SHIM.format(module=plugin.__module__, file=inspect.getfile(plugin), qualname=plugin.__qualname__)
+        module = _MAIN if plugin.__module__ == "__main__" else plugin.__module__
+        shim = _SHIM.format(module=module, file=inspect.getfile(plugin), qualname=plugin.__qualname__)
         (site / f"fastgate_tested_{at}.py").write_text(shim)
         points.append(f"tested{at} = fastgate_tested_{at}:found")
     (site / "tested-0.dist-info/entry_points.txt").write_text("\n".join(points) + "\n")
@@ -115,7 +123,7 @@ class RunningGateway:
         self._news = threading.Condition()
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("FASTGATE_", "LISTEN_"))}
         environ |= {"RUNTIME_DIRECTORY": str(home), "NOTIFY_SOCKET": str(home / "notify"), "PYTHONUNBUFFERED": "1",
-                    "PYTHONPATH": os.pathsep.join([str(home / "site"), *filter(None, sys.path)])}
+                    _IN_GATEWAY: "1", "PYTHONPATH": os.pathsep.join([str(home / "site"), *filter(None, sys.path)])}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "fastgate", "run", "-c", str(home / "gateway.json"),
              "--listen", f"127.0.0.1:{self.port}", "--status-listen", f"127.0.0.1:{self.status_port}"],
