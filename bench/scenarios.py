@@ -50,7 +50,7 @@ SCENARIOS = [
     Scenario("small", "GET, 13-byte response"),
     Scenario("get-1k", "GET, 1 KB response", response_bytes=1024),
     Scenario("get-100k", "GET, 100 KB response", response_bytes=100 * 1024),
-    Scenario("get-10m", "GET, 10 MB response, 8 connections", response_bytes=10 * 2**20, connections=8),
+    Scenario("get-10m", "GET, 10 MiB response, 8 connections", response_bytes=10 * 2**20, connections=8),
     Scenario("post-1k", "POST, 1 KB body", request_bytes=1024),
     Scenario("post-100k", "POST, 100 KB body", request_bytes=100 * 1024),
     Scenario("close", "GET, a connection per request", is_close=True),

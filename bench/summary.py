@@ -66,9 +66,9 @@ def scenario_table(title: str, summary: dict[str, dict]) -> str:
 FIGURES = {
     # name: (heading, key of the sample, unit, divisor, decimals)
     "idle": ("Memory per idle connection (10,000 of them)", "bytes", "bytes", 1, 0),
-    "rest": ("RSS at rest, 2 workers", "rss", "MB", 2**20, 1),
-    "fleet": ("Fifteen gateways at rest with jwt, rate-limiting and an access log: PSS in all", "pss", "MB", 2**20, 1),
-    "loaded": ("Peak RSS with 5,000 connections under load: jwt, rate limit, JSON log, 2 workers", "rss", "MB", 2**20, 1),
+    "rest": ("RSS at rest, 2 workers", "rss", "MiB", 2**20, 1),
+    "fleet": ("Fifteen gateways at rest with jwt, rate-limiting and an access log: PSS in all", "pss", "MiB", 2**20, 1),
+    "loaded": ("Peak RSS with 5,000 connections under load: jwt, rate limit, JSON log, 2 workers", "rss", "MiB", 2**20, 1),
     "start": ("Start: command to first proxied byte", "ms", "ms", 1, 0),
     "start-jwt": ("The same with jwt, rate-limiting and an access log", "ms", "ms", 1, 0),
     "publish": ("Reload with 10,000 routes, under load: signal to new route", "ms", "ms", 1, 0),
@@ -83,10 +83,10 @@ MORE = {
     "publish": ("sent again", lambda taken: f"{sum(sample['again'] for sample in taken)}"),
     "start": ("ms of CPU", lambda taken: f"{statistics.median(sample['cpu_ms'] for sample in taken):.0f}"),
     "start-jwt": ("ms of CPU", lambda taken: f"{statistics.median(sample['cpu_ms'] for sample in taken):.0f}"),
-    "idle": ("MB in all", lambda taken: f"{statistics.median(sample['after']['rss'] for sample in taken) / 2**20:.1f}"),
-    "fleet": ("RSS of one", lambda taken: f"{statistics.median(sample['rss'] for sample in taken) / 2**20:.1f}"),
-    "loaded": ("MB before", lambda taken: f"{statistics.median(sample['before']['rss'] for sample in taken) / 2**20:.1f}"),
-    "rest": ("PSS", lambda taken: f"{statistics.median(sample['pss'] for sample in taken) / 2**20:.1f}"),
+    "idle": ("MiB in all", lambda taken: f"{statistics.median(sample['after']['rss'] for sample in taken) / 2**20:.1f}"),
+    "fleet": ("RSS of one, MiB", lambda taken: f"{statistics.median(sample['rss'] for sample in taken) / 2**20:.1f}"),
+    "loaded": ("MiB before", lambda taken: f"{statistics.median(sample['before']['rss'] for sample in taken) / 2**20:.1f}"),
+    "rest": ("PSS, MiB", lambda taken: f"{statistics.median(sample['pss'] for sample in taken) / 2**20:.1f}"),
 }
 
 

@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 from fastgate.bundle import BundleError  # noqa: E402
 from fastgate.bundle.debian import extraction, mirror_of  # noqa: E402
 from fastgate.bundle.machines import MACHINES, PYTHON, SUITE  # noqa: E402
+from fastgate.bundle.sbom import licence_of  # noqa: E402
 from fastgate.bundle.wheels import choice  # noqa: E402
 
-__all__ = ["MACHINES", "PYTHON", "SUITE", "BundleError", "choice", "extraction", "mirror_of"]
+__all__ = ["MACHINES", "PYTHON", "SUITE", "BundleError", "choice", "extraction", "licence_of", "mirror_of"]

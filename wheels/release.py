@@ -32,6 +32,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import pack
+from common import licence_of
 from targets import DIST
 
 # Looked up by dlopen at run time, from the system; each is used where a configuration asks for it.
@@ -75,9 +76,10 @@ def component_of(entry: dict[str, Any]) -> Component:
     file_name = unquote(urlsplit(entry["download_info"]["url"]).path.rpartition("/")[2])
     hashes = entry["download_info"].get("archive_info", {}).get("hashes", {})
     name = canonicalize_name(about["name"])
-    text = about.get("license_expression") or about.get("license") or ""
-    # An old METADATA may hold the whole licence where its name belongs.
-    licences = [LicenseFactory().make_from_string(text)] if text and "\n" not in text else []
+    text = about.get("license_expression") or licence_of(about.get("license"), about.get("classifier", []))
+    if not text:
+        print(f"the SBOM has no licence of {name}: its METADATA says none", file=sys.stderr)
+    licences = [LicenseFactory().make_from_string(text)] if text else []
     return Component(
         name=name, version=about["version"], bom_ref=name, scope=ComponentScope.REQUIRED, licenses=licences,
         purl=PackageURL("pypi", None, name, about["version"], {"file_name": file_name}),

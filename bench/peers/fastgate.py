@@ -53,7 +53,7 @@ def document(setup: Setup) -> dict:
 
 
 def with_policy(setup: Setup) -> dict:
-    """The same and the policy's plugins; written as JSON, which is YAML."""
+    """The same and the policy's plugins; in the form of JSON, which is YAML: by the name `fastgate.yaml` YAML's parser reads it, and is loaded."""
     model = document(replace(setup, policy=""))
     model["gateway"] |= {"status_listen": f"127.0.0.1:{free_port()}", "access_log": str(setup.folder / "access.log")}
     plugin, credentials = {

@@ -36,7 +36,7 @@ def test_rows_and_columns(result):
     lines = readme.filled(PAGE, result).split("\n")
     assert "| CPU per request | byte relay | fastgate | nginx |" in lines
     assert "| GET | 1 | 1.50 (1.40–1.75) | 1.50 (1.40–1.75) |" in lines
-    assert "| RSS at rest, 2 workers | 24.5 MB | 8.0 MB |" in lines
+    assert "| RSS at rest, 2 workers | 24.5 MiB | 8.0 MiB |" in lines
     assert "| Reload | 200 ms (yaml), 90 ms (json) | — |" in lines
     assert any(line.startswith("fastgate abc123; A CPU, 2 cores") for line in lines)
 

@@ -62,11 +62,14 @@ def test_pythons_packages_have_the_licence_they_say(tmp_path):
     distribution(tmp_path, "HTTP_tools", "0.9.0", "License-Expression: MIT")
     distribution(tmp_path, "old", "1", "License: BSD")
     distribution(tmp_path, "older", "1", "License: The whole\n        of it")
+    distribution(tmp_path, "oldest", "1", "License: Of it\n        all", "Classifier: License :: OSI Approved :: MIT License",
+                 "Classifier: Topic :: Internet", "Classifier: License :: OSI Approved :: BSD License")
     distribution(tmp_path, "fastgate", "9")
     found = {part["name"]: part for part in sbom.python_parts(tmp_path)}
-    assert set(found) == {"http-tools", "old", "older"}
+    assert set(found) == {"http-tools", "old", "older", "oldest"}
     assert found["http-tools"]["purl"] == "pkg:pypi/http-tools@0.9.0" and found["http-tools"]["licenses"] == [{"expression": "MIT"}]
     assert found["old"]["licenses"] == [{"license": {"name": "BSD"}}] and "licenses" not in found["older"]
+    assert found["oldest"]["licenses"] == [{"license": {"name": "MIT License, BSD License"}}]
 
 
 @pytest.mark.parametrize("name, kind", [("x.tar.gz", "application"), ("x.oci.tar", "container")])

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from fastgate.config.memory_budget import MIB
-from fastgate.control import memory
+from fastgate.control import memory, resources
 from fastgate.control.memory import LEAST_BYTES, MemoryBudget
 from fastgate.control.memory_group import NO_LIMIT
 
@@ -110,6 +110,20 @@ def test_another_budget_while_it_runs(machine, core):
     assert held.follow(80 * MIB) == "" and core.limit == before + 15 * MIB
     assert "too little" in held.follow(20 * MIB) and core.limit == before + 15 * MIB     # what held goes on
     assert held.follow(None) == "" and core.limit is None
+
+
+def test_a_budget_that_nobody_can_watch_is_told_once(machine, core, monkeypatch, caplog, tmp_path):
+    held = MemoryBudget(core, lambda: None)
+    held.start(64 * MIB)
+    monkeypatch.setattr(resources, "PROC_STATM", str(tmp_path / "statm"))
+    unseen = MemoryBudget(core, lambda: None)
+    unseen.start(None)
+    held.follow(65 * MIB)
+    assert not caplog.records
+    for budget in (64 * MIB, 65 * MIB):
+        assert unseen.follow(budget) == ""
+    (told,) = caplog.records
+    assert told.levelname == "WARNING" and "/proc/self/statm can't be read" in told.getMessage()
 
 
 def test_freed_memory_goes_back_before_anybody_is_refused(machine, core):

@@ -1,9 +1,12 @@
 """What the pages tell to type can be typed; the workflow runs what is there."""
 
+import os
 import re
 import shlex
+import subprocess
 
 import pytest
+from fastgate import __version__
 from shipped import PAGES, ROOT, accepts, gateway_words, read_yaml, shell_lines
 
 WORKFLOW = ROOT / ".github/workflows/ci.yml"
@@ -69,6 +72,27 @@ def test_what_is_no_part_of_a_release_is_not_released():
     removed = set(re.findall(r"dist/(\w+)-\*", "".join(line for line in job.splitlines() if "rm -rf" in line)))
     packed = set(re.findall(r"for \w+ in (\w+)-\*", job))
     assert packed == {"wheelhouse"} and folders <= removed | packed
+
+
+def script_of(job: str, words: str) -> str:
+    """What the one step does whose name has these words."""
+    (step,) = [step for step in read_yaml(WORKFLOW)["jobs"][job]["steps"] if words in step.get("name", "")]
+    return step["run"]
+
+
+@pytest.mark.parametrize("tag, is_taken", [(f"v{__version__}", True), (f"v{__version__}1", False), (f"v1{__version__}", False),
+                                           (__version__, False), ("v", False)])
+def test_no_tag_is_released_that_is_not_the_version(tag, is_taken):
+    ran = subprocess.run(["bash", "-eo", "pipefail", "-c", script_of("build", "tag")], cwd=ROOT, env=os.environ | {"TAG": tag}, capture_output=True, text=True)
+    assert (ran.returncode == 0) is is_taken and (f"tag {tag} is not v{__version__}: " in ran.stderr) is not is_taken
+    jobs = read_yaml(WORKFLOW)["jobs"]
+    assert jobs["wheels"]["needs"] == "build" and "wheels" in jobs["release"]["needs"]
+
+
+def test_the_sdist_is_released_and_named_in_the_checksums():
+    script = script_of("wheels", "sources")
+    assert 0 < script.index("setup.py -q sdist") < script.index(">SHA256SUMS")
+    assert "gh release create" in script_of("release", "Attach") and "dist/*" in script_of("release", "Attach")
 
 
 def test_each_environment_is_made_before_it_is_used():

@@ -7,6 +7,7 @@ import pytest
 from fastgate.bundle import files
 from fastgate.bundle.machines import MACHINES
 from fastgate.bundle.make import TOP
+from fastgate.config import load_text
 from shipped import ROLE, ROOT, accepts, gateway_defaults, read_yaml, settings_of, unit
 
 SERVICE = unit("fastgate.service")
@@ -44,6 +45,24 @@ def test_the_bundles_unit_finds_in_its_tree_what_it_names(tmp_path):
     for key in ("ExecStartPre", "ExecStart", "ExecReload"):
         program, *_, config = shlex.split(BUNDLES[key][0])
         assert (tmp_path / program.lstrip("/")).is_file() and (tmp_path / config.lstrip("/")).is_file()
+
+
+def begins_with() -> dict[str, str]:
+    """The configuration that each way to a unit starts from, as its text."""
+    page = (ROOT / "docs/systemd.md").read_text()
+    inventory = ROOT / "deploy/ansible/inventory.example.yml"
+    installed = re.search(r"^install -m 644 (\S+\.yaml) /etc/fastgate/fastgate.yaml$", page, re.M)[1]
+    given = read_yaml(inventory)["gateways"]["vars"]["fastgate_config"]
+    header = re.search(r"install -m 644 (\S+\.yaml) ", (ROOT / "examples/fastgate.service").read_text())[1]
+    return {"page": (ROOT / installed).read_text(), "inventory": (inventory.parent / given).read_text(),
+            "unit": (ROOT / "examples" / header).read_text(), "bundle": files.CONFIG}
+
+
+@pytest.mark.parametrize("way, text", begins_with().items(), ids=begins_with())
+def test_no_unit_starts_with_an_access_log_in_the_journal(way, text):
+    """A file of its own is the other way: the units have a folder for it."""
+    assert load_text(text, "fastgate.yaml").gateway["access_log"]["path"] == "off", way
+    assert SERVICE["LogsDirectory"] == BUNDLES["LogsDirectory"] == ["fastgate"]
 
 
 def test_the_socket_belongs_to_the_service():

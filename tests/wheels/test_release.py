@@ -49,6 +49,26 @@ def test_dependencies_have_versions_licences_and_hashes(raw_wheel, monkeypatch):
     assert needs["fastgate"] == ["httpx", "libcrypto", "libpcre2-8"] and needs["httpx"] == ["h11"]
 
 
+def test_every_dependency_that_pip_finds_has_its_licence(raw_wheel, monkeypatch, capsys):
+    """pip's own report of real wheels: before 25.0 it had no License-Expression."""
+    one = raw_wheel({}, "py3-none-any", name="one-1.0", requires=("two",))
+    raw_wheel({}, "py3-none-any", name="two-2.0")
+    for name, value in {"NO_INDEX": "1", "FIND_LINKS": str(one.parent), "CONFIG_FILE": os.devnull}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    found = release.resolve([Requirement("one")])
+    _, _, bom = written(raw_wheel, monkeypatch, [*found, *REPORT])
+    licences = {component["name"]: component.get("licenses") for component in bom["components"]}
+    assert licences.pop("one") == licences.pop("two") == [{"license": {"id": "Apache-2.0"}}]
+    assert licences.pop("h11") is None and all(licences.values())
+    assert "no licence of h11" in capsys.readouterr().err
+
+
+def test_an_old_dependencys_licence_is_its_classifiers(raw_wheel, monkeypatch):
+    old = {"name": "old", "version": "1", "license": "The whole\nlicence", "classifier": ["License :: OSI Approved :: MIT License"]}
+    _, _, bom = written(raw_wheel, monkeypatch, [*REPORT, {"metadata": old, "download_info": {"url": "file:///old-1.tar.gz"}}])
+    assert [each["licenses"] for each in bom["components"] if each["name"] == "old"] == [[{"license": {"name": "MIT License"}}]]
+
+
 def test_without_an_index_the_requirement_is_named(raw_wheel, monkeypatch):
     _, _, bom = written(raw_wheel, monkeypatch, [])
     (httpx,) = [component for component in bom["components"] if component["name"] == "httpx"]

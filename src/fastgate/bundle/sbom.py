@@ -49,12 +49,19 @@ def python_parts(site: Path) -> list[dict[str, Any]]:
     return parts
 
 
+def licence_of(text: str | None, classifiers: list[str]) -> str:
+    """The licence's name by a METADATA without License-Expression, from "License" or the classifiers; empty where both are silent."""
+    # An old one may hold the whole licence where its name belongs.
+    if text and "\n" not in text:
+        return text
+    return ", ".join(each.rpartition(" :: ")[2] for each in classifiers if each.startswith("License :: "))
+
+
 def _licences(one: Distribution) -> dict[str, Any]:
     if expression := one.metadata["License-Expression"]:
         return {"licenses": [{"expression": expression}]}
-    text = one.metadata["License"] or ""
-    # An old METADATA may hold the whole licence where its name belongs.
-    return {"licenses": [{"license": {"name": text}}]} if text and "\n" not in text else {}
+    name = licence_of(one.metadata["License"], one.metadata.get_all("Classifier", []))
+    return {"licenses": [{"license": {"name": name}}]} if name else {}
 
 
 def write_sbom(bundle: Path, parts: list[dict[str, Any]], form: str) -> Path:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from fastgate.config.memory_budget import MIB, text
 from fastgate.control.memory_group import NO_LIMIT, MemoryGroup, find_group
-from fastgate.control.resources import data_bytes, data_limit, give_back_large_blocks, resident_bytes, trim
+from fastgate.control.resources import PROC_STATM, data_bytes, data_limit, give_back_large_blocks, resident_bytes, sees_resident_bytes, trim
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
@@ -76,6 +76,8 @@ class MemoryBudget:
                 return problem
         if budget is not None:
             give_back_large_blocks()
+            if self.budget is None and not sees_resident_bytes():
+                log.warning("gateway.memory_budget: %s can't be read, so nobody sees whether the process stays within it; mount /proc", PROC_STATM)
         self.budget = budget
         self.is_over = False
         self._set_limits(0)

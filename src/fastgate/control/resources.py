@@ -40,6 +40,11 @@ def resident_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def sees_resident_bytes() -> bool:
+    """Whether they are told as they are now."""
+    return os.access(PROC_STATM, os.R_OK)
+
+
 def data_bytes() -> int:
     """What RLIMIT_DATA counts of this process; 0 without /proc."""
     try:
