@@ -1,6 +1,7 @@
 """Config classes: read, refused with the place, made, exported."""
 
-from typing import Annotated, Any, Literal
+import dataclasses
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from fastgate.sdk import Between, Matches, PluginError
@@ -99,6 +100,99 @@ def test_json_schema():
     assert found["parts"] == {"type": "array", "items": part, "default": []}
     assert found["port"] == {"type": "integer", "minimum": 1, "maximum": 10, "default": 5}
     assert found["word"]["anyOf"][0] == {"type": "string", "pattern": "^(?:[a-z]+)$"}
+
+
+class Common:
+    required: bool = True
+    tags: list[str] = ["a"]
+    names: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
+class Derived(Common):
+    KIND: ClassVar[str] = "k"
+    extra: str = "x"
+    required: int = 5
+
+
+class Nesting:
+    inner: Derived | None = None
+
+
+def test_what_it_derives_from_has_its_fields_first():
+    schema = schema_of(Derived, "it")
+    assert list(schema.fields) == ["required", "tags", "names", "extra"]
+    plain = schema.read({"tags": ["b"]}, [])
+    assert plain == {"required": 5, "tags": ["b"], "names": {}, "extra": "x"}
+    made = schema.make(plain)
+    assert (made.required, made.tags, made.extra, made.KIND) == (5, ["b"], "x", "k")
+    assert list(schema.json_schema()["properties"]) == ["required", "tags", "names", "extra"]
+    with pytest.raises(AttributeError):
+        made.tags = []
+    # The class it derives from stays as it was, for others.
+    assert not dataclasses.is_dataclass(Common) and Common.required is True and Common.tags == ["a"]
+    assert schema_of(Nesting, "it").json_schema()["properties"]["inner"]["anyOf"][0] == schema.json_schema()
+
+
+def test_a_class_that_only_derives():
+    class Needs:
+        host: str
+
+    class Same(Needs):
+        pass
+
+    class Holds:
+        same: Same
+
+    problems = []
+    assert list(schema_of(Holds, "it").fields["same"].json_schema()["properties"]) == ["host"]
+    schema_of(Same, "it").read({}, problems)
+    assert problems == [((), "it needs host")]
+
+
+def test_what_derives_from_what_was_read_before_keeps_its_own():
+    class First:
+        a: int = 1
+
+    class Second(First):
+        b: int = 2
+        a = 7
+
+    assert list(schema_of(First, "it").fields) == ["a"]
+    assert schema_of(Second, "it").read({}, []) == {"a": 7, "b": 2}
+    assert schema_of(First, "it").read({}, []) == {"a": 1}
+
+
+def test_dataclasses_and_what_derives_from_them():
+    @dataclasses.dataclass
+    class Made:
+        a: list[int] = dataclasses.field(default_factory=lambda: [1])
+
+    class Config(Made):
+        b: int = 2
+
+    schema = schema_of(Config, "it")
+    assert schema.read({}, []) == {"a": [1], "b": 2} and schema.make({"a": [2], "b": 3}).a == [2]
+
+    class Bare:
+        c: int = 1
+
+    @dataclasses.dataclass
+    class Loses(Bare):
+        d: int = 1
+
+    with pytest.raises(PluginError, match="Loses is a dataclass, and c of a class it derives from is no field of it"):
+        schema_of(Loses, "it")
+
+
+def test_a_value_without_a_type_is_refused_where_it_is_derived_from():
+    class Untyped:
+        text = "hello"
+
+    class Config(Untyped):
+        a: int = 1
+
+    with pytest.raises(PluginError, match="text needs a type"):
+        schema_of(Config, "it")
 
 
 def config_of(**annotations):

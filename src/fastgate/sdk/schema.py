@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import re
 import types
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from .errors import PluginError
 
@@ -119,7 +120,7 @@ class _Kind:
             self.name, self.of = dict, _Kind(arguments[1], place)
         elif origin is Literal and all(type(one) in _PLAIN for one in arguments):
             self.name, self.choices = Literal, arguments
-        elif isinstance(hint, type) and getattr(hint, "__annotations__", None) and hint.__module__ != "builtins":
+        elif isinstance(hint, type) and any(map(inspect.get_annotations, hint.__mro__)):
             self.name, self.schema = hint, schema_of(hint, place)
         else:
             raise PluginError(f"{place}: {hint!r} can't be a Config's type; there are str, int, float, bool, list[…], "
@@ -220,20 +221,22 @@ def _shown(value: Any) -> str:
 
 def schema_of(config_class: type, label: str) -> Schema:
     """Raises PluginError for what can't be a Config. A class that is no dataclass is made a frozen one."""
-    try:
-        hints = get_type_hints(config_class, localns=dict(vars(config_class)), include_extras=True)
-    except Exception as error:
-        raise PluginError(f"{label}: its annotations can't be read: {error}") from None
-    if not dataclasses.is_dataclass(config_class):
-        config_class = _as_dataclass(config_class, label)
+    hints = _hints_of(config_class, label)
+    if not _is_dataclass_itself(config_class):
+        _make_dataclass(config_class, hints, label)
+    found = {field.name: field for field in dataclasses.fields(config_class)}
+    lost = [name for name, hint in hints.items() if name not in found and _is_field(hint)]
+    if lost:
+        raise PluginError(f"{label}: {config_class.__name__} is a dataclass, and {', '.join(lost)} of a class it derives from is no "
+                          "field of it; make that class a dataclass too")
     fields = {}
-    for field in dataclasses.fields(config_class):
+    for name, field in found.items():
         default: Callable[[], Any] | None = None
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory
         elif field.default is not dataclasses.MISSING:
             default = _Constant(field.default)
-        fields[field.name] = _Field(_Kind(hints[field.name], f"{label}.{field.name}"), default)
+        fields[name] = _Field(_Kind(hints[name], f"{label}.{name}"), default)
     return Schema(config_class, label, fields)
 
 
@@ -245,19 +248,53 @@ class _Constant:
         return self.value
 
 
-def _as_dataclass(config_class: type, label: str) -> type:
-    unannotated = [name for name, value in vars(config_class).items()
-                   if name[0] != "_" and name not in config_class.__dict__.get("__annotations__", {})
-                   and not callable(value) and not isinstance(value, (property, classmethod, staticmethod, type))]
-    if unannotated:
-        raise PluginError(f"{label}: {', '.join(unannotated)} needs a type: `{unannotated[0]}: … = …`")
-    for name in config_class.__dict__.get("__annotations__", {}):
-        default = config_class.__dict__.get(name)
-        if isinstance(default, (list, dict)):
-            setattr(config_class, name, dataclasses.field(default_factory=_Copy(default)))
-    return dataclasses.dataclass(frozen=True, kw_only=True)(config_class)
-
-
 class _Copy(_Constant):
     def __call__(self) -> Any:
         return copy.deepcopy(self.value)
+
+
+def _hints_of(config_class: type, label: str) -> dict[str, Any]:
+    """The annotations of the class and of those it derives from, theirs first."""
+    names = {name: value for one in reversed(config_class.__mro__) for name, value in vars(one).items()}
+    try:
+        return get_type_hints(config_class, localns=names, include_extras=True)
+    except Exception as error:
+        raise PluginError(f"{label}: its annotations can't be read: {error}") from None
+
+
+def _is_dataclass_itself(one: type) -> bool:
+    """dataclasses.is_dataclass is true of what derives from one, too."""
+    return "__dataclass_fields__" in vars(one)
+
+
+def _is_field(hint: Any) -> bool:
+    return hint is not ClassVar and get_origin(hint) is not ClassVar and not isinstance(hint, dataclasses.InitVar)
+
+
+def _make_dataclass(config_class: type, hints: dict[str, Any], label: str) -> None:
+    """In place. What it derives from is left as it is: it may be others' too."""
+    plain_classes = [one for one in config_class.__mro__[:-1] if not _is_dataclass_itself(one)]
+    unannotated = [name for one in reversed(plain_classes) for name, value in vars(one).items()
+                   if name[0] != "_" and name not in hints and not callable(value)
+                   and not isinstance(value, (property, classmethod, staticmethod, type))]
+    if unannotated:
+        raise PluginError(f"{label}: {', '.join(unannotated)} needs a type: `{unannotated[0]}: … = …`")
+    own = {}
+    for name, hint in hints.items():
+        owner = next(one for one in config_class.__mro__
+                     if name in vars(one) or name in inspect.get_annotations(one))
+        if _is_dataclass_itself(owner):     # what it derives from hands its field down
+            continue
+        own[name] = hint
+        default = getattr(config_class, name, None)
+        if type(default).__hash__ is None:  # lists, mappings, objects that can be changed
+            setattr(config_class, name, dataclasses.field(default_factory=_Copy(default)))
+        elif isinstance(default, dataclasses.Field) and owner is not config_class:
+            setattr(config_class, name, copy.copy(default))
+    config_class.__annotations__ = own
+    # A frozen dataclass can't derive from one that is not.
+    is_frozen = all(one.__dataclass_params__.frozen for one in config_class.__mro__ if _is_dataclass_itself(one))   # type: ignore[attr-defined]
+    try:
+        dataclasses.dataclass(frozen=is_frozen, kw_only=True)(config_class)
+    except (TypeError, ValueError) as error:
+        raise PluginError(f"{label}: {error}") from None
