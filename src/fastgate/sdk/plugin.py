@@ -116,7 +116,7 @@ class Contract:
         _check_body(plugin_class, "access" in self.hooks)
         if type(plugin_class.needs_redis) is not bool:
             raise PluginError(f"{plugin_class.__name__}.needs_redis is True or False, not {plugin_class.needs_redis!r}")
-        self.schema: Schema = schema_of(plugin_class.Config, f"{self.name}'s config")
+        self.schema: Schema = schema_of(plugin_class.Config, f"{self.name}'s config", f"{plugin_class.__name__}.Config")
         for name in RESERVED:
             if name in self.schema.fields:
                 raise PluginError(f"{plugin_class.__name__}.Config.{name}: the gateway itself reads a {name} from every "
