@@ -309,3 +309,17 @@ def test_an_enums_member_is_the_text_it_is():
 
     found = schema_of(Config, "it", "It").read({}, [])["colour"]
     assert found == "red" and type(found) is str
+
+
+class Nullable:
+    most: int | None = 5
+    anything: Any = 6
+    count: int = 7
+
+
+def test_null_is_a_value_where_the_type_has_it_and_else_not_given():
+    schema = schema_of(Nullable, "it", "It")
+    assert schema.read({}, []) == {"most": 5, "anything": 6, "count": 7}
+    problems = []
+    assert schema.read({"most": None, "anything": None, "count": None}, problems) == {"most": None, "anything": None, "count": 7}
+    assert not problems

@@ -55,7 +55,7 @@ class Schema:
                 problems.append(((name,), f'unknown key "{name}" for {self.label}'
                                           + (f'; did you mean "{near[0]}"?' if near else "")))
         for name, field in self.fields.items():
-            if name in raw and not (raw[name] is None and field.has_default):
+            if name in raw and not (raw[name] is None and field.has_default and not field.takes_none):
                 found[name] = field.read(raw[name], (name,), problems, scalar)
             elif field.has_default:
                 found[name] = field.plain_default(problems)
@@ -87,6 +87,7 @@ class _Field:
         self._kind = kind
         self._default = default
         self.has_default = default is not None
+        self.takes_none = kind.is_optional or kind.name is Any
         if self.has_default:
             self._check_default(place)
 
