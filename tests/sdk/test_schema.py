@@ -323,3 +323,21 @@ def test_null_is_a_value_where_the_type_has_it_and_else_not_given():
     problems = []
     assert schema.read({"most": None, "anything": None, "count": None}, problems) == {"most": None, "anything": None, "count": 7}
     assert not problems
+
+
+def test_what_can_be_assigned_to():
+    @dataclasses.dataclass
+    class Open:
+        a: int = 1
+
+    class Derived(Open):
+        b: int = 2
+
+    class Closed:
+        a: int = 1
+
+    for config_class in (Open, Derived):
+        made = schema_of(config_class, "it", "It").make({"a": 1})
+        made.a = 2
+    with pytest.raises(AttributeError):
+        schema_of(Closed, "it", "It").make({"a": 1}).a = 2
