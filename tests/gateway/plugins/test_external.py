@@ -78,12 +78,12 @@ def test_the_body_is_told_if_it_is_asked_for(open_site, origin, policy, body, me
 
 def test_go_on_with_changes(open_site, origin, policy):
     policy.script = answers({"remove_headers": ["X-Secret"], "set_headers": {"X-Plan": "gold"}, "add_headers": {"X-More": "2"},
-                             "set_query": {"a": "b c"}, "response_headers": {"X-Said": "yes"}})
+                             "set_query": {"a": ["b c", "d"], "e": "f"}, "response_headers": {"X-Said": "yes"}})
     site = site_with(open_site, origin, policy)
     answer = site.ask(get("/x?old=1", "X-Secret: s", "X-Plan: mine", "X-More: 1"))
     assert answer.status == 200 and answer.get("X-Said") == "yes"
     seen = origin.requests[-1]
-    assert seen.target == "/x?a=b+c" and seen.get("X-Secret") is None
+    assert seen.target == "/x?a=b+c&a=d&e=f" and seen.get("X-Secret") is None
     assert seen.all("X-Plan") == ["gold"] and seen.all("X-More") == ["1", "2"]
 
 
