@@ -227,6 +227,24 @@ def test_a_default_that_is_an_object():
     assert schema.make(plain).inner.n == 3 and schema.json_schema()["properties"]["inner"]["default"] == plain["inner"]
 
 
+def test_a_default_that_is_an_object_made_before_its_class_was_read():
+    class Part:
+        tags: list[str] = ["a"]
+
+    class First:
+        part: Part = Part()
+
+    class Second:
+        part: Part = First.part
+
+    class Third(First):
+        n: int = 1
+
+    for config_class in (First, Second, Third):
+        schema = schema_of(config_class, "it", "It")
+        assert schema.make(schema.read({}, [])).part.tags == ["a"]
+
+
 def test_a_default_that_is_a_dataclasss_object():
     @dataclasses.dataclass
     class Limits:

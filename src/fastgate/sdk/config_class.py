@@ -61,10 +61,11 @@ def make_dataclass(config_class: type, hints: dict[str, Any], place: str) -> Non
             continue
         own[name] = hint
         default = getattr(config_class, name, None)
-        if type(default).__hash__ is None:  # lists, mappings, objects that can be changed
-            setattr(config_class, name, dataclasses.field(default_factory=_Copy(default)))
-        elif isinstance(default, dataclasses.Field) and owner is not config_class:
+        if isinstance(default, dataclasses.Field):
             setattr(config_class, name, copy.copy(default))
+        elif not isinstance(default, (str, int, float, type(None))):
+            # What may be changed; and objects whose class has been made a dataclass since: they can't even be shown.
+            setattr(config_class, name, dataclasses.field(default_factory=_Copy(default)))
     config_class.__annotations__ = own
     # A frozen dataclass can't derive from one that is not.
     is_frozen = all(one.__dataclass_params__.frozen for one in config_class.__mro__ if is_dataclass_itself(one))   # type: ignore[attr-defined]
