@@ -1,5 +1,6 @@
 """From a name to an application: what is found, and what is said when it can't be used."""
 
+import colorsys
 import sys
 from importlib import import_module
 
@@ -46,14 +47,17 @@ def test_found(folder, name):
                            "gateway.asgi.path names the folder it is in"),
     ("breaks:app", "importing breaks raised ModuleNotFoundError: No module named 'not_there_at_all'"),
     ("exits:app", "importing exits raised SystemExit: 3"),
-    ("found_here:missing", "found_here has no missing"),
-    ("found_here:Holder.missing", "found_here has no Holder.missing"),
+    ("found_here:missing", "found_here has no missing; it is {folder}/found_here.py"),
+    ("found_here:Holder.missing", "found_here has no Holder.missing; it is {folder}/found_here.py"),
+    ("colorsys:app", "colorsys has no app; it is the standard library's "
+                     f"({colorsys.__file__}): give your own module another name"),
+    ("sys:app", "sys has no app; it is the standard library's (built in): give your own module another name"),
     ("found_here:value", "found_here:value is int, which can't be called: an ASGI application can"),
     ("found_here:create_app", "found_here:create_app is a function that is not async, no ASGI 3 application; if it makes "
                               "one, write found_here:create_app()"),
 ])
 def test_not_found(folder, name, expected):
-    assert problem_of(name, str(folder)) == expected
+    assert problem_of(name, str(folder)) == expected.format(folder=folder)
     with pytest.raises(NotFound):
         find(name)
 

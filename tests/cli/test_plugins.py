@@ -7,6 +7,15 @@ import pytest
 from fastgate.cli.main import main
 
 
+PLUGIN = """
+from fastgate import Plugin
+
+class A(Plugin):
+    name = "{}"
+    version = "1.0.0"
+    """
+
+
 def test_new_then_check_then_list(tmp_path, capsys):
     file = tmp_path / "my_first.py"
     assert main(["plugins", "new", str(file)]) == 0
@@ -34,6 +43,9 @@ def test_schema(tmp_path, capsys):
     ("import nowhere_at_all", "importing it raised ModuleNotFoundError"),
     ("x = 1", "must define one subclass of fastgate.Plugin; it defines none"),
     ("from fastgate import Plugin\nclass A(Plugin):\n    name = 'A b'", "A.name must be lower case"),
+    (PLUGIN.format("a") + "def acess(self, context, config): ...", "A has none of the hooks"),
+    (PLUGIN.format("key-auth") + "def log(self, context, config): ...", "the name key-auth is a native plugin's"),
+    (PLUGIN.format("http-log") + "def log(self, context, config): ...", "the name http-log is taken by"),
 ])
 def test_what_is_wrong_is_said(tmp_path, capsys, text, expected):
     file = tmp_path / "bad.py"
@@ -42,6 +54,15 @@ def test_what_is_wrong_is_said(tmp_path, capsys, text, expected):
     assert expected in capsys.readouterr().err
     assert main(["plugins", "list", "--path", str(tmp_path)]) == 1
     assert expected in capsys.readouterr().err
+
+
+def test_a_name_near_a_hooks_is_warned_of(tmp_path, capsys):
+    file = tmp_path / "one.py"
+    file.write_text(PLUGIN.format("a") + "def log(self, context, config): ...\n    def acess(self, context, config): ...")
+    assert main(["plugins", "check", str(file)]) == 0
+    said = capsys.readouterr()
+    assert said.out == "OK: a 1.0.0, priority 1000: log\n"
+    assert said.err == f"{file}: warning: A.acess is no hook; did you mean access?\n"
 
 
 def test_new_overwrites_nothing(tmp_path, capsys):

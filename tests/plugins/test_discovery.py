@@ -28,6 +28,8 @@ class One(Plugin):
                 raise KeyError("fourteen")
             if self.count == 15:
                 raise SystemExit(15)
+
+    def log(self, context, config): ...
 """
 
 

@@ -32,7 +32,7 @@ def test_names_and_order():
 
 def test_they_are_found_without_a_folder_and_their_names_are_taken(tmp_path):
     (tmp_path / "mine.py").write_text(
-        "from fastgate import Plugin\nclass Mine(Plugin):\n    name = 'http-log'\n    version = '2.0.0'\n")
+        "from fastgate import Plugin\nclass Mine(Plugin):\n    name = 'http-log'\n    version = '2.0.0'\n    def log(self, context, config): ...\n")
     found, wrong = discovery.find(str(tmp_path))
     assert set(found) >= set(PRIORITIES) and found["http-log"].origin == "fastgate.plugins.http_log:HttpLog"
     assert wrong == [f"{tmp_path}/mine.py: the name http-log is taken by fastgate.plugins.http_log:HttpLog"]

@@ -32,9 +32,9 @@ def test_all_phases_of_a_request():
     assert tuple(contract.hooks) == PHASES and contract.is_async("header_filter") and not contract.is_async("access")
 
 
-def test_no_hook_and_no_config_are_fine():
-    contract = Contract(made())
-    assert contract.hooks == {} and contract.priority == 1000
+def test_no_config_is_fine():
+    contract = Contract(made(log=log))
+    assert contract.priority == 1000 and contract.misnamed == {}
     problems = []
     contract.schema.read({"a": 1}, problems)
     assert problems == [(("a",), "unknown key \"a\" for made's config")]
@@ -57,6 +57,24 @@ def test_no_hook_and_no_config_are_fine():
 def test_what_breaks_it(members, message):
     with pytest.raises(PluginError, match=message):
         Contract(made(**members))
+
+
+def test_without_a_hook_it_is_refused():
+    with pytest.raises(PluginError, match="Made has none of the hooks, .* there are init, configure, rewrite, access, "
+                                          "header_filter, body_filter, log, close$"):
+        Contract(made())
+    with pytest.raises(PluginError, match=r"log, close; acess: did you mean access\?$"):
+        Contract(made(acess=access))
+
+
+def test_names_near_a_hooks():
+    class Base(made(header_filters=log)):
+        pass
+
+    names = {"acces": log, "bodyFilter": log, "_logs": log, "uses": classmethod(lambda cls, config: (set(), False)), "ask": log,
+             "logs": 5, "inits": property(log)}
+    contract = Contract(type("Made", (Base,), {"access": access, **names}))
+    assert contract.misnamed == {"header_filters": "header_filter", "acces": "access", "bodyFilter": "body_filter"}
 
 
 def test_generators_are_no_hooks():

@@ -60,10 +60,19 @@ def test_query_and_args():
     one.set_query("?raw=1")
     one.set_query("")
     assert [value for _, _, value in one._changes] == [b"x=a+b%26&y=%C3%A9", b"raw=1", None]
-    for bad in ("a b", "a\r\nb", "é", "a#b", "x" * 20000):
+    one.set_query({"a": ["1", "é"], "b": ("2",), "c": [], "d": ""})
+    assert one.query == "a=1&a=%C3%A9&b=2&d="
+    one.set_query({"c": []})
+    for bad in ("a b", "a\r\nb", "é", "a#b", "x" * 20000, None, ["a"], b"a=1"):
         with pytest.raises(ValueError):
             one.set_query(bad)
     assert one.query == ""
+
+
+@pytest.mark.parametrize("arguments", [{"a": 1}, {"a": ["1", 2]}, {"a": None}, {"a": b"1"}, {"a": {"b": "c"}}, {"a": [["b"]]}, {1: "a"}])
+def test_arguments_that_are_no_text(arguments):
+    with pytest.raises(ValueError, match="is a text or a list of texts, and its name a text; "):
+        request().set_query(arguments)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a:", "é", "x" * 300, "Host", "content-length", "Transfer-Encoding", "Connection"])
@@ -172,6 +181,8 @@ def test_bodies_are_read_and_replaced():
     assert one.body == '["\xe9"]'.encode() and one.json() == ["\xe9"]
     assert [change for change in one._changes if change[0] == core.SET_BODY] == [(core.SET_BODY, b"", one.body)]
     assert carried_out([], [change for change in one._changes if change[0] != core.SET_BODY])[-1][1] == "application/json"
+    one.set_body(json=None)
+    assert one.body == b"null"
     assert request(BodyCall(b"a=1&b=%20x&a=2")).form() == {"a": "1", "b": " x"}
     for wrong in ({}, {"body": b"", "json": 1}, {"body": 5}, {"body": b"x" * (16 * 2**20 + 1)}):
         with pytest.raises(ValueError, match="bod"):

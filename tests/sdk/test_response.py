@@ -11,6 +11,8 @@ def test_forms():
     assert (text.body, text.content_type, text.headers, text.is_message) == ("é".encode(), "", [(b"X-A", b"1")], False)
     json = Response(json={"a": [1, None]})
     assert (json.body, json.content_type) == (b'{"a":[1,null]}', "application/json; charset=utf-8")
+    null = Response(json=None)
+    assert (null.body, null.content_type) == (b"null", "application/json; charset=utf-8")
     message = Response(404, message="gone")
     assert message.is_message and message.body == b"gone"
     assert Response(404, message="x" * 4096).is_message
@@ -20,7 +22,7 @@ def test_forms():
 
 @pytest.mark.parametrize("arguments, options", [
     ((199,), {}), ((600,), {}), (("200",), {}), ((True,), {}),
-    ((200, "a"), {"json": 1}), ((200,), {"json": 1, "message": "a"}),
+    ((200, "a"), {"json": 1}), ((200,), {"json": 1, "message": "a"}), ((200, "a"), {"json": None}),
     ((204, "a"), {}), ((304,), {"message": "a"}),
     ((200,), {"headers": {"X A": "1"}}), ((200,), {"headers": {"X-A": "1\r\nX-B: 2"}}), ((200,), {"headers": {"Content-Length": "1"}}),
     ((200,), {"headers": [("X-A", "1" * 10000)] * 4}), ((200, "a"), {"content_type": "a\nb"}),

@@ -1,6 +1,8 @@
 """Config classes: read, refused with the place, made, exported."""
 
-from typing import Annotated, Any, Literal
+import dataclasses
+import enum
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import pytest
 from fastgate.sdk import Between, Matches, PluginError
@@ -28,7 +30,7 @@ class Config:
     anything: Any = None
 
 
-SCHEMA = schema_of(Config, "the config")
+SCHEMA = schema_of(Config, "the config", "Config")
 
 
 def read(raw):
@@ -101,6 +103,99 @@ def test_json_schema():
     assert found["word"]["anyOf"][0] == {"type": "string", "pattern": "^(?:[a-z]+)$"}
 
 
+class Common:
+    required: bool = True
+    tags: list[str] = ["a"]
+    names: dict[str, int] = dataclasses.field(default_factory=dict)
+
+
+class Derived(Common):
+    KIND: ClassVar[str] = "k"
+    extra: str = "x"
+    required: int = 5
+
+
+class Nesting:
+    inner: Derived | None = None
+
+
+def test_what_it_derives_from_has_its_fields_first():
+    schema = schema_of(Derived, "it", "It")
+    assert list(schema.fields) == ["required", "tags", "names", "extra"]
+    plain = schema.read({"tags": ["b"]}, [])
+    assert plain == {"required": 5, "tags": ["b"], "names": {}, "extra": "x"}
+    made = schema.make(plain)
+    assert (made.required, made.tags, made.extra, made.KIND) == (5, ["b"], "x", "k")
+    assert list(schema.json_schema()["properties"]) == ["required", "tags", "names", "extra"]
+    with pytest.raises(AttributeError):
+        made.tags = []
+    # The class it derives from stays as it was, for others.
+    assert not dataclasses.is_dataclass(Common) and Common.required is True and Common.tags == ["a"]
+    assert schema_of(Nesting, "it", "It").json_schema()["properties"]["inner"]["anyOf"][0] == schema.json_schema()
+
+
+def test_a_class_that_only_derives():
+    class Needs:
+        host: str
+
+    class Same(Needs):
+        pass
+
+    class Holds:
+        same: Same
+
+    problems = []
+    assert list(schema_of(Holds, "it", "It").fields["same"].json_schema()["properties"]) == ["host"]
+    schema_of(Same, "it", "It").read({}, problems)
+    assert problems == [((), "it needs host")]
+
+
+def test_what_derives_from_what_was_read_before_keeps_its_own():
+    class First:
+        a: int = 1
+
+    class Second(First):
+        b: int = 2
+        a = 7
+
+    assert list(schema_of(First, "it", "It").fields) == ["a"]
+    assert schema_of(Second, "it", "It").read({}, []) == {"a": 7, "b": 2}
+    assert schema_of(First, "it", "It").read({}, []) == {"a": 1}
+
+
+def test_dataclasses_and_what_derives_from_them():
+    @dataclasses.dataclass
+    class Made:
+        a: list[int] = dataclasses.field(default_factory=lambda: [1])
+
+    class Config(Made):
+        b: int = 2
+
+    schema = schema_of(Config, "it", "It")
+    assert schema.read({}, []) == {"a": [1], "b": 2} and schema.make({"a": [2], "b": 3}).a == [2]
+
+    class Bare:
+        c: int = 1
+
+    @dataclasses.dataclass
+    class Loses(Bare):
+        d: int = 1
+
+    with pytest.raises(PluginError, match="Loses is a dataclass, and c of a class it derives from is no field of it"):
+        schema_of(Loses, "it", "It")
+
+
+def test_a_value_without_a_type_is_refused_where_it_is_derived_from():
+    class Untyped:
+        text = "hello"
+
+    class Config(Untyped):
+        a: int = 1
+
+    with pytest.raises(PluginError, match="text needs a type"):
+        schema_of(Config, "it", "It")
+
+
 def config_of(**annotations):
     return type("Bad", (), {"__annotations__": annotations})
 
@@ -108,9 +203,159 @@ def config_of(**annotations):
 @pytest.mark.parametrize("hint", [int | str, set, list, dict[int, str], object, tuple[int, ...], "Nowhere"])
 def test_types_that_can_not_be(hint):
     with pytest.raises(PluginError):
-        schema_of(config_of(field=hint), "it")
+        schema_of(config_of(field=hint), "it", "It")
 
 
 def test_a_value_without_a_type_is_refused():
     with pytest.raises(PluginError, match="text needs a type"):
-        schema_of(type("Bad", (), {"text": "hello"}), "it")
+        schema_of(type("Bad", (), {"text": "hello"}), "it", "It")
+
+
+class Inner:
+    tags: list[str] = []
+    n: int = 3
+
+
+def test_a_default_that_is_an_object():
+    class Outer:
+        inner: Inner = Inner()
+        parts: list[Inner] = [Inner()]
+
+    schema = schema_of(Outer, "it", "It")
+    plain = schema.read({}, [])
+    assert plain == {"inner": {"tags": [], "n": 3}, "parts": [{"tags": [], "n": 3}]}
+    assert schema.make(plain).inner.n == 3 and schema.json_schema()["properties"]["inner"]["default"] == plain["inner"]
+
+
+def test_a_default_that_is_an_object_made_before_its_class_was_read():
+    class Part:
+        tags: list[str] = ["a"]
+
+    class First:
+        part: Part = Part()
+
+    class Second:
+        part: Part = First.part
+
+    class Third(First):
+        n: int = 1
+
+    for config_class in (First, Second, Third):
+        schema = schema_of(config_class, "it", "It")
+        assert schema.make(schema.read({}, [])).part.tags == ["a"]
+
+
+def test_a_default_that_is_a_dataclasss_object():
+    @dataclasses.dataclass
+    class Limits:
+        most: int = 3
+
+    class Outer:
+        limits: Limits = Limits(4)
+
+    schema = schema_of(Outer, "it", "It")
+    assert schema.make(schema.read({}, [])).limits.most == 4
+
+
+class Needy:
+    host: str
+
+
+class Node:
+    children: "list[Node]" = []
+
+
+class Tree:
+    root: Node
+
+
+class Point(NamedTuple):
+    x: int = 1
+
+
+@pytest.mark.parametrize("hint, default, message", [
+    (int, "abc", r"It\.a: its default: expected an integer, not the text \"abc\"$"),
+    (str, None, r"It\.a: .* expected text, not nothing; if it may be missing, its type is `… | None`$"),
+    (Literal["x", "y"], "z", r"It\.a: .* expected one of x, y, not the text \"z\""),
+    (Annotated[int, Between(1, 5)], 0, r"It\.a: .* expected 1 to 5, not 0"),
+    (list[int], [1, "b"], r"It\.a\.1: its default: expected an integer"),
+    (list[int], {1}, r"It\.a: .* expected a list"),
+    (Needy, Needy(), r"It\.a: .* it\.a needs host"),
+    (Any, object(), r"It\.a: its default can't be written as JSON"),
+])
+def test_a_default_is_a_value_of_its_type(hint, default, message):
+    with pytest.raises(PluginError, match=message):
+        schema_of(type("Bad", (), {"__annotations__": {"a": hint}, "a": default}), "it", "It")
+
+
+def test_a_default_that_can_not_be_made():
+    class Config:
+        a: int = dataclasses.field(default_factory=lambda: 1 // 0)
+
+    with pytest.raises(PluginError, match=r"It\.a: making its default raised ZeroDivisionError"):
+        schema_of(Config, "it", "It")
+
+
+@pytest.mark.parametrize("hint, message", [
+    (Annotated[str, Matches("[a")], r"It\.field: Matches\('\[a'\) is no regular expression: unterminated"),
+    (Annotated[str, Matches("[a")] | None, r"It\.field: Matches"),
+    (Annotated[str, Matches(5)], r"It\.field: Matches\(5\) is no regular expression"),
+    (Annotated[int, Matches("a")], r"It\.field: Matches is for str"),
+    (Annotated[str, Between(1, 3)], r"It\.field: Between is for int and float"),
+    (list[Annotated[str, Between(1, 3)]], r"It\.field: Between is for int and float"),
+    (Annotated[list[int], Between(1, 3)], r"It\.field: Between is for int and float"),
+    (Annotated[int, Between(3, 1)], r"It\.field: Between\(3, 1\) takes two numbers"),
+    (Annotated[int, Between("1", 3)], r"It\.field: Between\('1', 3\) takes two numbers"),
+    (Tree, r"It\.field\.root\.children: a configuration can't contain itself, and Node does$"),
+    (Point, r"It\.field: Point makes its objects in its own way"),
+])
+def test_classes_that_can_not_be_say_which_field(hint, message):
+    with pytest.raises(PluginError, match=message):
+        schema_of(config_of(field=hint), "it", "It")
+
+
+def test_the_same_class_twice_is_no_recursion():
+    assert list(schema_of(config_of(one=Inner, two=list[Inner]), "it", "It").fields) == ["one", "two"]
+
+
+def test_an_enums_member_is_the_text_it_is():
+    class Colour(str, enum.Enum):
+        RED = "red"
+
+    class Config:
+        colour: str = Colour.RED
+
+    found = schema_of(Config, "it", "It").read({}, [])["colour"]
+    assert found == "red" and type(found) is str
+
+
+class Nullable:
+    most: int | None = 5
+    anything: Any = 6
+    count: int = 7
+
+
+def test_null_is_a_value_where_the_type_has_it_and_else_not_given():
+    schema = schema_of(Nullable, "it", "It")
+    assert schema.read({}, []) == {"most": 5, "anything": 6, "count": 7}
+    problems = []
+    assert schema.read({"most": None, "anything": None, "count": None}, problems) == {"most": None, "anything": None, "count": 7}
+    assert not problems
+
+
+def test_what_can_be_assigned_to():
+    @dataclasses.dataclass
+    class Open:
+        a: int = 1
+
+    class Derived(Open):
+        b: int = 2
+
+    class Closed:
+        a: int = 1
+
+    for config_class in (Open, Derived):
+        made = schema_of(config_class, "it", "It").make({"a": 1})
+        made.a = 2
+    with pytest.raises(AttributeError):
+        schema_of(Closed, "it", "It").make({"a": 1}).a = 2

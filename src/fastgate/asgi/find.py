@@ -6,6 +6,7 @@ import os
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 CALL = "()"                 # after a name: the function is called, and what it returns is the application
@@ -35,12 +36,12 @@ def problem_of(name: str, folder: str | None) -> str | None:
 def find(name: str) -> Any:
     """The application, or the function that makes it. Raises NotFound."""
     module_name, _, attribute = name.partition(":")
-    found = _import(module_name)
+    found = module = _import(module_name)
     for part in attribute.removesuffix(CALL).split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            raise NotFound(f"{module_name} has no {attribute.removesuffix(CALL)}") from None
+            raise NotFound(f"{module_name} has no {attribute.removesuffix(CALL)}; {_origin(module)}") from None
     if not callable(found):
         raise NotFound(f"{name} is {type(found).__name__}, which can't be called: an ASGI application can")
     if not attribute.endswith(CALL) and inspect.isfunction(found) and not asyncio.iscoroutinefunction(found):
@@ -57,6 +58,14 @@ def _import(module_name: str) -> Any:
         if isinstance(error, ModuleNotFoundError) and module_name.split(".")[0] == error.name:
             hint = "; gateway.asgi.path names the folder it is in"
         raise NotFound(f"importing {module_name} raised {type(error).__name__}: {error}{hint}") from error
+
+
+def _origin(module: ModuleType) -> str:
+    """A module of the standard library hides the one that was meant."""
+    file = getattr(module, "__file__", None) or "built in"
+    if module.__name__.split(".")[0] in sys.stdlib_module_names:
+        return f"it is the standard library's ({file}): give your own module another name"
+    return f"it is {file}"
 
 
 def _look_into(folder: str) -> None:

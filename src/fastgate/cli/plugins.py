@@ -106,13 +106,17 @@ def _gateway_of(config: str) -> dict[str, Any] | None:
 def _check(args: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from fastgate.plugins.discovery import load_file
+    from fastgate.plugins.discovery import check_name, load_file
+    from fastgate.plugins.shipped import SHIPPED
     from fastgate.sdk import Contract, PluginError
 
     path = Path(args.file)
     path = path / "__init__.py" if path.is_dir() else path
     try:
         contract = Contract(load_file(path))
+        check_name(contract.name)
+        if contract.name in SHIPPED:
+            raise PluginError(f"the name {contract.name} is taken by a plugin that comes with fastgate")
     except PluginError as error:
         print(f"{path}: {error}", file=sys.stderr)
         return 1
@@ -124,7 +128,9 @@ def _check(args: argparse.Namespace) -> int:
 
         print(json.dumps(contract.schema.json_schema(), indent=2))
         return 0
-    hooks = ", ".join(f"async {hook}" if contract.is_async(hook) else hook for hook in contract.hooks) or "no hooks"
+    for name, hook in contract.misnamed.items():
+        print(f"{path}: warning: {contract.plugin_class.__name__}.{name} is no hook; did you mean {hook}?", file=sys.stderr)
+    hooks = ", ".join(f"async {hook}" if contract.is_async(hook) else hook for hook in contract.hooks)
     print(f"OK: {contract.name} {contract.version}, priority {contract.priority}: {hooks}")
     return 0
 

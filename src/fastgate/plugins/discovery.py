@@ -148,8 +148,7 @@ def find(folder: str | None, trust: list[str] | None = None) -> tuple[dict[str, 
         before = [one.NAME for one in _running.values() if one.origin == source.origin]
         try:
             one = _taken(source)
-            if one.NAME in registry.PLUGINS:
-                raise PluginError(f"the name {one.NAME} is a native plugin's")
+            check_name(one.NAME)
             if one.NAME in found:
                 raise PluginError(f"the name {one.NAME} is taken by {found[one.NAME].origin}")
             if before and one.NAME not in before:
@@ -191,6 +190,12 @@ def unload(contracts: Iterable[Contract]) -> bool:
         if modules is not None:
             modules.unload()
     return bool(gone)
+
+
+def check_name(name: str) -> None:
+    """Raises PluginError."""
+    if name in registry.PLUGINS:
+        raise PluginError(f"the name {name} is a native plugin's")
 
 
 def load_file(file: Path) -> type[Plugin]:

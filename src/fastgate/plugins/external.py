@@ -174,8 +174,9 @@ def understood(answer: HttpAnswer, phase: str) -> dict[str, Any] | None:
 
 
 def _exit(answer: dict[str, Any]) -> Response:
-    return Response(answer.get("status", 200), answer.get("body"), json=answer.get("json"), message=answer.get("message"),
-                    headers=_mapping(answer, "headers"), content_type=answer.get("content_type", ""))
+    json = {} if answer.get("json") is None else {"json": answer["json"]}       # null is "not given" in all it says
+    return Response(answer.get("status", 200), answer.get("body"), message=answer.get("message"),
+                    headers=_mapping(answer, "headers"), content_type=answer.get("content_type", ""), **json)
 
 
 def _continue(context: Context, answer: dict[str, Any]) -> None:

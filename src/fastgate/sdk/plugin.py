@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from difflib import get_close_matches
 from typing import Any, ClassVar
 
 from .context import Context
@@ -116,14 +117,30 @@ class Contract:
         _check_body(plugin_class, "access" in self.hooks)
         if type(plugin_class.needs_redis) is not bool:
             raise PluginError(f"{plugin_class.__name__}.needs_redis is True or False, not {plugin_class.needs_redis!r}")
-        self.schema: Schema = schema_of(plugin_class.Config, f"{self.name}'s config")
+        self.schema: Schema = schema_of(plugin_class.Config, f"{self.name}'s config", f"{plugin_class.__name__}.Config")
         for name in RESERVED:
             if name in self.schema.fields:
                 raise PluginError(f"{plugin_class.__name__}.Config.{name}: the gateway itself reads a {name} from every "
                                   "plugin's config; choose another name")
+        self.misnamed = _misnamed(plugin_class)
+        if not self.hooks:
+            near = [f"{name}: did you mean {hook}?" for name, hook in self.misnamed.items()]
+            raise PluginError(f"{plugin_class.__name__} has none of the hooks, so it would never be called; there are "
+                              + "; ".join((", ".join(HOOKS), *near)))
 
     def is_async(self, hook: str) -> bool:
         return inspect.iscoroutinefunction(self.hooks[hook])
+
+
+def _misnamed(plugin_class: type[Plugin]) -> dict[str, str]:
+    """Methods that are no hooks, whose names are near one's → that hook."""
+    found = {}
+    for one in plugin_class.__mro__[:plugin_class.__mro__.index(Plugin)]:
+        for name, value in vars(one).items():
+            near = get_close_matches(name.lower(), HOOKS, 1, 0.8)
+            if near and name[0] != "_" and inspect.isfunction(value) and not hasattr(Plugin, name):
+                found[name] = near[0]
+    return found
 
 
 def _checked(plugin_class: type, attribute: str, kind: type, pattern: re.Pattern[str], form: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -10,6 +11,7 @@ from fastgate._core.bridge import python_phase as core
 
 from .errors import PhaseError, PluginError
 from .fields import MOST_BYTES, field_name, field_value, first_value, request_name
+from .response import NOT_GIVEN
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.python_phase import PythonCall
@@ -139,13 +141,13 @@ class Request:
             found.setdefault(name, value)
         return found
 
-    def set_body(self, body: str | bytes | None = None, *, json: Any = None) -> None:
+    def set_body(self, body: str | bytes | None = None, *, json: Any = NOT_GIVEN) -> None:
         """Another body for the upstream: text (sent as UTF-8), bytes, or a value as JSON. Its length is told anew; its type is
         Content-Type's, which `json` sets. Does nothing to a WebSocket handshake."""
         self.body   # noqa: B018 - says what is missing
-        if (body is None) == (json is None):
+        if (body is None) == (json is NOT_GIVEN):
             raise ValueError("request.set_body takes one of body and json")
-        if json is not None:
+        if json is not NOT_GIVEN:
             from json import dumps
 
             body = dumps(json, ensure_ascii=False, separators=(",", ":"))
@@ -199,10 +201,11 @@ class Request:
         self._must_be_changeable("request.clear_header")
         self._change(core.DROP, field_name(name), b"")
 
-    def set_query(self, query: str | dict[str, str]) -> None:
-        """Another query for the upstream: text as it goes over the wire, or arguments. Empty: none."""
+    def set_query(self, query: str | Mapping[str, str | list[str] | tuple[str, ...]]) -> None:
+        """Another query for the upstream: text as it goes over the wire, or arguments, a list for one that is sent several
+        times. Empty: none."""
         self._must_be_changeable("request.set_query")
-        text = query if isinstance(query, str) else urlencode(query)
+        text = query if isinstance(query, str) else _encoded(query)
         text = text.removeprefix("?")
         if not _QUERY.match(text) or "#" in text:
             raise ValueError(f"{text!r} can't be a query: escape it, or give a mapping")
@@ -243,3 +246,17 @@ class Request:
             self._changes = []
         self._changes.append((action, name, value))
         self._note(action, name, value)
+
+
+def _encoded(arguments: Mapping[str, str | list[str] | tuple[str, ...]]) -> str:
+    """Raises ValueError."""
+    if not isinstance(arguments, Mapping):
+        raise ValueError(f"a query is text or a mapping, not {type(arguments).__name__}")
+    pairs = []
+    for name, value in arguments.items():
+        for one in value if isinstance(value, (list, tuple)) else (value,):
+            if not isinstance(name, str) or not isinstance(one, str):
+                raise ValueError(f"an argument of a query is a text or a list of texts, and its name a text; {name!r} is "
+                                 f"{'a list with ' if one is not value else ''}{type(one).__name__}")
+            pairs.append((name, one))
+    return urlencode(pairs)

@@ -8,6 +8,7 @@ from typing import Any
 from .fields import encoded_pairs, field_pairs, field_value
 
 _NO_BODY = (204, 304)
+NOT_GIVEN: Any = object()       # where None is a value
 MOST_BODY = 16 * 1024 * 1024
 _MOST_MESSAGE = 4096
 
@@ -22,7 +23,7 @@ class Response:
     Args:
         status: 200 to 599.
         body: text (sent as UTF-8) or bytes.
-        json: a value that becomes the body.
+        json: a value that becomes the body; None is JSON's null.
         message: a message in the form the client accepts (JSON, HTML, XML, text), as the gateway's own
             refusals have; at most 4096 bytes. Only one of body, json and message.
         headers: a mapping, or pairs when a name occurs twice.
@@ -39,15 +40,15 @@ class Response:
     headers: list[tuple[bytes, bytes]]
     is_message: bool
 
-    def __init__(self, status: int = 200, body: str | bytes | None = None, *, json: Any = None,
+    def __init__(self, status: int = 200, body: str | bytes | None = None, *, json: Any = NOT_GIVEN,
                  message: str | None = None, headers: Mapping[str, str] | Iterable[tuple[str, str]] = (),
                  content_type: str = "") -> None:
-        if sum(one is not None for one in (body, json, message)) > 1:
+        if (body is not None) + (json is not NOT_GIVEN) + (message is not None) > 1:
             raise ValueError("give a response one of body, json and message")
         self.status = status
         self.is_message = message is not None
         self.content_type = content_type
-        if json is not None:
+        if json is not NOT_GIVEN:
             from json import dumps
 
             body = dumps(json, ensure_ascii=False, separators=(",", ":"))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
+import json
 import re
 import types
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
+from .config_class import hints_of, is_dataclass_itself, is_field, make_dataclass
 from .errors import PluginError
 
 Problems = list[tuple[tuple[Any, ...], str]]    # (path below the value, message)
@@ -52,10 +55,10 @@ class Schema:
                 problems.append(((name,), f'unknown key "{name}" for {self.label}'
                                           + (f'; did you mean "{near[0]}"?' if near else "")))
         for name, field in self.fields.items():
-            if name in raw and not (raw[name] is None and field.has_default):
+            if name in raw and not (raw[name] is None and field.has_default and not field.takes_none):
                 found[name] = field.read(raw[name], (name,), problems, scalar)
             elif field.has_default:
-                found[name] = field.plain_default()
+                found[name] = field.plain_default(problems)
             else:
                 problems.append(((), f"{self.label} needs {name}"))
         return found
@@ -63,6 +66,10 @@ class Schema:
     def make(self, plain: dict[str, Any]) -> Any:
         """The Config object of what `read` returned. Raises ValueError: its __post_init__ does."""
         return self.config_class(**{name: self.fields[name].make(value) for name, value in plain.items()})
+
+    def plain(self, made: Any) -> dict[str, Any]:
+        """The way back; `read` fills in what an object made before its class was a dataclass does not have."""
+        return {name: field.plain(getattr(made, name)) for name, field in self.fields.items() if hasattr(made, name)}
 
     def json_schema(self) -> dict[str, Any]:
         """JSON Schema, draft 2020-12."""
@@ -73,16 +80,35 @@ class Schema:
 
 
 class _Field:
-    def __init__(self, kind: _Kind, default: Callable[[], Any] | None) -> None:
+    def __init__(self, kind: _Kind, default: Callable[[], Any] | None, place: str) -> None:
         self.read = kind.read
         self.make = kind.make
+        self.plain = kind.plain
         self._kind = kind
         self._default = default
         self.has_default = default is not None
+        self.takes_none = kind.is_optional or kind.name is Any
+        if self.has_default:
+            self._check_default(place)
 
-    def plain_default(self) -> Any:
+    def _check_default(self, place: str) -> None:
+        problems: Problems = []
+        try:
+            default = self.plain_default(problems)
+        except Exception as error:
+            raise PluginError(f"{place}: making its default raised {type(error).__name__}: {error}") from None
+        for path, message in problems:
+            below = "".join(f".{part}" for part in path)
+            hint = "; if it may be missing, its type is `… | None`" if default is None else ""
+            raise PluginError(f"{place}{below}: its default: {message}{hint}")
+        try:
+            json.dumps(default)
+        except (TypeError, ValueError) as error:
+            raise PluginError(f"{place}: its default can't be written as JSON: {error}") from None
+
+    def plain_default(self, problems: Problems | None = None) -> Any:
         assert self._default is not None
-        return self._kind.plain(self._default())
+        return self.read(self.plain(self._default()), (), [] if problems is None else problems, lambda value: value)
 
     def json_schema(self) -> dict[str, Any]:
         return self._kind.json_schema() | ({"default": self.plain_default()} if self.has_default else {})
@@ -91,7 +117,8 @@ class _Field:
 class _Kind:
     """A type: reads plain data, and makes objects of it."""
 
-    def __init__(self, hint: Any, place: str) -> None:
+    def __init__(self, hint: Any, where: _Where) -> None:
+        place = where.place
         self.name: Any
         self.limits: tuple[Any, ...] = ()
         self.of: Any = None         # of a list or a mapping
@@ -107,23 +134,40 @@ class _Kind:
             self.is_optional = len(rest) < len(arguments)
             if len(rest) != 1:
                 raise PluginError(f"{place}: a Config's field has one type, or one and None; not {hint}")
-            inner = _Kind(rest[0], place)
+            inner = _Kind(rest[0], where)
             self.limits, self.of, self.name, self.schema = inner.limits + self.limits, inner.of, inner.name, inner.schema
             self.choices = inner.choices
+            self._check_limits(place)
             return
         if hint in _PLAIN or hint is Any:
             self.name = hint
         elif origin is list and arguments:
-            self.name, self.of = list, _Kind(arguments[0], place)
+            self.name, self.of = list, _Kind(arguments[0], where)
         elif origin is dict and arguments and arguments[0] is str:
-            self.name, self.of = dict, _Kind(arguments[1], place)
+            self.name, self.of = dict, _Kind(arguments[1], where)
         elif origin is Literal and all(type(one) in _PLAIN for one in arguments):
             self.name, self.choices = Literal, arguments
-        elif isinstance(hint, type) and getattr(hint, "__annotations__", None) and hint.__module__ != "builtins":
-            self.name, self.schema = hint, schema_of(hint, place)
+        elif isinstance(hint, type) and any(map(inspect.get_annotations, hint.__mro__)):
+            self.name, self.schema = hint, _schema_of(hint, where)
         else:
             raise PluginError(f"{place}: {hint!r} can't be a Config's type; there are str, int, float, bool, list[…], "
                               "dict[str, …], Literal[…], None beside one of them, and classes like Config")
+        self._check_limits(place)
+
+    def _check_limits(self, place: str) -> None:
+        for limit in self.limits:
+            if isinstance(limit, Between):
+                if self.name not in (int, float):
+                    raise PluginError(f"{place}: Between is for int and float")
+                if not all(type(one) in (int, float) for one in limit) or limit.low > limit.high:
+                    raise PluginError(f"{place}: Between({limit.low!r}, {limit.high!r}) takes two numbers, the lower one first")
+                continue
+            if self.name is not str:
+                raise PluginError(f"{place}: Matches is for str")
+            try:
+                re.compile(limit.pattern)
+            except Exception as error:
+                raise PluginError(f"{place}: Matches({limit.pattern!r}) is no regular expression: {error}") from None
 
     def read(self, value: Any, path: tuple[Any, ...], problems: Problems, scalar: Scalar) -> Any:
         if value is None and (self.is_optional or self.name is Any):
@@ -138,7 +182,7 @@ class _Kind:
         if self.name is not str:
             value = scalar(value)
         elif isinstance(value, str):
-            value = str(value)
+            value = str.__str__(value)      # of an enum's member, too, the text it is
         if self.name is float and type(value) is int:
             value = float(value)
         if self.name is int and type(value) is float and value.is_integer():
@@ -176,8 +220,12 @@ class _Kind:
 
     def plain(self, made: Any) -> Any:
         """The way back, for defaults that are objects."""
-        if dataclasses.is_dataclass(made):
-            return dataclasses.asdict(made)     # type: ignore[arg-type]
+        if self.schema is not None and isinstance(made, self.schema.config_class):
+            return self.schema.plain(made)
+        if self.name is list and type(made) is list:
+            return [self.of.plain(one) for one in made]
+        if self.name is dict and type(made) is dict:
+            return {key: self.of.plain(one) for key, one in made.items()}
         return copy.deepcopy(made)
 
     def json_schema(self) -> dict[str, Any]:
@@ -218,23 +266,44 @@ def _shown(value: Any) -> str:
     return f'the text "{text}"' if isinstance(value, str) else text
 
 
-def schema_of(config_class: type, label: str) -> Schema:
-    """Raises PluginError for what can't be a Config. A class that is no dataclass is made a frozen one."""
-    try:
-        hints = get_type_hints(config_class, localns=dict(vars(config_class)), include_extras=True)
-    except Exception as error:
-        raise PluginError(f"{label}: its annotations can't be read: {error}") from None
-    if not dataclasses.is_dataclass(config_class):
-        config_class = _as_dataclass(config_class, label)
+def schema_of(config_class: type, label: str, place: str = "Config") -> Schema:
+    """label: what values' problems call it; place: what those of the class itself do.
+
+    Raises PluginError for what can't be a Config. A class that is no dataclass is made a frozen one."""
+    return _schema_of(config_class, _Where(label, place, ()))
+
+
+class _Where(NamedTuple):
+    label: str
+    place: str
+    within: tuple[type, ...]        # the classes it is part of
+
+    def below(self, name: str, config_class: type) -> _Where:
+        return _Where(f"{self.label}.{name}", f"{self.place}.{name}", (*self.within, config_class))
+
+
+def _schema_of(config_class: type, where: _Where) -> Schema:
+    place = where.place
+    if config_class in where.within:
+        raise PluginError(f"{place}: a configuration can't contain itself, and {config_class.__name__} does")
+    hints = hints_of(config_class, place)
+    if not is_dataclass_itself(config_class):
+        make_dataclass(config_class, hints, place)
+    found = {field.name: field for field in dataclasses.fields(config_class)}
+    lost = [name for name, hint in hints.items() if name not in found and is_field(hint)]
+    if lost:
+        raise PluginError(f"{place}: {config_class.__name__} is a dataclass, and {', '.join(lost)} of a class it derives from is no "
+                          "field of it; make that class a dataclass too")
     fields = {}
-    for field in dataclasses.fields(config_class):
+    for name, field in found.items():
         default: Callable[[], Any] | None = None
         if field.default_factory is not dataclasses.MISSING:
             default = field.default_factory
         elif field.default is not dataclasses.MISSING:
             default = _Constant(field.default)
-        fields[field.name] = _Field(_Kind(hints[field.name], f"{label}.{field.name}"), default)
-    return Schema(config_class, label, fields)
+        below = where.below(name, config_class)
+        fields[name] = _Field(_Kind(hints[name], below), default, below.place)
+    return Schema(config_class, where.label, fields)
 
 
 class _Constant:
@@ -243,21 +312,3 @@ class _Constant:
 
     def __call__(self) -> Any:
         return self.value
-
-
-def _as_dataclass(config_class: type, label: str) -> type:
-    unannotated = [name for name, value in vars(config_class).items()
-                   if name[0] != "_" and name not in config_class.__dict__.get("__annotations__", {})
-                   and not callable(value) and not isinstance(value, (property, classmethod, staticmethod, type))]
-    if unannotated:
-        raise PluginError(f"{label}: {', '.join(unannotated)} needs a type: `{unannotated[0]}: … = …`")
-    for name in config_class.__dict__.get("__annotations__", {}):
-        default = config_class.__dict__.get(name)
-        if isinstance(default, (list, dict)):
-            setattr(config_class, name, dataclasses.field(default_factory=_Copy(default)))
-    return dataclasses.dataclass(frozen=True, kw_only=True)(config_class)
-
-
-class _Copy(_Constant):
-    def __call__(self) -> Any:
-        return copy.deepcopy(self.value)

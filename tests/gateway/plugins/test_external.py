@@ -78,12 +78,12 @@ def test_the_body_is_told_if_it_is_asked_for(open_site, origin, policy, body, me
 
 def test_go_on_with_changes(open_site, origin, policy):
     policy.script = answers({"remove_headers": ["X-Secret"], "set_headers": {"X-Plan": "gold"}, "add_headers": {"X-More": "2"},
-                             "set_query": {"a": "b c"}, "response_headers": {"X-Said": "yes"}})
+                             "set_query": {"a": ["b c", "d"], "e": "f"}, "response_headers": {"X-Said": "yes"}})
     site = site_with(open_site, origin, policy)
     answer = site.ask(get("/x?old=1", "X-Secret: s", "X-Plan: mine", "X-More: 1"))
     assert answer.status == 200 and answer.get("X-Said") == "yes"
     seen = origin.requests[-1]
-    assert seen.target == "/x?a=b+c" and seen.get("X-Secret") is None
+    assert seen.target == "/x?a=b+c&a=d&e=f" and seen.get("X-Secret") is None
     assert seen.all("X-Plan") == ["gold"] and seen.all("X-More") == ["1", "2"]
 
 
@@ -100,6 +100,7 @@ def test_nothing_to_say_is_204(open_site, origin, policy):
 @pytest.mark.parametrize("answer, status, body", [
     ({"status": 403, "json": {"reason": "no"}, "headers": {"X-Why": "no"}}, 403, b'{"reason":"no"}'),
     ({"body": "<p>", "content_type": "text/html"}, 200, b"<p>"),
+    ({"body": "a", "json": None, "content_type": "text/html"}, 200, b"a"),
     ({"status": 204}, 204, b"")])
 def test_exit_with_an_answer(open_site, origin, policy, answer, status, body):
     policy.script = answers({"action": "exit"} | answer)
@@ -119,7 +120,7 @@ def test_exit_with_a_message_takes_the_form_the_client_accepts(open_site, origin
 
 BROKEN = [b"no json", b"[]", b'{"action": "stop"}', b'{"action": "exit", "set_headers": {}}', b'{"set_header": {}}',
           b'{"set_headers": {"Host": "x"}}', b'{"set_headers": []}', b'{"remove_headers": "X"}', b'{"set_query": "a b"}',
-          b'{"set_headers": {"X": 1}}', b'{"action": "exit", "status": 99}', b'{"action": "exit", "body": "a", "json": 1}',
+          b'{"set_headers": {"X": 1}}', b'{"set_query": {"a": 1}}', b'{"action": "exit", "status": 99}', b'{"action": "exit", "body": "a", "json": 1}',
           b'{"action": "exit", "status": "403"}', b'{"action": "exit", "headers": {"X": "a\\nb"}}']
 
 

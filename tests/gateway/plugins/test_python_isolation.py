@@ -268,6 +268,8 @@ def test_a_plugin_whose_life_goes_wrong_takes_nobody_with_it(open_site, origin, 
             {form} {hook}(self{arguments}):
                 from asyncio import CancelledError
                 raise {error}
+
+            def log(self, context, config): ...
             """)
         answer = site.process.reload(config_with(origin, tmp_path, plugin(name)))
         assert answer["ok"] == (hook == "close"), answer

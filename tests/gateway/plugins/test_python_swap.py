@@ -164,7 +164,8 @@ REFUSED = {
                                    "configure raised ValueError: no"),
     "no init": (changing("1.0.1", "async def init(self):\n    raise ValueError('not today')", config=CONFIG),
                 "init raised ValueError: not today"),
-    "no object": (changing("1.0.1", "def __init__(self):\n    raise ValueError('never')", config=CONFIG), "making it raised ValueError"),
+    "no object": (changing("1.0.1", "def __init__(self):\n    raise ValueError('never')\n\n" + answers("1"), config=CONFIG),
+                  "making it raised ValueError"),
 }
 
 
@@ -335,7 +336,7 @@ def test_what_is_refused_again_and_again_leaves_nothing(open_site, origin, folde
     site = open_site(config, origin)
     for number in range(5):
         write_atomically(folder / "changing.py", changing(f"1.1.{number}", answers("1"), config="count: int"))
-        write_atomically(folder / "idle.py", changing(f"1.1.{number}", "", name="idle"))
+        write_atomically(folder / "idle.py", changing(f"1.1.{number}", answers("1"), name="idle"))
         assert not site.process.reload()["ok"]
     assert len(probe(site)["modules"]) == 3             # the one that runs, and the last that were tried
     assert version_of(site) == "a"
