@@ -151,6 +151,10 @@ def test_finding_it(tmp_path, monkeypatch):
     environ = {"RUNTIME_DIRECTORY": str(tmp_path / "runtime")}
     with pytest.raises(ControlError, match=f"no running gateway found for {config} .*runtime/{socket_name(str(config))}"):
         find_socket(str(config), environ)
+    config.write_text("gateway: {control_socket: %s}\nroutes: [\n" % (tmp_path / "mine.sock"))
+    with pytest.raises(ControlError, match=f"no running gateway found for {config} .* {config}:2: not valid YAML"):
+        find_socket(str(config), environ)
+    config.write_text("gateway: {control_socket: %s}\nroutes: [{paths: 7}]\n" % (tmp_path / "mine.sock"))
     (tmp_path / "mine.sock").touch()
     assert find_socket(str(config), environ) == str(tmp_path / "mine.sock")
     (tmp_path / "runtime").mkdir()

@@ -1,7 +1,7 @@
 """Bans in Redis (`gateway.redis`): `blacklist:<ip>` with a time to live, for other gateways and other tools.
 
 Whoever writes such a key bans the address, whoever deletes it lifts the ban, everywhere within `bans.sync_rate`.
-An IPv6 address stands for its /64 and is written so. While Redis is away bans go on by themselves, and what
+An IPv6 address stands for its /64 and is written so; a ban that another tool spelt otherwise is deleted as it spelt it. While Redis is away bans go on by themselves, and what
 happened meanwhile is told once it is back.
 """
 
@@ -46,6 +46,7 @@ class BanExchange:
         self._task: asyncio.Task[None] | None = None
         self._ends: set[asyncio.Task[None]] = set()
         self._lifted: dict[str, None] = {}
+        self._names: dict[str, set[bytes]] = {}     # of addresses: keys of theirs that are not as text_of has it, as last read
         self._is_away = False
         self._known: dict[bytes, Ban] = {}  # the table as it was
         self._untold: list[Ban] = []        # of those, what Redis has not been told of
@@ -133,7 +134,9 @@ class BanExchange:
         """What was lifted, then what was banned, since Redis was last told."""
         while self._lifted:
             address = next(iter(self._lifted))
-            await redis.delete(PREFIX + address)
+            for name in (PREFIX + address, *self._names.get(address, ())):      # one by one: a cluster has them apart
+                await redis.delete(name)
+            self._names.pop(address, None)
             self._lifted.pop(address, None)
         now_ns = time.monotonic_ns()
         self._look()
@@ -164,6 +167,7 @@ class BanExchange:
             if len(keys) == MOST_READ:
                 break
         seen = set()
+        names: dict[str, set[bytes]] = {}
         for some in _batches(keys):
             pipe = redis.pipeline(transaction=False)
             for key in some:
@@ -173,11 +177,16 @@ class BanExchange:
                 if address is None or left_ms == -2:        # gone meanwhile
                     continue
                 seen.add(address)
+                text = text_of(address)
+                if key != (PREFIX + text).encode():
+                    names.setdefault(text, set()).add(key)
+                    self._names.setdefault(text, set()).add(key)    # at once: Redis may break off before all are read
                 until_ns = time.monotonic_ns() + (left_ms * 1_000_000 if left_ms >= 0 else FOR_EVER_S * NS_PER_S)
                 slack_ns = NS_PER_S if left_ms >= 0 else DAY_S * NS_PER_S
                 old = known.get(address)
-                if text_of(address) not in self._lifted and (old is None or abs(old.until_ns - until_ns) > slack_ns):
+                if text not in self._lifted and (old is None or abs(old.until_ns - until_ns) > slack_ns):
                     self._bans.add(address, until_ns, True)
+        self._names = names
         if len(keys) < MOST_READ:
             now_ns = time.monotonic_ns()
             for address, ban in known.items():

@@ -45,11 +45,13 @@ def find_socket(config_path: str, environ: Mapping[str, str] = os.environ) -> st
     for candidate in candidates:
         if os.path.exists(candidate):
             return candidate
-    configured = _configured_socket(config_path)
+    configured, problem = _configured_socket(config_path)
     if configured and os.path.exists(configured):
         return configured
     looked = ", ".join(filter(None, [*candidates, configured]))
-    raise ControlError(f"no running gateway found for {config_path} (no control socket at: {looked})")
+    if problem:
+        problem = f"; control_socket can't be read from it, name the socket with --control-socket: {problem}"
+    raise ControlError(f"no running gateway found for {config_path} (no control socket at: {looked}){problem}")
 
 
 def send_command(path: str, command: str, timeout_s: float, wait_for_end: bool = False,
@@ -90,14 +92,28 @@ def _own_directories(environ: Mapping[str, str]) -> Iterator[str]:
     yield "/run" if os.geteuid() == 0 else f"/tmp/fastgate-{os.geteuid()}"
 
 
-def _configured_socket(config_path: str) -> str:
-    """`gateway: control_socket` of a file that may otherwise be full of errors: the point of a
-    reload may be to see them."""
+def _configured_socket(config_path: str) -> tuple[str, str]:
+    """`gateway: control_socket` of a file that may otherwise be full of errors, for the point of a reload may be to
+    see them; and why there is none, if the file is no YAML at all."""
     import yaml
 
     try:
         with open(config_path, "rb") as file:
             configured = yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader))["gateway"]["control_socket"]
-    except (OSError, yaml.YAMLError, LookupError, TypeError):
-        return ""
-    return configured if isinstance(configured, str) else ""
+    except yaml.YAMLError:
+        return "", _fault_of(config_path)
+    except (OSError, LookupError, TypeError):
+        return "", ""
+    return (configured, "") if isinstance(configured, str) else ("", "")
+
+
+def _fault_of(config_path: str) -> str:
+    """Why a file is no configuration at all, in the words of `fastgate check`; else nothing."""
+    from fastgate.config.errors import ConfigErrors
+    from fastgate.config.reader import form_of, parse, read_text
+
+    try:
+        parse(read_text(config_path), config_path, form_of(config_path))
+    except ConfigErrors as errors:
+        return str(errors)
+    return ""

@@ -10,6 +10,7 @@ from urllib.parse import unquote_plus
 
 from support.paths import normal_form
 
+KONGS_TEXTS = {404: "Not found", 405: "Method not allowed", 500: "An unexpected error occurred", 503: "Service unavailable"}
 STATUSES = [200, 201, 204, 304, 401, 404, 409, 410, 429, 500, 503, 599]
 TEXTS = ["gone", 'gone, "for good"', "<b>&amp;</b>", "é\\u0041", "\U0001f512 closed", "x" * 4000]
 TRIGGERS = ["X-End", "end", "a_b", "Accept"]
@@ -70,7 +71,7 @@ def terminated(config: dict[str, Any], asked: Asked) -> Told | None:
         if trigger.lower() not in names and trigger not in {name for name, _ in asked.arguments()}:
             return None
     status = config.get("status_code", 503)
-    phrase = HTTPStatus(status).phrase if status in list(HTTPStatus) else ""
+    phrase = KONGS_TEXTS.get(status) or (HTTPStatus(status).phrase if status in list(HTTPStatus) else "")
     message = config.get("message") or phrase
     if config.get("echo"):
         return Told(status, echo=echo_of(asked, message))

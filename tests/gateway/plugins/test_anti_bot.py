@@ -165,6 +165,23 @@ def test_other_tools_write_and_delete(guarded):
         assert ask(site) == ask(site, ip="198.51.100.7") == 200
 
 
+@pytest.mark.parametrize(("spelt", "address"), [
+    (("2001:db8:77::7", "2001:DB8:77:0::8"), "2001:db8:77::/64"), (("::ffff:198.51.100.9", "198.51.100.9"), "198.51.100.9")])
+def test_a_lifted_ban_is_gone_however_another_tool_spelt_it(guarded, spelt, address):
+    with RedisServer() as redis, redis.client() as client:
+        site = guarded(**shared(redis))
+        for name in spelt:
+            client.set(f"blacklist:{name}", "1", ex=600)
+        client.set("blacklist:192.0.2.9", "1", ex=600)
+        exchanges = site.scrape()["fastgate_bot_exchanges_total"]
+        wait_until(lambda: site.scrape()["fastgate_bot_exchanges_total"] >= exchanges + 2 and address in bans(site))
+        assert command(site, "bans lift", address=spelt[0])["address"] == address
+        wait_until(lambda: not any(client.exists(f"blacklist:{name}") for name in spelt))
+        exchanges = site.scrape()["fastgate_bot_exchanges_total"]
+        wait_until(lambda: site.scrape()["fastgate_bot_exchanges_total"] >= exchanges + 2)
+        assert list(bans(site)) == ["192.0.2.9"]
+
+
 def test_without_redis_bans_go_on_and_are_told_later(guarded):
     with RedisServer() as redis:
         site = guarded(**shared(redis, timeout=500))

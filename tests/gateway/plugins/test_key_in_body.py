@@ -7,13 +7,14 @@ import json
 import pytest
 
 from support.client import get
-from support.identity import alice, assert_refused, bob
+from support.identity import alice, assert_refused, bob, nobody
 from support.messages import chunk_all
 from support.site import Site, config_of, plugin, service
 
 pytestmark = [pytest.mark.core, pytest.mark.one_thread]
 
 FORM, JSON = "Content-Type: application/x-www-form-urlencoded", "Content-Type: application/json; charset=utf-8"
+UNREADABLE = ["[]", "{", '{"apikey": "bob-key"', '{"apikey": "bob-key"} x', "null", '{"a": 01}', b'{"a": "\xff"}']
 CONSUMERS = [alice(keyauth_credentials=[{"key": "alice-key"}, {"key": 'odd "key" é'}]), bob("bob-key")]
 
 
@@ -53,9 +54,8 @@ def test_refusals(guarded):
                  post('{"apikey": ["bob-key"]}', JSON), post('{"apikey": {}}', JSON)):
         assert_refused(site.ask(data), "Duplicate API key found", "Key")
     assert_refused(site.ask(post("apikey=eve", FORM)), "Unauthorized", "Key")
-    for body in "[]", "{", '{"apikey": "bob-key"', '{"apikey": "bob-key"} x', "null", '{"a": 01}', b'{"a": "\xff"}':
-        response = site.ask(post(body, JSON))
-        assert response.status == 400 and json.loads(response.body)["message"] == "Cannot process request body"
+    for body in UNREADABLE:
+        assert_refused(site.ask(post(body, JSON)), "No API key found in request", "Key")
     assert site.ask(post("a" * 1_048_577, FORM)).status == 413
     assert not site.origin.requests
 
@@ -66,6 +66,36 @@ def test_header_and_query_go_before_the_body_which_is_then_streamed(guarded):
     assert site.ask(post("apikey=alice-key", FORM, target="/?apikey=bob-key")).status == 200
     assert site.origin.requests[-1].get("X-Consumer-Username") == "bob"
     assert site.metrics()["fastgate_request_bodies_collected_total"] == 0
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_what_holds_no_key_is_streamed_whatever_its_size(guarded, hides):
+    site = guarded(hide_credentials=hides)
+    for fields in ("Content-Type: image/png",), ():
+        assert_refused(site.ask(post(b"x" * 2_000_000, *fields)), "No API key found in request", "Key")
+        assert site.ask(post(b"x" * 2_000_000, "apikey: bob-key", *fields)).status == 200
+    assert site.metrics()["fastgate_request_bodies_collected_total"] == 0
+
+
+def test_the_headers_and_queries_of_all_names_go_before_any_body(guarded):
+    site = guarded()
+    for data in (post('{"apikey": "alice-key"}', JSON, "other: bob-key"), post("apikey=alice-key", FORM, target="/?other=bob-key")):
+        assert site.ask(data).status == 200
+        assert site.origin.requests[-1].get("X-Consumer-Username") == "bob"
+    assert site.metrics()["fastgate_request_bodies_collected_total"] == 0
+    hiding = guarded(hide_credentials=True)
+    for body in UNREADABLE:
+        assert hiding.ask(post(body, JSON, "other: bob-key")).status == 200
+        assert hiding.origin.requests[-1].get("other") is None
+
+
+def test_where_another_plugin_may_let_in_an_unreadable_body_is_no_hindrance(open_site, open_origin):
+    guards = [plugin("key-auth", key_in_body=True, anonymous="nobody"), plugin("basic-auth", anonymous="nobody")]
+    consumers = [bob(basicauth_credentials=[{"username": "bob", "password": "b"}]), nobody()]
+    site = open_site(config_of(service(origin := open_origin(), plugins=guards), consumers=consumers), origin)
+    for body in UNREADABLE:
+        assert site.ask(post(body, JSON, "Authorization: Basic Ym9iOmI=")).status == 200
+        assert origin.requests[-1].get("X-Consumer-Username") == "bob"
 
 
 @pytest.mark.parametrize("field, body, left", [

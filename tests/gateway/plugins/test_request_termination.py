@@ -29,8 +29,16 @@ def ended(open_site, open_origin):
 
 def test_the_plain_one(ended):
     site = ended()
-    assert said(site.ask(get("/"))) == (503, "Service Unavailable")
+    assert said(site.ask(get("/"))) == (503, "Service unavailable")
     assert not site.origin.requests
+
+
+@pytest.mark.parametrize("status, text", [
+    (401, "Unauthorized"), (404, "Not found"), (405, "Method not allowed"), (500, "An unexpected error occurred"), (502, "Bad Gateway"),
+])
+def test_where_kong_has_a_text_it_is_kongs(ended, status, text):
+    assert said(ended(status_code=status).ask(get("/"))) == (status, text)
+    assert json.loads(ended(status_code=status, echo=True).ask(get("/")).body)["message"] == text
 
 
 def test_status_and_message(ended):
@@ -50,6 +58,14 @@ def test_a_status_without_a_body_keeps_the_connection_in_step(ended, status, con
     for _ in range(3):
         answer = client.ask(get("/"))
         assert (answer.status, answer.get("content-length")) == (status, None)
+
+
+@pytest.mark.parametrize("config", [{}, {"message": "x"}, {"body": "x"}, {"echo": True}], ids=str)
+def test_a_reset_has_a_length_and_nothing_else(ended, config):
+    client = ended(status_code=205, **config).connect()
+    for _ in range(2):
+        answer = client.ask(get("/"))
+        assert (answer.status, answer.get("content-length"), answer.body) == (205, "0", b"")
 
 
 def test_a_trigger_is_a_field_or_an_argument(ended):

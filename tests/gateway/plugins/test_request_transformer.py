@@ -66,6 +66,13 @@ def test_what_is_missing_is_not_added_and_replaces_by_nothing(open_changed):
     assert echoed["target"] == "/here"
 
 
+def test_an_underscore_in_a_headers_name_may_stand_for_a_hyphen(open_changed):
+    texts = ["a:$(headers.user_agent)", "b:$(headers['X_Some_Thing'])", "c:$(headers.x_real)", "d:$(headers.x_no)", "e:$(headers.x-real)"]
+    site = open_changed(add={"querystring": texts})
+    fields = ("User-Agent: UA", "X-Some-Thing: thing", "X_Real: underscore", "X-Real: hyphen")
+    assert site.echo(get("/", *fields))["target"] == "/?a=UA&b=thing&c=underscore&e=hyphen"
+
+
 # -- Host --------------------------------------------------------------------------------------------------
 
 

@@ -77,6 +77,37 @@ def test_fields_of_the_old_body_go_with_it(open_json):
     assert [response.get(name) for name in ("ETag", "Accept-Ranges", "Content-MD5")] == [None] * 3
 
 
+def test_the_head_of_such_an_answer_has_none_of_them_either(open_json, open_origin):
+    fields = ("Content-Type: application/json", 'ETag: "a"', "Accept-Ranges: bytes", "Content-MD5: x", "Last-Modified: x")
+    site = open_json(b'{"a":1}', *fields, remove={"json": ["a"]}, add={"headers": ["X-Added:1", "Digest:x"]})
+    assert site.ask(get("/")).get("Digest") is None
+    for status, length in (b"200 OK", 7), (b"304 Not Modified", 0), (b"206 Partial Content", 7):
+        lines = b"\r\n".join([b"HTTP/1.1 " + status, *(field.encode() for field in fields), b"Content-Length: %d" % length, b"", b""])
+        site.origin.script = answer(lines)
+        response = site.connect().ask(get("/", method="HEAD"), to_head=True)
+        is_whole = status == b"200 OK"
+        assert [response.get(name) for name in ("ETag", "Accept-Ranges", "Content-MD5", "Digest")] == (
+            [None] * 4 if is_whole else ['"a"', "bytes", "x", "x"])
+        assert (response.get("Last-Modified"), response.get("X-Added")) == ("x", "1")
+
+
+def test_no_part_is_asked_for_where_wholes_are_changed(open_json, open_site, open_origin):
+    ranged = ("Range: bytes=0-2", 'If-Range: "a"', "X-Mine: 1")
+    site = open_json(b'{"a":1}', remove={"json": ["a"]}, add={"headers": ["X-Added:1"]})
+    assert site.ask(get("/", *ranged)).body == b"{}"
+    assert [site.origin.requests[-1].get(name) for name in ("Range", "If-Range", "X-Mine")] == [None, None, "1"]
+    site = open_json(b'{"a":1}', add={"headers": ["X-Added:1"]})
+    assert site.ask(get("/", *ranged)).status == 200
+    assert [site.origin.requests[-1].get(name) for name in ("Range", "If-Range", "X-Mine")] == ["bytes=0-2", '"a"', "1"]
+
+
+def test_a_part_passes_as_it_came(open_json):
+    fields = ("Content-Type: application/json", 'ETag: "a"', "Content-Range: bytes 0-6/100")
+    site = open_json(b'{"a":1}', *fields, status="206 Partial Content", remove={"json": ["a"]}, gateway={"python": {"body": 3}})
+    response = site.ask(get("/"))
+    assert (response.status, response.body, response.get("ETag")) == (206, b'{"a":1}', '"a"')
+
+
 def test_other_bodies_stream_whatever_their_size(open_json):
     site = open_json(pattern(300_000), "Content-Type: text/plain", remove={"json": ["a"]}, gateway={"python": {"body": 1000}})
     assert site.ask(get("/")).body == pattern(300_000)

@@ -97,6 +97,14 @@ def test_what_is_left_alone(shared):
     assert shared.ask(get("/", JSON, method="POST", body=b"x" * 1_048_577)).status == 413
 
 
+def test_what_is_neither_form_nor_json_is_streamed_whatever_its_size(open_site, open_origin):
+    site = open_site(config_of(service(origin := open_origin(), plugins=[changed(**EDITS)])), origin)
+    for fields in ("Content-Type: image/png",), ():
+        assert site.ask(get("/", *fields, method="POST", body=b"x" * 2_000_000)).status == 200
+        assert origin.requests[-1].body == b"x" * 2_000_000
+    assert site.metrics()["fastgate_request_bodies_collected_total"] == 0
+
+
 def test_templates_see_the_request_as_it_came(open_site, open_origin):
     origin = open_origin()
     way = {"name": "way", "paths": ["~/p/(?<id>[a-z]+)"], "strip_path": False}

@@ -61,7 +61,8 @@ def rendered(text: str, asked: Asked, place: str) -> bytes:
         source, plain, double, single, number = found.groups()
         name = plain or double or single or number
         if source == "headers":
-            value = next((value for key, value in asked.fields if key.lower() == name.lower()), b"")
+            value = next((value for wanted in (name.lower(), name.lower().replace("_", "-"))
+                          for key, value in asked.fields if key.lower() == wanted), b"")
             out += placed(value)
         elif source == "query_params":
             value = asked.argument(name).replace(b"+", b" ")
@@ -169,7 +170,7 @@ def transformed(config: dict[str, Any], asked: Asked) -> tuple[bytes, Fields] | 
 FIELD_NAMES = ["X-A", "x-b", "X-Cc", "x-d"]
 ARGUMENTS = ["a", "b", "a b", "é", "q"]
 TEXTS = ["1", "two words", "a,b", '"q"', "é", "x:y", "50%", "a&b=c", "..", "%41%2f", "$", "$ (x)", "?#"]
-TEMPLATES = ["$(headers.x-a)", '$(headers["x-b"])', "$(headers.none)", "$(query_params.a)", "$(query_params['a b'])",
+TEMPLATES = ["$(headers.x-a)", '$(headers["X_b"])', "$(headers.none)", "$(query_params.a)", "$(query_params['a b'])",
              "$(query_params.none)", "$(uri_captures.first)", "$(uri_captures[2])", "$(uri_captures[9])", "$( headers . x-a )"]
 TEMPLATES = [text for text in TEMPLATES if TEMPLATE.fullmatch(text)]
 

@@ -4,7 +4,7 @@ from libc.stdint cimport uint32_t
 from libc.string cimport memchr
 
 from fastgate._core.base.span cimport span_ieq, span_none, span_of, span_t, span_text
-from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE, status_t
+from fastgate._core.base.status cimport NO_MEMORY, OK, TOO_LARGE, status_t
 from fastgate._core.base.writer cimport writer_open, writer_t
 from fastgate._core.http.message cimport HEADER_DROPPED, header_name, header_t, header_value, message_t
 from fastgate._core.http.query cimport query_arg_t, query_count, query_decode
@@ -20,6 +20,7 @@ from fastgate._core.plugin.authentication cimport (
     credentials_build,
     secret_arg_keep,
 )
+from fastgate._core.plugin.body_object cimport BODY_OTHER, body_kind
 from fastgate._core.plugin.key_in_body cimport key_hide_in_body, key_in_body
 from fastgate._core.proxy.collect cimport collect_body
 from fastgate._core.proxy.exchange cimport exchange_query, exchange_t, exchange_take
@@ -29,7 +30,6 @@ from fastgate._core.snapshot.keep cimport keep_room, keep_texts
 from fastgate._core.snapshot.snapshot cimport CREDENTIALS_KEY
 
 
-cdef const char *BAD_BODY = b"Cannot process request body"
 cdef const char *DUPLICATE = b"Duplicate API key found"
 cdef const char *MISSING = b"No API key found in request"
 cdef const char *UNKNOWN = b"Unauthorized"
@@ -82,19 +82,18 @@ cdef void _hide(exchange_t *exchange, span_t name) noexcept nogil:
     exchange.has_query = exchange.query_edited.len != 0
 
 
-cdef status_t _look_in_body(const plugin_t *plugin, exchange_t *exchange, span_t name, span_t *key_out,
+cdef status_t _look_in_body(const plugin_t *plugin, exchange_t *exchange, span_t *name_out, span_t *key_out,
                             unsigned *count_out) noexcept nogil:
     """Unless it was found before; then the body is only collected, for it may have to be changed. OK, or what to return."""
     cdef const key_auth_t *config = <const key_auth_t *>plugin.config
     cdef status_t status = collect_body(plugin, exchange, config.body_bytes)
-    if status != OK or count_out[0]:
-        return status
-    status = key_in_body(exchange, name, key_out, count_out)
-    if status == MALFORMED:
-        return policy_refuse(exchange, 400, span_text(BAD_BODY))
-    if status != OK:
-        return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
-    return OK
+    cdef uint32_t i = 0
+    while status == OK and count_out[0] == 0 and i < config.n_names:
+        name_out[0] = config.names[i]
+        if key_in_body(exchange, name_out[0], key_out, count_out) == NO_MEMORY:     # what can't be read holds no key
+            return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+        i += 1
+    return status
 
 
 cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
@@ -113,12 +112,12 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
             count = _in_header(&exchange.request, name, &key)
         if count == 0 and config.in_query and exchange.has_query:
             count = _in_query(exchange, name, &key)
-        if config.in_body and (count == 0 or config.hides):
-            status = _look_in_body(plugin, exchange, name, &key, &count)
-            if status != OK:
-                return status
         if count:
             break
+    if config.in_body and (count == 0 or config.hides) and body_kind(exchange) != BODY_OTHER:
+        status = _look_in_body(plugin, exchange, &name, &key, &count)
+        if status != OK:
+            return status
     if count > 1:
         return authentication_fail(&config.authentication, exchange, span_text(DUPLICATE))
     if count and config.hides:

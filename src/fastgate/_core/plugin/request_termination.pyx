@@ -22,13 +22,26 @@ cdef bint _is_triggered(exchange_t *exchange, span_t trigger) noexcept nogil:
     return exchange.has_query and uri_query_arg(exchange_query(exchange), trigger, &value)
 
 
+cdef const char *_default_message(unsigned status) noexcept nogil:
+    """Kong's texts, where it has one and the registry of status codes has another."""
+    if status == 404:
+        return b"Not found"
+    if status == 405:
+        return b"Method not allowed"
+    if status == 500:
+        return b"An unexpected error occurred"
+    if status == 503:
+        return b"Service unavailable"
+    return reason_phrase(status)
+
+
 cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const request_termination_t *config = <const request_termination_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
     cdef span_t message, body
     if not _is_triggered(exchange, config.trigger):
         return OK
-    message = config.message if config.message.len else span_text(reason_phrase(config.status))
+    message = config.message if config.message.len else span_text(_default_message(config.status))
     if config.node.at != NULL:
         body = request_echo(exchange, message, config.node)
         if body.at == NULL:

@@ -4,6 +4,7 @@ from fastgate._core.base.span cimport span_ieq, span_none, span_of, span_t, span
 from fastgate._core.base.status cimport DONE, NO_MEMORY, OK, TOO_LARGE, status_t
 from fastgate._core.base.writer cimport writer_open, writer_t, writer_text
 from fastgate._core.http.uri cimport HOST_MAX_BYTES, host_parse, host_t, uri_normalise
+from fastgate._core.plugin.body_object cimport BODY_OTHER, body_kind
 from fastgate._core.plugin.edit cimport (
     VERB_APPEND,
     VERB_REMOVE,
@@ -177,7 +178,8 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef exchange_t *exchange = <exchange_t *>subject
     cdef span_t *values = NULL
     cdef status_t status = OK
-    if config.form.n_edits and not exchange.is_upgrade:             # first: what follows may not be done twice
+    cdef bint has_body = config.form.n_edits and not exchange.is_upgrade and body_kind(exchange) != BODY_OTHER
+    if has_body:                        # first: what follows may not be done twice
         status = collect_body(plugin, exchange, config.body_bytes)
         if status != OK:
             return status
@@ -187,7 +189,7 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         status = edits_render(&config.fields, exchange, &values)
     if status != OK:
         return _told(exchange, status, 431, TEXT_HEAD_TOO_LARGE)
-    if config.form.n_edits and not exchange.is_upgrade:
+    if has_body:
         status = transform_body(&config.form, &config.members, exchange)
         if status != OK:
             return _told(exchange, status, 413, TEXT_BODY_TOO_LARGE)

@@ -9,6 +9,7 @@ from libc.stdint cimport uint32_t
 from fastgate._core.base.buffer cimport buffer_clear, buffer_put, buffer_span
 from fastgate._core.base.span cimport span_t, span_text
 from fastgate._core.base.status cimport MALFORMED, OK, TOO_LARGE, status_t
+from fastgate._core.includes.llhttp cimport METHOD_HEAD
 from fastgate._core.plugin.body_object cimport BODY_JSON, body_kind_of
 from fastgate._core.plugin.edit cimport VERB_APPEND, VERB_REMOVE, VERB_RENAME, VERB_REPLACE, edit_t, edits_build
 from fastgate._core.plugin.edit_object cimport edit_object
@@ -20,6 +21,7 @@ from fastgate._core.proxy.policy cimport (
     policy_answer_rename,
     policy_answer_replace,
     policy_answer_value,
+    policy_request_drop,
 )
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED, TEXT_TOO_LARGE_FOR_PLUGIN
 from fastgate._core.proxy.withhold cimport withhold_body, withhold_fail, withhold_is_on
@@ -37,13 +39,36 @@ cdef bint _is_json(exchange_t *exchange) noexcept nogil:
     return policy_answer_value(exchange, span_text(b"Content-Type"), &type) and body_kind_of(type) == BODY_JSON
 
 
+cdef bint _is_status(const exchange_t *exchange, unsigned status) noexcept nogil:
+    """Of a withheld answer, whatever filters have made of it."""
+    return exchange.withheld.status == status or not exchange.withheld.is_own and exchange.answer.status == status
+
+
+cdef bint _may_change(exchange_t *exchange) noexcept nogil:
+    """A part is no object of its own (RFC 9110 section 15.3.7)."""
+    return _is_json(exchange) and not _is_status(exchange, 206)
+
+
+cdef void _drop_of_the_bytes(exchange_t *exchange) noexcept nogil:
+    cdef unsigned i = 0
+    while OF_THE_BYTES[i] != NULL:
+        policy_answer_drop(exchange, span_text(OF_THE_BYTES[i]))
+        i += 1
+
+
+cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
+    """Only where there are members to change: those of a part could not be."""
+    policy_request_drop(<exchange_t *>subject, span_text(b"Range"))
+    policy_request_drop(<exchange_t *>subject, span_text(b"If-Range"))
+    return OK
+
+
 cdef status_t _body_filter(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const response_transformer_t *config = <const response_transformer_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
     cdef span_t text = buffer_span(&exchange.withheld.body)
     cdef status_t status
-    cdef unsigned i = 0
-    if config.members.n_edits == 0 or not _is_json(exchange):
+    if config.members.n_edits == 0 or not _may_change(exchange):
         return OK
     if exchange.withheld.is_too_large:
         return withhold_fail(exchange, 502, span_text(TEXT_TOO_LARGE_FOR_PLUGIN))
@@ -57,20 +82,20 @@ cdef status_t _body_filter(const plugin_t *plugin, void *subject) noexcept nogil
     buffer_clear(&exchange.withheld.body)
     if status != OK or not buffer_put(&exchange.withheld.body, text.at, text.len):
         return withhold_fail(exchange, 503, span_text(TEXT_OVERLOADED))
-    while OF_THE_BYTES[i] != NULL:
-        policy_answer_drop(exchange, span_text(OF_THE_BYTES[i]))
-        i += 1
+    _drop_of_the_bytes(exchange)
     return OK
 
 
 cdef status_t _header_filter(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const response_transformer_t *config = <const response_transformer_t *>plugin.config
     cdef exchange_t *exchange = <exchange_t *>subject
+    cdef bint is_of_another = False         # HEAD: of an answer to GET, the body of which will be another
     cdef const edit_t *edit
     cdef span_t value
     cdef unsigned i
-    if config.members.n_edits and withhold_is_on(exchange) and _is_json(exchange):
+    if config.members.n_edits and withhold_is_on(exchange) and _may_change(exchange):
         withhold_body(exchange)
+        is_of_another = exchange.request.method == METHOD_HEAD and not _is_status(exchange, 304)
     for i in range(config.fields.n_edits):
         edit = &config.fields.edits[i]
         if edit.verb == VERB_REMOVE:
@@ -81,6 +106,8 @@ cdef status_t _header_filter(const plugin_t *plugin, void *subject) noexcept nog
             policy_answer_replace(exchange, edit.name, template_text(&edit.value))
         elif edit.verb == VERB_APPEND or not policy_answer_value(exchange, edit.name, &value):
             policy_answer_add(exchange, edit.name, template_text(&edit.value))
+    if is_of_another:
+        _drop_of_the_bytes(exchange)
     return OK
 
 
@@ -125,6 +152,7 @@ cdef int response_transformer_build(plugin_t *plugin, snapshot_t *snapshot, dict
     _build_members(kept, snapshot, config)
     plugin.header_filter = _header_filter
     if kept.members.n_edits:
+        plugin.access = _access
         plugin.body_filter = _body_filter
         plugin.withholds = True
     plugin.config = kept

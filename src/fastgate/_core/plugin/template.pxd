@@ -34,6 +34,7 @@ cdef enum template_place_t:
 cdef struct piece_t:
     # Part of its template. Read-only after build.
     span_t text                 # literal, in the form its place needs; or name
+    span_t hyphened             # a header's name with "-" for each "_", where it has one; else empty
     uint16_t number
     uint8_t kind                # piece_kind_t
 

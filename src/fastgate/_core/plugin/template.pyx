@@ -68,6 +68,8 @@ cdef int template_build(template_t *template, arena_t *arena, str text, template
         piece.kind = kind
         piece.number = number
         keep_bytes(arena, data, &piece.text)
+        if kind == PIECE_HEADER and b"_" in data:
+            keep_bytes(arena, data.replace(b"_", b"-"), &piece.hyphened)
         template.has_parts |= kind != PIECE_TEXT
         template.wants_match |= kind == PIECE_GROUP or kind == PIECE_GROUP_NUMBER
     return 0
@@ -79,7 +81,9 @@ cdef span_t _find(const piece_t *piece, exchange_t *exchange) noexcept nogil:
     """Empty: it is not there."""
     cdef span_t value = span_none()
     if piece.kind == PIECE_HEADER:
-        policy_request_value(exchange, piece.text, &value)
+        # As for Kong's templates, foo_bar is foo-bar where there is no foo_bar.
+        if not policy_request_value(exchange, piece.text, &value) and piece.hyphened.len:
+            policy_request_value(exchange, piece.hyphened, &value)
     elif piece.kind == PIECE_ARGUMENT:
         if exchange.has_query:
             uri_query_arg(exchange_query(exchange), piece.text, &value)

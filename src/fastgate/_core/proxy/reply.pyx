@@ -252,6 +252,8 @@ cdef void _send(exchange_t *exchange, unsigned status, span_t type, span_t body,
         fields = span_none()
         source = SOURCE_GATEWAY
         exchange.client.is_closing = True
+    if status == 205:
+        body.len = 0                        # nothing to show, and a length that says so (RFC 9110 section 15.3.6)
     # Behind what `fields` and a message may occupy in the room.
     writer_open(&head, lane.output + HEAD_AT, LANE_OUTPUT_BYTES - HEAD_AT)
     _put_head(exchange, status, type, body.len, fields, &head)
