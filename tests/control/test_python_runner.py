@@ -100,6 +100,83 @@ def test_hanging_threads_hold_a_bounded_number_of_calls():
     run_with(talk)
 
 
+class Waits(Base):
+    """For what never comes."""
+
+    async def forever(self):
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+
+    def __init__(self):
+        self.began = threading.Event()
+        self.cancelled = False
+        self.errors = []
+
+    def wait(self):
+        for _ in range(2):                  # one that will not hear of it
+            try:
+                self.tools.wait(self.forever())
+            except Exception as error:
+                self.errors.append(error)
+
+
+def test_what_a_thread_waits_for_ends_with_its_time():
+    class Asks(Waits):
+        def access(self, context, config):
+            self.wait()
+
+    async def talk():
+        runner = runner_of(Asks, threads=1)
+        await runner.init()
+        call = begin(runner, configured(runner, timeout_ms=20))
+        await until(lambda: not call.is_open() and not runner._in_threads)
+        plugin = runner.plugin
+        assert call.verdict == 500 and runner.timeouts == 1
+        assert [type(error) for error in plugin.errors] == [TimeoutError] * 2
+        await until(lambda: plugin.cancelled)
+        await runner.close()
+
+    run_with(talk)
+
+
+def test_what_a_thread_waits_for_ends_with_its_plugin(monkeypatch):
+    monkeypatch.setattr(python_runner, "FLUSH_S", 0.02)
+
+    class Asks(Waits):
+        def access(self, context, config):
+            self.wait()
+
+    async def talk():
+        runner = runner_of(Asks, threads=1)
+        await runner.init()
+        begin(runner, configured(runner))
+        await until(runner.plugin.began.is_set)
+        await runner.close()
+        await until(lambda: runner.plugin.cancelled and runner._threads.is_over())
+
+    run_with(talk)
+
+
+def test_what_init_waits_for_ends_with_its_time(monkeypatch):
+    monkeypatch.setattr(python_runner, "SET_UP_S", 0.02)
+
+    class Asks(Waits):
+        def init(self):
+            self.wait()
+
+    async def talk():
+        runner = runner_of(Asks, threads=1)
+        with pytest.raises(PluginFailed, match="init took longer than 0.02 s"):
+            await runner.init()
+        await until(lambda: runner.plugin.cancelled and runner._threads.is_over())
+
+    run_with(talk)
+
+
 def test_tasks_that_do_not_let_themselves_be_cancelled_are_bounded_too():
     async def talk():
         gate = asyncio.Event()

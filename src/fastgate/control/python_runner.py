@@ -17,6 +17,7 @@ from fastgate.sdk.breaker import Breaker
 from fastgate.sdk.metrics import Registry
 from fastgate.sdk.plugin import PHASES, RESERVED
 from fastgate.sdk.response import checked
+from fastgate.sdk.turn import Turn
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.python_phase import PythonCall
@@ -89,7 +90,7 @@ class Configured:
 class Run:
     """A call being worked on."""
 
-    __slots__ = ("call", "configured", "context", "deadline", "has_thread", "phase", "task")
+    __slots__ = ("call", "configured", "context", "deadline", "has_thread", "phase", "task", "turn")
 
     def __init__(self, call: PythonCall, configured: Configured, context: Context, deadline: float) -> None:
         self.call = call
@@ -99,10 +100,12 @@ class Run:
         self.deadline = deadline
         self.has_thread = False         # written by the thread
         self.task: asyncio.Task[None] | None = None
+        self.turn = Turn()              # the thread's
 
     def time_out(self) -> None:
         runner = self.configured.runner
         runner.timeouts += 1
+        self.turn.end()
         if self.task is None and not self.has_thread:
             self.turn_away(f"{self.phase} had no thread for {self.configured.timeout_s:g} s: all are busy, or hang")
             return
@@ -251,7 +254,8 @@ class Runner:
         if run.call.is_open():              # else it timed out while it waited for a thread
             run.has_thread = True
             try:
-                answer = self._hook(run)
+                with run.turn:
+                    answer = self._hook(run)
             except BaseException as raised:
                 error = raised
         try:
@@ -317,6 +321,8 @@ class Runner:
         left = {run.task for run in self.runs if run.task is not None} | self._tasks
         for task in left:
             task.cancel()
+        for run in self.runs:
+            run.turn.end()
         if left:
             await asyncio.wait(left, timeout=THREADS_END_S)
         try:
@@ -335,15 +341,17 @@ class Runner:
             return
         function = self.contract.hooks[hook]
         ended: asyncio.Future[BaseException | None]
+        turn = Turn()
         if self._is_async[hook]:
             ended = self.loop.create_task(_outcome(function, self.plugin, *arguments))
         else:
-            ended = self._in_thread_of_its(lambda: function(self.plugin, *arguments))
+            ended = self._in_thread_of_its(turn, lambda: function(self.plugin, *arguments))
         try:
             # Not wait_for: that waits on for a task that does not let itself be cancelled.
             await asyncio.wait({ended}, timeout=SET_UP_S)
         finally:
             is_over = ended.done()
+            turn.end()
             ended.cancel()
             if isinstance(ended, asyncio.Task) and not is_over:
                 self.keep(ended)
@@ -356,14 +364,15 @@ class Runner:
     def _failed(self, what: str, error: BaseException) -> PluginFailed:
         return PluginFailed(f"the plugin {self.contract.name}: {what} raised {type(error).__name__}: {error}")
 
-    def _in_thread_of_its(self, function: Callable[[], Any]) -> asyncio.Future[BaseException | None]:
+    def _in_thread_of_its(self, turn: Turn, function: Callable[[], Any]) -> asyncio.Future[BaseException | None]:
         """What it raised: as the result, since a future refuses StopIteration, and the loop ends with SystemExit."""
         future: asyncio.Future[BaseException | None] = self.loop.create_future()
 
         def job() -> None:
             error = None
             try:
-                function()
+                with turn:
+                    function()
             except BaseException as raised:
                 error = raised
             try:
