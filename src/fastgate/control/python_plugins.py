@@ -104,12 +104,13 @@ class PythonPlugins:
 
     def _configure(self, runner: "Runner", plain: dict, timeout_ms: int) -> "Configured":
         from fastgate.control.python_runner import Configured
+        from fastgate.plugins.raised import raised
 
         try:
             configured = Configured(self._next_handle, runner, plain, timeout_ms)
         except BaseException as error:      # its __post_init__ took the same when the file was checked
-            raise PluginFailed(f"the plugin {runner.contract.name}: making its Config raised "
-                               f"{type(error).__name__}: {error}") from error
+            raise PluginFailed(f"the plugin {runner.contract.name}: making its Config "
+                               f"{raised(error, runner.contract.plugin_class)}") from error
         self._handles[configured.handle] = configured
         self._next_handle += 1
         return configured

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fastgate._core.bridge.python_phase import ANSWER_ADD
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
+from fastgate.plugins.raised import raised
 from fastgate.sdk import Context, Contract, PhaseError, Response, Store, Tools, Unavailable
 from fastgate.sdk.answer import FILTERS, let_go
 from fastgate.sdk.breaker import Breaker
@@ -362,7 +363,7 @@ class Runner:
             raise self._failed(hook, error) from error
 
     def _failed(self, what: str, error: BaseException) -> PluginFailed:
-        return PluginFailed(f"the plugin {self.contract.name}: {what} raised {type(error).__name__}: {error}")
+        return PluginFailed(f"the plugin {self.contract.name}: {what} {raised(error, self.contract.plugin_class)}")
 
     def _in_thread_of_its(self, turn: Turn, function: Callable[[], Any]) -> asyncio.Future[BaseException | None]:
         """What it raised: as the result, since a future refuses StopIteration, and the loop ends with SystemExit."""
