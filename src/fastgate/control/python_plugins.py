@@ -252,11 +252,13 @@ class PythonPlugins:
         """By plugin's name: what the reactors and the runners counted."""
         if self._gateway.python_queue is None:
             return {}
-        queue = self._gateway.python_queue.figures()
+        queue = self._gateway.python_queue.figures()        # what is refused is refused there, or here
         counted = {name: Counter(past) for name, past in self._past.items()}
         for runner in [*self._runners.values(), *self._old, *self._ends]:
             counted.setdefault(runner.contract.name, Counter()).update(runner.figures())
-        return {name: queue.get(name, {}) | counted[name] for name in self._runners}
+        for name in self._runners:
+            counted[name].update(queue.get(name, {}))
+        return {name: dict(counted[name]) for name in self._runners}
 
     def families(self) -> list[Any]:
         """What the plugins themselves count and measure: sdk.metrics.Family."""

@@ -121,12 +121,23 @@ class Run:
             self.configured.runner.count_failure(self)
             self.skip()
 
-    def turn_away(self, what: str, text: bytes = OVERLOADED) -> None:
+    def turn_away(self, what: str, status: int = 500, text: bytes = UNEXPECTED) -> None:
         """A failure that is not its code's, which did not run, or says so."""
         if self.call.is_open():
             self.configured.runner.note_failure(what, None)
             self.configured.runner.breakers[self.phase].undecided(self)
-            self.skip(503, text)
+            self.skip(status, text)
+
+    def refuse(self, what: str) -> None:
+        """Too many before it have not ended: it is counted with those that the core refuses for the same, not as a failure."""
+        runner = self.configured.runner
+        if self.call.is_log:
+            runner.logs_dropped += 1
+        else:
+            runner.refused += 1
+        runner.say(what, None)
+        runner.breakers[self.phase].undecided(self)
+        self.skip()
 
     def skip(self, status: int = 500, text: bytes = UNEXPECTED) -> None:
         """The answer of a plugin that gave none."""
@@ -147,7 +158,7 @@ class Run:
         try:
             self._give(answer)
         except MemoryError:
-            self.turn_away(f"{self.phase}: no memory for its answer")
+            self.turn_away(f"{self.phase}: no memory for its answer", 503, OVERLOADED)
             return
         except BaseException as error:      # what a plugin makes of a Response may raise anything
             self.fail(f"{self.phase} gave an answer that can't be sent: {type(error).__name__}: {error}", error)
@@ -185,7 +196,7 @@ class Runner:
                  metrics: Registry, redis: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.contract = contract
         self.loop = loop
-        self.done = self.failures = self.timeouts = self.skipped = 0
+        self.done = self.failures = self.timeouts = self.skipped = self.refused = self.logs_dropped = 0
         self.tools = Tools(contract.name, store, loop, settings, metrics, redis)
         self._clock = clock
         self._log = self.tools.log
@@ -220,7 +231,7 @@ class Runner:
             return
         if self._in_threads + len(self._tasks) >= self._most_calls:
             # The core counts what waits for a verdict; this is what goes on without one.
-            run.turn_away(f"{phase} was not called: {self._most_calls} calls before it have not ended")
+            run.refuse(f"{phase} was not called: {self._most_calls} calls before it have not ended")
             return
         if breaker.is_on_trial(run):
             self._log.warning("%s runs again, on trial", phase)
@@ -240,7 +251,7 @@ class Runner:
         except asyncio.CancelledError:
             run.fail("was cancelled")       # by itself; after a timeout this says nothing
         except Unavailable as error:
-            run.turn_away(str(error), UNAVAILABLE)
+            run.turn_away(str(error), 503, UNAVAILABLE)
         except BaseException as error:      # SystemExit would end the gateway
             run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
@@ -267,7 +278,7 @@ class Runner:
     def _thread_done(self, run: Run, answer: Any, error: BaseException | None) -> None:
         self._in_threads -= 1
         if isinstance(error, Unavailable):
-            run.turn_away(str(error), UNAVAILABLE)
+            run.turn_away(str(error), 503, UNAVAILABLE)
         elif error is not None:
             run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
@@ -282,9 +293,12 @@ class Runner:
 
     def note_failure(self, what: str, error: BaseException | None) -> None:
         self.failures += 1
+        self.say(what, error)
+
+    def say(self, what: str, error: BaseException | None) -> None:
         now = self._clock()
         if now - self._said_at >= SAY_EVERY_S:
-            more = f" ({self._unsaid} more failures since the last such line)" if self._unsaid else ""
+            more = f" ({self._unsaid} more since the last such line)" if self._unsaid else ""
             self._log.error("%s%s", what, more, exc_info=error)
             self._said_at = now
             self._unsaid = 0
@@ -390,7 +404,7 @@ class Runner:
 
     def figures(self) -> dict[str, int]:
         return {"done": self.done, "failures": self.failures, "timeouts": self.timeouts, "trips": sum(breaker.trips for breaker in self.breakers.values()),
-                "skipped": self.skipped}
+                "skipped": self.skipped, "refused": self.refused, "logs_dropped": self.logs_dropped}
 
 
 async def _outcome(function: Callable[..., Awaitable[Any]], *arguments: Any) -> BaseException | None:
