@@ -84,11 +84,14 @@ def test_hanging_threads_hold_a_bounded_number_of_calls():
         setting = configured(runner, timeout_ms=10)
         calls = [begin(runner, setting) for _ in range(4)]
         await until(lambda: not any(call.is_open() for call in calls))
-        assert [call.verdict for call in calls] == [500, 503, 503, 503] and runner.timeouts == 4
+        assert [call.verdict for call in calls] == [500] * 4 and runner.timeouts == 4
         for _ in range(50):
-            assert begin(runner, setting).verdict == 503            # at once, and queued nowhere
-        assert runner._threads._jobs.qsize() == 3 and runner.failures == 54
+            assert begin(runner, setting).verdict == 500            # at once, and queued nowhere
+        assert runner._threads._jobs.qsize() == 3
         assert begin(runner, configured(runner, on_error="continue")).verdict == "on"
+        assert begin(runner, setting, is_log=True).verdict == "end"
+        figures = runner.figures()
+        assert (figures["failures"], figures["refused"], figures["logs_dropped"]) == (4, 51, 1)
         runner.plugin.gate.set()
         await until(lambda: not runner._in_threads)
         assert runner.plugin.entered == 1
@@ -96,6 +99,83 @@ def test_hanging_threads_hold_a_bounded_number_of_calls():
         await until(lambda: not late.is_open())
         assert late.verdict == "on"
         await runner.close()
+
+    run_with(talk)
+
+
+class Waits(Base):
+    """For what never comes."""
+
+    async def forever(self):
+        self.began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+
+    def __init__(self):
+        self.began = threading.Event()
+        self.cancelled = False
+        self.errors = []
+
+    def wait(self):
+        for _ in range(2):                  # one that will not hear of it
+            try:
+                self.tools.wait(self.forever())
+            except Exception as error:
+                self.errors.append(error)
+
+
+def test_what_a_thread_waits_for_ends_with_its_time():
+    class Asks(Waits):
+        def access(self, context, config):
+            self.wait()
+
+    async def talk():
+        runner = runner_of(Asks, threads=1)
+        await runner.init()
+        call = begin(runner, configured(runner, timeout_ms=20))
+        await until(lambda: not call.is_open() and not runner._in_threads)
+        plugin = runner.plugin
+        assert call.verdict == 500 and runner.timeouts == 1
+        assert [type(error) for error in plugin.errors] == [TimeoutError] * 2
+        await until(lambda: plugin.cancelled)
+        await runner.close()
+
+    run_with(talk)
+
+
+def test_what_a_thread_waits_for_ends_with_its_plugin(monkeypatch):
+    monkeypatch.setattr(python_runner, "FLUSH_S", 0.02)
+
+    class Asks(Waits):
+        def access(self, context, config):
+            self.wait()
+
+    async def talk():
+        runner = runner_of(Asks, threads=1)
+        await runner.init()
+        begin(runner, configured(runner))
+        await until(runner.plugin.began.is_set)
+        await runner.close()
+        await until(lambda: runner.plugin.cancelled and runner._threads.is_over())
+
+    run_with(talk)
+
+
+def test_what_init_waits_for_ends_with_its_time(monkeypatch):
+    monkeypatch.setattr(python_runner, "SET_UP_S", 0.02)
+
+    class Asks(Waits):
+        def init(self):
+            self.wait()
+
+    async def talk():
+        runner = runner_of(Asks, threads=1)
+        with pytest.raises(PluginFailed, match="init took longer than 0.02 s"):
+            await runner.init()
+        await until(lambda: runner.plugin.cancelled and runner._threads.is_over())
 
     run_with(talk)
 
@@ -118,7 +198,7 @@ def test_tasks_that_do_not_let_themselves_be_cancelled_are_bounded_too():
         calls = [begin(runner, setting) for _ in range(2)]
         await until(lambda: not any(call.is_open() for call in calls))
         assert [call.verdict for call in calls] == [500, 500]
-        assert begin(runner, setting).verdict == 503
+        assert begin(runner, setting).verdict == 500 and runner.refused == 1
         gate.set()
         await until(lambda: not runner._tasks)
         late = begin(runner, setting)
@@ -137,7 +217,8 @@ def test_calls_that_got_no_thread_do_not_turn_the_plugin_off():
         await until(lambda: runner.plugin.entered)
         waiting = [begin(runner, configured(runner, timeout_ms=5)) for _ in range(5)]
         await until(lambda: not any(call.is_open() for call in waiting))
-        assert {call.verdict for call in waiting} == {503} and runner.figures()["trips"] == 0
+        assert {call.verdict for call in waiting} == {500} and runner.figures()["trips"] == 0
+        assert (runner.failures, runner.timeouts) == (5, 5)
         assert begin(runner, configured(runner)).is_open()
         runner.plugin.gate.set()
         await runner.close()

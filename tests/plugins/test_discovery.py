@@ -93,7 +93,7 @@ def test_a_module_is_loaded_once_and_a_failed_one_again(tmp_path):
     write(folder / "one.py", "one")
     (folder / "bad.py").write_text("1 / 0")
     found, wrong = find_python(str(folder))
-    assert wrong == [f"{folder}/bad.py: importing it raised ZeroDivisionError: division by zero"]
+    assert wrong == [f"{folder}/bad.py: importing it raised ZeroDivisionError: division by zero ({folder}/bad.py:1)"]
     write(folder / "bad.py", "better")
     again, wrong = find_python(str(folder))
     assert again["one"] is found["one"] and "better" in again and not wrong

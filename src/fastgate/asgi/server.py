@@ -10,7 +10,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import uvicorn
 
@@ -124,6 +125,13 @@ class ApplicationServer:
         return "its loop ended"
 
 
+class _Pool(ThreadPoolExecutor):
+    """asyncio.to_thread's. What runs when the application's loop ends, after its last request, is waited for no longer."""
+
+    def shutdown(self, wait: bool = True, **options: Any) -> None:
+        super().shutdown(wait=False, **options)
+
+
 class _Server(uvicorn.Server):
     """uvicorn's, which wakes once a second instead of ten times, and is told from another thread when to end."""
 
@@ -136,6 +144,7 @@ class _Server(uvicorn.Server):
 
     async def serve(self, sockets: list | None = None) -> None:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        self._loop.set_default_executor(_Pool())
         if not self.should_exit:        # told before there was a loop to tell
             await super().serve(sockets)
 

@@ -46,6 +46,7 @@ def _keygen(args: argparse.Namespace) -> int:
 
 def _sign(args: argparse.Namespace) -> int:
     from fastgate.plugins import manifest
+    from fastgate.plugins.raised import raised
     from fastgate.sdk import PluginError
 
     try:
@@ -60,7 +61,7 @@ def _sign(args: argparse.Namespace) -> int:
         except PluginError as error:
             result = _said(_with_place(path, str(error)))
         except (Exception, SystemExit) as error:
-            result = _said(f"{path}: importing it raised {type(error).__name__}: {error}")
+            result = _said(f"{path}: importing it {raised(error)}")
     return result
 
 

@@ -107,6 +107,7 @@ def _check(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from fastgate.plugins.discovery import check_name, load_file
+    from fastgate.plugins.raised import raised
     from fastgate.plugins.shipped import SHIPPED
     from fastgate.sdk import Contract, PluginError
 
@@ -121,7 +122,7 @@ def _check(args: argparse.Namespace) -> int:
         print(f"{path}: {error}", file=sys.stderr)
         return 1
     except (Exception, SystemExit) as error:
-        print(f"{path}: importing it raised {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"{path}: importing it {raised(error)}", file=sys.stderr)
         return 1
     if args.schema:
         import json

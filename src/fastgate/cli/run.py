@@ -29,7 +29,10 @@ def run(args: argparse.Namespace) -> int:
     if problem:
         print(f"fastgate run: {problem}", file=sys.stderr)
         return 1
+    from fastgate.control.ending import leave
     from fastgate.control.run import run_gateway
     from fastgate.control.source import file_source
 
-    return run_gateway(file_source(args.config, options.flags(args), args.allow_unknown_plugins))
+    code = run_gateway(file_source(args.config, options.flags(args), args.allow_unknown_plugins))
+    leave(code)
+    return code

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from fastgate._version import __version__
+from fastgate.aside import aside
 
 if TYPE_CHECKING:
     import httpx
@@ -126,7 +127,7 @@ class HttpClient:
         if self._is_closed:
             raise HttpError("the HTTP client is closed")
         if self._making is None:
-            self._making = asyncio.ensure_future(asyncio.to_thread(self._make))
+            self._making = asyncio.ensure_future(aside("certificates", self._make))
         try:
             # Shielded: whoever asked first may give up, the others go on waiting.
             self._client = await asyncio.shield(self._making)

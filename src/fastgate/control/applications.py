@@ -10,6 +10,7 @@ from hashlib import sha256
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from fastgate.aside import aside
 from fastgate.config.addresses import LONGEST_UNIX_PATH, UNIX
 from fastgate.config.applications import ASGI, is_application
 from fastgate.control.published import applications_of
@@ -54,7 +55,7 @@ class Applications:
         missing = [name for name in names if name not in self._staged]
         if missing:
             # In a thread: importing uvicorn takes the time of many requests.
-            await asyncio.get_running_loop().run_in_executor(None, import_module, "fastgate.asgi.server")
+            await aside("import", import_module, "fastgate.asgi.server")
         fresh = [self._new_server(name, settings) for name in missing]
         self._staged |= {server.name: server for server in fresh}
         if fresh:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from fastgate.aside import aside
+
 if TYPE_CHECKING:
     from fastgate._core.bridge.gateway import Gateway
     from fastgate.config import Model
@@ -84,7 +86,7 @@ class Background:
             if not kind.is_needed(model):
                 continue
             if name not in self._parts:
-                await asyncio.get_running_loop().run_in_executor(None, import_module, kind.place.partition(":")[0])
+                await aside("import", import_module, kind.place.partition(":")[0])
             if kind.prepares:
                 await self._made(name, kind).prepare(model)
 

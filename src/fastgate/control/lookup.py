@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
+
+from fastgate.aside import aside
 
 from .addresses import in_order, one_family, preferred_version, split_address
 
@@ -112,37 +113,13 @@ class Dns:
 
 
 async def system_lookup(name: str) -> tuple[str, ...]:
-    """Addresses by getaddrinfo (mDNS, NSS). Raises NameNotFound.
-
-    On a daemon thread of its own: it may block for minutes, and nobody may wait for it
-    at exit.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[list[str]] = loop.create_future()
-
-    def settle(found: list[str], error: OSError | UnicodeError | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(found)
-        else:
-            future.set_exception(NameNotFound(str(error)))
-
-    def work() -> None:
-        found: list[str] = []
-        failure: OSError | UnicodeError | None = None
-        try:
-            found = [str(entry[4][0]) for entry in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
-        except (OSError, UnicodeError) as error:
-            failure = error
-        try:
-            loop.call_soon_threadsafe(settle, found, failure)
-        except RuntimeError:
-            pass        # the loop is closed, nobody waits any more
-
-    threading.Thread(target=work, name=f"fastgate-lookup-{name}", daemon=True).start()
+    """Addresses by getaddrinfo (mDNS, NSS), which may block for minutes. Raises NameNotFound."""
+    try:
+        found = await aside(f"lookup-{name}", partial(socket.getaddrinfo, name, None, type=socket.SOCK_STREAM))
+    except (OSError, UnicodeError) as error:
+        raise NameNotFound(str(error)) from None
     # Link-local addresses come with a scope ("fe80::1%eth0") and are of no use here.
-    addresses = [address for address in await future if "%" not in address]
+    addresses = [address for address in (str(entry[4][0]) for entry in found) if "%" not in address]
     if not addresses:
         raise NameNotFound("has no address")
     return one_family(addresses, preferred_version())

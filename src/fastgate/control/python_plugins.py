@@ -105,12 +105,13 @@ class PythonPlugins:
 
     def _configure(self, runner: "Runner", plain: dict, timeout_ms: int) -> "Configured":
         from fastgate.control.python_runner import Configured
+        from fastgate.plugins.raised import raised
 
         try:
             configured = Configured(self._next_handle, runner, plain, timeout_ms)
         except BaseException as error:      # its __post_init__ took the same when the file was checked
-            raise PluginFailed(f"the plugin {runner.contract.name}: making its Config raised "
-                               f"{type(error).__name__}: {error}") from error
+            raise PluginFailed(f"the plugin {runner.contract.name}: making its Config "
+                               f"{raised(error, runner.contract.plugin_class)}") from error
         self._handles[configured.handle] = configured
         self._next_handle += 1
         return configured
@@ -257,11 +258,13 @@ class PythonPlugins:
         """By plugin's name: what the reactors and the runners counted."""
         if self._gateway.python_queue is None:
             return {}
-        queue = self._gateway.python_queue.figures()
+        queue = self._gateway.python_queue.figures()        # what is refused is refused there, or here
         counted = {name: Counter(past) for name, past in self._past.items()}
         for runner in [*self._runners.values(), *self._old, *self._ends]:
             counted.setdefault(runner.contract.name, Counter()).update(runner.figures())
-        return {name: queue.get(name, {}) | counted[name] for name in self._runners}
+        for name in self._runners:
+            counted[name].update(queue.get(name, {}))
+        return {name: dict(counted[name]) for name in self._runners}
 
     def families(self) -> list[Any]:
         """What the plugins themselves count and measure: sdk.metrics.Family."""

@@ -1,8 +1,9 @@
 """The Redis of `gateway.redis`, for plugins in Python: one client, changed as the plugins themselves are."""
 
-import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from fastgate.aside import aside
 
 if TYPE_CHECKING:
     from fastgate.clients.redis import SharedRedis
@@ -28,7 +29,7 @@ class PythonRedis:
     async def stage(self, record: dict[str, Any] | None) -> None:
         if record is not None:
             # In a thread: importing it takes the time of many requests.
-            place = await asyncio.get_running_loop().run_in_executor(None, import_module, "fastgate.clients.redis")
+            place = await aside("import", import_module, "fastgate.clients.redis")
             self._staged = place.shared_redis(record)
 
     def settle(self) -> None:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from fastgate._core.bridge.python_phase import ANSWER_ADD
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
+from fastgate.plugins.raised import raised
 from fastgate.sdk import Context, Contract, PhaseError, Response, Store, Tools, Unavailable
 from fastgate.sdk.answer import FILTERS, let_go
 from fastgate.sdk.breaker import Breaker
 from fastgate.sdk.metrics import Registry
 from fastgate.sdk.plugin import PHASES, RESERVED
 from fastgate.sdk.response import checked
+from fastgate.sdk.turn import Turn
 
 if TYPE_CHECKING:
     from fastgate._core.bridge.python_phase import PythonCall
@@ -89,7 +91,7 @@ class Configured:
 class Run:
     """A call being worked on."""
 
-    __slots__ = ("call", "configured", "context", "deadline", "has_thread", "phase", "task")
+    __slots__ = ("call", "configured", "context", "deadline", "has_thread", "phase", "task", "turn")
 
     def __init__(self, call: PythonCall, configured: Configured, context: Context, deadline: float) -> None:
         self.call = call
@@ -99,10 +101,12 @@ class Run:
         self.deadline = deadline
         self.has_thread = False         # written by the thread
         self.task: asyncio.Task[None] | None = None
+        self.turn = Turn()              # the thread's
 
     def time_out(self) -> None:
         runner = self.configured.runner
         runner.timeouts += 1
+        self.turn.end()
         if self.task is None and not self.has_thread:
             self.turn_away(f"{self.phase} had no thread for {self.configured.timeout_s:g} s: all are busy, or hang")
             return
@@ -117,12 +121,23 @@ class Run:
             self.configured.runner.count_failure(self)
             self.skip()
 
-    def turn_away(self, what: str, text: bytes = OVERLOADED) -> None:
+    def turn_away(self, what: str, status: int = 500, text: bytes = UNEXPECTED) -> None:
         """A failure that is not its code's, which did not run, or says so."""
         if self.call.is_open():
             self.configured.runner.note_failure(what, None)
             self.configured.runner.breakers[self.phase].undecided(self)
-            self.skip(503, text)
+            self.skip(status, text)
+
+    def refuse(self, what: str) -> None:
+        """Too many before it have not ended: it is counted with those that the core refuses for the same, not as a failure."""
+        runner = self.configured.runner
+        if self.call.is_log:
+            runner.logs_dropped += 1
+        else:
+            runner.refused += 1
+        runner.say(what, None)
+        runner.breakers[self.phase].undecided(self)
+        self.skip()
 
     def skip(self, status: int = 500, text: bytes = UNEXPECTED) -> None:
         """The answer of a plugin that gave none."""
@@ -143,7 +158,7 @@ class Run:
         try:
             self._give(answer)
         except MemoryError:
-            self.turn_away(f"{self.phase}: no memory for its answer")
+            self.turn_away(f"{self.phase}: no memory for its answer", 503, OVERLOADED)
             return
         except BaseException as error:      # what a plugin makes of a Response may raise anything
             self.fail(f"{self.phase} gave an answer that can't be sent: {type(error).__name__}: {error}", error)
@@ -181,7 +196,7 @@ class Runner:
                  metrics: Registry, redis: Any = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.contract = contract
         self.loop = loop
-        self.done = self.failures = self.timeouts = self.skipped = 0
+        self.done = self.failures = self.timeouts = self.skipped = self.refused = self.logs_dropped = 0
         self.tools = Tools(contract.name, store, loop, settings, metrics, redis)
         self._clock = clock
         self._log = self.tools.log
@@ -216,7 +231,7 @@ class Runner:
             return
         if self._in_threads + len(self._tasks) >= self._most_calls:
             # The core counts what waits for a verdict; this is what goes on without one.
-            run.turn_away(f"{phase} was not called: {self._most_calls} calls before it have not ended")
+            run.refuse(f"{phase} was not called: {self._most_calls} calls before it have not ended")
             return
         if breaker.is_on_trial(run):
             self._log.warning("%s runs again, on trial", phase)
@@ -236,7 +251,7 @@ class Runner:
         except asyncio.CancelledError:
             run.fail("was cancelled")       # by itself; after a timeout this says nothing
         except Unavailable as error:
-            run.turn_away(str(error), UNAVAILABLE)
+            run.turn_away(str(error), 503, UNAVAILABLE)
         except BaseException as error:      # SystemExit would end the gateway
             run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
@@ -251,7 +266,8 @@ class Runner:
         if run.call.is_open():              # else it timed out while it waited for a thread
             run.has_thread = True
             try:
-                answer = self._hook(run)
+                with run.turn:
+                    answer = self._hook(run)
             except BaseException as raised:
                 error = raised
         try:
@@ -262,7 +278,7 @@ class Runner:
     def _thread_done(self, run: Run, answer: Any, error: BaseException | None) -> None:
         self._in_threads -= 1
         if isinstance(error, Unavailable):
-            run.turn_away(str(error), UNAVAILABLE)
+            run.turn_away(str(error), 503, UNAVAILABLE)
         elif error is not None:
             run.fail(f"{run.phase} raised {type(error).__name__}: {error}", error)
         else:
@@ -277,9 +293,12 @@ class Runner:
 
     def note_failure(self, what: str, error: BaseException | None) -> None:
         self.failures += 1
+        self.say(what, error)
+
+    def say(self, what: str, error: BaseException | None) -> None:
         now = self._clock()
         if now - self._said_at >= SAY_EVERY_S:
-            more = f" ({self._unsaid} more failures since the last such line)" if self._unsaid else ""
+            more = f" ({self._unsaid} more since the last such line)" if self._unsaid else ""
             self._log.error("%s%s", what, more, exc_info=error)
             self._said_at = now
             self._unsaid = 0
@@ -317,6 +336,8 @@ class Runner:
         left = {run.task for run in self.runs if run.task is not None} | self._tasks
         for task in left:
             task.cancel()
+        for run in self.runs:
+            run.turn.end()
         if left:
             await asyncio.wait(left, timeout=THREADS_END_S)
         try:
@@ -335,15 +356,17 @@ class Runner:
             return
         function = self.contract.hooks[hook]
         ended: asyncio.Future[BaseException | None]
+        turn = Turn()
         if self._is_async[hook]:
             ended = self.loop.create_task(_outcome(function, self.plugin, *arguments))
         else:
-            ended = self._in_thread_of_its(lambda: function(self.plugin, *arguments))
+            ended = self._in_thread_of_its(turn, lambda: function(self.plugin, *arguments))
         try:
             # Not wait_for: that waits on for a task that does not let itself be cancelled.
             await asyncio.wait({ended}, timeout=SET_UP_S)
         finally:
             is_over = ended.done()
+            turn.end()
             ended.cancel()
             if isinstance(ended, asyncio.Task) and not is_over:
                 self.keep(ended)
@@ -354,16 +377,17 @@ class Runner:
             raise self._failed(hook, error) from error
 
     def _failed(self, what: str, error: BaseException) -> PluginFailed:
-        return PluginFailed(f"the plugin {self.contract.name}: {what} raised {type(error).__name__}: {error}")
+        return PluginFailed(f"the plugin {self.contract.name}: {what} {raised(error, self.contract.plugin_class)}")
 
-    def _in_thread_of_its(self, function: Callable[[], Any]) -> asyncio.Future[BaseException | None]:
+    def _in_thread_of_its(self, turn: Turn, function: Callable[[], Any]) -> asyncio.Future[BaseException | None]:
         """What it raised: as the result, since a future refuses StopIteration, and the loop ends with SystemExit."""
         future: asyncio.Future[BaseException | None] = self.loop.create_future()
 
         def job() -> None:
             error = None
             try:
-                function()
+                with turn:
+                    function()
             except BaseException as raised:
                 error = raised
             try:
@@ -380,7 +404,7 @@ class Runner:
 
     def figures(self) -> dict[str, int]:
         return {"done": self.done, "failures": self.failures, "timeouts": self.timeouts, "trips": sum(breaker.trips for breaker in self.breakers.values()),
-                "skipped": self.skipped}
+                "skipped": self.skipped, "refused": self.refused, "logs_dropped": self.logs_dropped}
 
 
 async def _outcome(function: Callable[..., Awaitable[Any]], *arguments: Any) -> BaseException | None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from fastgate.aside import aside
 from fastgate.control.applications import ApplicationFailed, Applications
 from fastgate.control.background import Background
 from fastgate.control.names import Names
@@ -116,10 +117,9 @@ class Reloader:
         from fastgate._core.bridge.errors import SnapshotError
         from fastgate.config import ConfigErrors
 
-        loop = asyncio.get_running_loop()
         try:
-            # In a thread of its own: the control plane answers while a large file is parsed.
-            model = await loop.run_in_executor(None, self._load)
+            # The control plane answers while a large file is parsed.
+            model = await aside("reload", self._load)
             await self._names.prepare(model)
             configured = await self._python.prepare(model)
             await self._applications.prepare(model)

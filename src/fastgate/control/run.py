@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING
 
-from fastgate.control import crash
+from fastgate.control import crash, ending
 from fastgate.control.background import needs_background
 from fastgate.control.control_client import socket_path
 from fastgate.control.data_plane import DataPlane, StartError
@@ -97,7 +97,7 @@ def _run_loop(source: Source, read_as: Identity | None, unpublished: "list[Model
     try:
         return loop.run_until_complete(serve())
     finally:
-        loop.close()
+        ending.close(loop)
 
 
 def new_event_loop() -> "asyncio.AbstractEventLoop":

@@ -24,6 +24,7 @@ from fastgate.sdk.plugin import MOST_BODY_LIMIT
 from . import registry, shipped
 from .bundle import Bundle, read_file, read_package, top_of
 from .module_loader import Modules
+from .raised import raised
 from .versions import check_successor
 
 GROUP = "fastgate.plugins"
@@ -98,7 +99,7 @@ class PythonConfig:
             except ValueError as error:
                 problems.append(((), f"{self._schema.label}: {error}"))
             except BaseException as error:
-                problems.append(((), f"{self._schema.label}: making it raised {type(error).__name__}: {error}"))
+                problems.append(((), f"{self._schema.label}: making it {raised(error)}"))
         return found | own
 
 
@@ -161,7 +162,7 @@ def find(folder: str | None, trust: list[str] | None = None) -> tuple[dict[str, 
         except PluginError as error:
             refuse(source.origin, str(error), before)
         except BaseException as error:      # SystemExit and the like would end the gateway
-            refuse(source.origin, f"importing it raised {type(error).__name__}: {error}", before)
+            refuse(source.origin, f"importing it {raised(error)}", before)
     found = refused | found
     _known.clear()
     _known.update(found)

@@ -12,6 +12,7 @@ from fastgate.clients.http import HttpBounds, HttpClient
 from .errors import PluginError
 from .metrics import Metrics, Registry
 from .store import Store
+from .turn import result_of
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -71,7 +72,8 @@ class Tools:
         return self._redis
 
     def wait(self, what: Awaitable[_T]) -> _T:
-        """In a `def` hook: runs this on the control loop, and returns (or raises) what it does."""
+        """In a `def` hook: runs this on the control loop, and returns (or raises) what it does. When the hook's time is
+        over, it is cancelled, and `wait` raises TimeoutError."""
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
@@ -80,7 +82,7 @@ class Tools:
             if asyncio.iscoroutine(what):
                 what.close()
             raise PluginError("wait is for def hooks, which run in a thread; here, in an async def, use await")
-        return asyncio.run_coroutine_threadsafe(_awaited(what), self._loop).result()
+        return result_of(asyncio.run_coroutine_threadsafe(_awaited(what), self._loop))
 
     async def close(self) -> None:
         """The plugin has ended."""

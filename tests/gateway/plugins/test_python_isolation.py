@@ -116,6 +116,25 @@ def test_a_flood_is_refused_beyond_the_bound_and_others_never_notice(open_site, 
     assert site.ask(get("/")).status == 200
 
 
+def test_threads_that_hang_count_as_a_flood_does(open_site, origin, tmp_path):
+    gate = tmp_path / "gate"
+    write_plugin(tmp_path, "hangs", """
+        def access(self, context, config):
+            while not __import__("os").path.exists(config.gate):
+                time.sleep(0.01)
+        """, config="gate: str")
+    site = open_site(config_with(origin, tmp_path, plugin("hangs", gate=str(gate), phase_timeout=300),
+                                 python={"calls": 2, "threads": 1, "failures": 100}), origin)
+    for _ in range(2):                                  # the second one has no thread
+        assert said(site.ask(get("/"))) == (500, "An unexpected error occurred")
+    for _ in range(3):
+        assert said(site.ask(get("/"))) == (500, "An unexpected error occurred")
+    metrics = site.metrics()
+    counts = [metrics[f'fastgate_plugin_{what}_total{{plugin="hangs"}}'] for what in ("timeouts", "failures", "refused")]
+    assert counts == [2, 2, 3]
+    gate.touch()
+
+
 def test_a_plugin_that_keeps_failing_is_tripped_off_for_a_while(open_site, origin, tmp_path):
     calls = tmp_path / "calls"
     write_plugin(tmp_path, "flaky", f"""

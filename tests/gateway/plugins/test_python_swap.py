@@ -320,7 +320,8 @@ def test_all_or_none_of_two(open_site, origin, folder, tmp_path):
     site = open_site(config_with(origin, folder, plugin("changing"), plugin("second")), origin)
     write("1.0.1", "async def init(self):\n    raise ValueError('not yet')\n")
     answer = site.process.reload()
-    assert answer["errors"] == ["the plugin second: init raised ValueError: not yet"]
+    line = next(at for at, text in enumerate((folder / "second.py").read_text().splitlines(), 1) if "not yet" in text)
+    assert answer["errors"] == [f"the plugin second: init raised ValueError: not yet ({folder}/second.py:{line})"]
     assert version_of(site) == "1.0.0" and closed.read_text() == "1.0.1 "
     write("1.0.2")
     assert site.process.reload()["ok"] and version_of(site) == "1.0.2"
