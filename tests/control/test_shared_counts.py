@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from math import ceil
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -106,7 +105,7 @@ def test_a_question_is_decided_as_python_would(redis, asked, before, is_sliding)
     counts = dict.fromkeys(limits, 0)
     expected = []
     for cost, left in asked:
-        fits = all(counts[name] + (ceil(before * left / period) if is_sliding else 0) + cost <= limit
+        fits = all(counts[name] + (before * left // period if is_sliding else 0) + cost <= limit
                    for name, (limit, period) in limits.items())
         for name in counts:
             counts[name] += cost * fits
