@@ -24,7 +24,7 @@ from pathlib import Path
 
 from boards import Board, board_for
 from targets import CACHE, ROOT, TABLE, chosen
-from wheelhouse import EXTRAS, extras_of, fill, foreign, house_of, listing_of, pip
+from wheelhouse import EXTRAS, extras_of, fill, for_plugins, foreign, house_of, listing_of, pip
 
 TIMEOUT_S = 1500
 IMPORTS = """
@@ -34,6 +34,10 @@ for name in sys.argv[1:]:
 if "cryptography" in sys.modules:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     Ed25519PrivateKey.generate().sign(b"")
+if {"msgpack", "msgspec"} <= set(sys.modules):
+    import msgpack, msgspec
+    limit = {"limit": 2**40, "per": 0.25}
+    assert msgpack.unpackb(msgspec.msgpack.encode(limit)) == msgspec.msgpack.decode(msgpack.packb(limit)) == limit
 print(len(sys.argv) - 1, "modules")
 """
 # What the extras bring, and what nobody else asks for at import.
@@ -105,14 +109,16 @@ class Trial:
         shutil.rmtree(board.site, ignore_errors=True)
         wanted = f"{self.wheel}[{','.join(self.extras)}]"
         if board.root:
-            words = ["--isolated", "install", "--no-compile", "--no-index", "--find-links", str(house_of(board.target.arch, board.target.libc)), wanted]
+            words = ["--isolated", "install", "--no-compile", "--no-index", "--find-links", str(house_of(board.target.arch, board.target.libc)), wanted,
+                     *for_plugins(board.target)]
         else:
             words = ["install", "--quiet", "--no-compile", wanted, *TABLE["tests"]["requires"]]
         commands = [shlex.join([*board.pip(), *words]), shlex.join([str(board.site / "bin/fastgate"), "version"])]
         return [*board.prefix, "sh", "-c", " && ".join([board.new_site(), *commands])]
 
     def imports(self) -> list[str]:
-        return [*self.board.prefix, self.board.python, "-c", IMPORTS, *modules(), *(name for extra in self.extras for name in OTHERS[extra])]
+        others = [name for extra in self.extras for name in OTHERS[extra]]
+        return [*self.board.prefix, self.board.python, "-c", IMPORTS, *modules(), *others, *for_plugins(self.board.target)]
 
     def core(self) -> list[str]:
         doors, path = self.board.target.doors, [str(tools_of(self.board))] if self.board.root else []

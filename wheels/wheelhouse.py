@@ -5,8 +5,9 @@
 
 What no registry has a wheel of for an architecture ([wheelhouse.build] in targets.toml) is cross-built
 from its source, whose hash is pinned, with build.py's compiler and must pass check.py's gates; the
-rest is fetched, so that the directory is enough by itself, with all of fastgate's extras. SHA256SUMS
-says what is in it. Built wheels are kept in the cache, by their exact version.
+rest is fetched, so that the directory is enough by itself, with all of fastgate's extras and some
+packages that plugins are likely to import. SHA256SUMS says what is in it. Built wheels are kept in
+the cache, by their exact version.
 """
 
 import argparse
@@ -92,6 +93,15 @@ def members(archive: bytes) -> Iterator[bytes]:
         at += 60 + size + size % 2
 
 
+def builder_of(requirement: str, directory: Path) -> str:
+    """Where the package is that builds it besides those of requirements.txt, for PYTHONPATH; nowhere, if it needs none."""
+    builder = TABLE["wheelhouse"]["builders"].get(requirement.partition("==")[0])
+    if not builder:
+        return ""
+    pip("install", "--no-deps", "--target", str(directory / "builder"), builder)
+    return str(directory / "builder")
+
+
 def fetched(requirement: str, sha256: str, directory: Path) -> Path:
     """The source distribution, which is that one and no other of its name."""
     asked = directory / "source.txt"
@@ -112,6 +122,7 @@ def build(target: Target, requirement: str, sha256: str, out: Path) -> Path:
         found.unlink()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
+        os.environ["PYTHONPATH"] = builder_of(requirement, directory)
         source = fetched(requirement, sha256, directory)
         os.environ |= {
             "LIBUV_CONFIGURE_HOST": target.facts["multiarch"],      # uvloop: configure may not run what it compiles
@@ -138,6 +149,12 @@ def lacks_of(target: Target) -> dict[str, list[str]]:
     """What nobody has a wheel of for that machine, nor can it be built here: see targets.toml."""
     lacks: dict[str, dict[str, list[str]]] = TABLE["wheelhouse"]["lacks"]
     return lacks.get(f"{target.arch}-{target.libc}", {"extras": [], "builds": []})
+
+
+def for_plugins(target: Target) -> list[str]:
+    """Packages that are there for plugins: built ones which fastgate itself does not need."""
+    built = {requirement.partition("==")[0] for requirement in TABLE["wheelhouse"]["build"].get(target.arch, {})}
+    return [name for name in TABLE["wheelhouse"]["plugins"] if name in built]
 
 
 def requirements(extras: Sequence[str] = EXTRAS) -> list[str]:

@@ -31,8 +31,8 @@ def test_a_row_ends_where_its_trial_did():
 
 
 @pytest.mark.parametrize("arch, libc, told, imported", [
-    ("armv7l", "musl", ", without validator and trust", {"uvloop", "uvicorn", "websockets"}),
-    ("armv7l", "gnu", "", {"uvloop", "uvicorn", "websockets", "cryptography", "jsonschema"}),
+    ("armv7l", "musl", ", without validator and trust", {"uvloop", "uvicorn", "websockets", "msgpack", "msgspec"}),
+    ("armv7l", "gnu", "", {"uvloop", "uvicorn", "websockets", "cryptography", "jsonschema", "msgpack", "msgspec"}),
 ])
 def test_a_row_names_the_extras_that_cannot_be_had_there(tmp_path, monkeypatch, arch, libc, told, imported):
     monkeypatch.setattr("targets.DIST", tmp_path)

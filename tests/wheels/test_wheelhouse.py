@@ -23,11 +23,17 @@ def test_every_extra_but_the_tests_is_in_it():
 def test_what_is_built_is_pinned_and_fits_what_fastgate_asks_for():
     asked = {each.name: each.specifier for each in map(Requirement, wheelhouse.requirements())}
     built = [Requirement(line) for line in TABLE["wheelhouse"]["build"]["armv7l"]]
-    assert {each.name for each in built} >= {"httptools", "uvloop", "pyyaml", "cffi"}
+    assert {each.name for each in built} == {"httptools", "uvloop", "pyyaml", "cffi", "msgpack", "msgspec"}
     for each in built:
         (pin,) = each.specifier
         assert pin.operator == "=="
         assert pin.version in asked.get(each.name, each.specifier)
+
+
+def test_what_plugins_import_is_built_where_no_registry_has_it():
+    assert wheelhouse.for_plugins(ARMV7) == wheelhouse.for_plugins(Target("armv7l", "abi3", "musl")) == ["msgpack", "msgspec"]
+    assert wheelhouse.for_plugins(Target("aarch64", "cp311")) == []
+    assert not set(TABLE["wheelhouse"]["plugins"]) & {Requirement(line).name for line in wheelhouse.requirements()}
 
 
 def test_what_cannot_be_had_there_is_left_out_and_nothing_else():
@@ -50,7 +56,7 @@ def test_a_house_is_filled_without_what_it_lacks(tmp_path, monkeypatch):
 
     monkeypatch.setattr(wheelhouse, "build", build)
     house = wheelhouse.fill("armv7l", "3.11", "musl")
-    assert {path.name.partition("-")[0] for path in house.glob("*.whl")} == {"httptools", "uvloop", "pyyaml"}
+    assert {path.name.partition("-")[0] for path in house.glob("*.whl")} == {"httptools", "uvloop", "pyyaml", "msgpack", "msgspec"}
     named = {Requirement(word).name for word in asked if ">=" in word}
     assert {"httptools", "uvloop", "uvicorn"} <= named and not named & {"cryptography", "jsonschema"}
 
@@ -84,6 +90,14 @@ def test_a_source_with_another_hash_is_not_built(tmp_path, monkeypatch, capfd):
     with pytest.raises(subprocess.CalledProcessError):
         wheelhouse.fetched("planted==1.0", right[:-1] + ("0" if right[-1] != "0" else "1"), tmp_path)
     assert "DO NOT MATCH THE HASHES" in capfd.readouterr().err
+
+
+def test_a_package_is_built_with_what_builds_it(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(wheelhouse, "pip", lambda *words: asked.append(words))
+    assert wheelhouse.builder_of("httptools==0.9.0", tmp_path) == "" and not asked
+    site = wheelhouse.builder_of("msgspec==0.22.0", tmp_path)
+    assert [words[-2:] for words in asked] == [(site, "setuptools-scm>=8,<10")]
 
 
 def test_pip_is_asked_for_what_the_board_can_load():
