@@ -210,3 +210,34 @@ def test_the_last_counts_are_told_at_the_end(redis, sites):
     assert totals(redis) == [3]
     with redis.client() as client:
         assert client.zcard("ratelimit:nodes") == 0
+
+
+@pytest.mark.parametrize("change", [{"timeout": 19_000}, {"sync_rate": 0.2}])
+def test_after_a_reload_that_asks_the_same_redis_otherwise_counts_add_up(redis, sites, change):
+    """Redis takes each numbered delta once: the numbers go on."""
+    site, = sites(shared(redis, day=30), n=1)
+    for told in range(1, 4):
+        assert admitted(site, 1) == 1
+        wait_told(site, told)
+    assert site.process.reload(config_of(service(site.origin, plugins=[shared(redis, day=30, **change)])))["ok"]
+    assert admitted(site, 2) == 2
+    wait_told(site, 5)
+    assert totals(redis) == [5]
+
+
+def test_what_a_redis_that_went_away_was_not_told_its_successor_is(redis, sites):
+    """Under way as well as counted since."""
+    with RedisServer() as second:
+        site, = sites(shared(redis, timeout=500, day=30), n=1)
+        assert admitted(site, 3) == 3
+        wait_told(site, 3)
+        redis.stop()
+        wait_away([site], True)
+        assert admitted(site, 2) == 2
+        rounds = site.scrape()[METRIC + "errors_total"]
+        wait_until(lambda: site.scrape()[METRIC + "errors_total"] >= rounds + 2)      # they are under way
+        assert admitted(site, 1) == 1
+        assert site.process.reload(config_of(service(site.origin, plugins=[shared(second, day=30)])))["ok"]
+        wait_until(lambda: totals(second) == [3])
+        assert admitted(site, 4) == 4
+        wait_until(lambda: totals(second) == [7])
