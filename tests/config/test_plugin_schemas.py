@@ -157,6 +157,7 @@ from .support import loaded, plugin_config, plugin_with, the_error
      "rules[0].match[0].prefix", "has one test"),
     ("traffic-split", {"rules": [{"splits": [{}], "match": [{"group": "a", "is": "b"}]}]}, "rules[0].match[0].is", "remove is"),
     ("traffic-split", {"rules": [{"splits": [{}], "match": [{"path": "v2"}]}]}, "rules[0].match[0].path[0]", "must begin with"),
+    ("traffic-split", {"rules": [{"splits": [{}], "match": [{"path": ["/b", "/a b"]}]}]}, "rules[0].match[0].path[1]", 'write "/a%20b"'),
     ("traffic-split", {"rules": [{"splits": [{}], "match": [{"header": "a:"}]}]}, "rules[0].match[0].header", "not a valid name"),
     ("traffic-split", {"rules": [{"splits": [{}], "match": [{"consumer": ["guest", "gest"]}]}]}, "rules[0].match[0].consumer[1]",
      'no consumer in this file has the id or username "gest"'),

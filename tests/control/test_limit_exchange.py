@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -27,7 +28,7 @@ def test_the_client_is_released_though_the_last_counts_are_not_told(monkeypatch,
 
         monkeypatch.setattr(limit_exchange, "shared_redis", lambda record: SimpleNamespace(
             client=SimpleNamespace(zrem=zrem), release=release))
-        one = Exchange(SimpleNamespace(shared_limits=None), REDIS.read({"host": "h", "password": "s3cret"}, []), 1.0, "node")
+        one = Exchange(SimpleNamespace(shared_limits=None), REDIS.read({"host": "h", "password": "s3cret"}, []), 1.0, "node", count(), lambda delta: None)
         await one.close(is_end=False)
         assert released == [True]
 
@@ -54,7 +55,7 @@ def test_redis_is_away_without_an_answer_and_not_because_this_loop_was_late(monk
 
             monkeypatch.setattr(limit_exchange, "shared_redis", lambda record: SimpleNamespace(
                 client=SimpleNamespace(evalsha=evalsha, zrem=leave), release=leave))
-            one = Exchange(SimpleNamespace(shared_limits=None), REDIS.read({"host": "h"}, []), 0.001, "node")
+            one = Exchange(SimpleNamespace(shared_limits=None), REDIS.read({"host": "h"}, []), 0.001, "node", count(), lambda delta: None)
             await asyncio.sleep(0)                  # the first round asks
             if is_there:
                 there.send(b"1")

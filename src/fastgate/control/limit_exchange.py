@@ -11,6 +11,8 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Callable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from fastgate.clients.redis import SharedRedis, settings_of, shared_redis
@@ -53,7 +55,9 @@ def interval_of(config: dict[str, Any]) -> float:
 class Exchange:
     """With one Redis. `plugins`: id → its configuration."""
 
-    def __init__(self, gateway: Gateway, record: dict[str, Any], interval_s: float, node: str) -> None:
+    def __init__(self, gateway: Gateway, record: dict[str, Any], interval_s: float, node: str, numbers: Iterator[int],
+                 pass_on: Callable[[Delta], None]) -> None:
+        """numbers: of `node`'s deltas, for all its exchanges. pass_on: called with what others are to tell."""
         self.plugins: dict[str, dict[str, Any]] = {}
         self.rounds = self.errors = self.told = 0
         self.nodes = 1
@@ -68,10 +72,12 @@ class Exchange:
         self.counts = SharedCounts(self._redis.client, node)
         self.asks = Asks(self.counts)
         self._pending: list[Delta] = []
+        self._taken: list[Delta] = []
         self._again: dict[str, Delta] = {}
         self._again_s = record["timeout"] / 1000 + RETURN_S
         self._again_until = self._next_again = 0.0
-        self._number = 0
+        self._numbers = numbers
+        self._pass_on = pass_on
         self._next_beat = 0.0
         self._last_good = time.monotonic()
         self._task = asyncio.get_running_loop().create_task(self._run())
@@ -88,8 +94,14 @@ class Exchange:
     def follow(self, plugins: dict[str, dict[str, Any]]) -> None:
         self.plugins = plugins
         self.asks.plans = {id: plan_of(config) for id, config in plugins.items() if asks_at_once(config)}
-        self._pending = [delta for delta in self._pending if delta.plugin in plugins]
         self._tell_reach()
+
+    def take(self, delta: Delta) -> None:
+        """What another exchange could not tell. Its number stays: it may have arrived."""
+        self._taken.append(delta._replace(key=self._key(delta.plugin, delta.raw)))
+
+    def _key(self, plugin: str, raw: tuple[int, ...]) -> str:
+        return window_key(plugin, *raw[:4], is_asked=asks_at_once(self.plugins[plugin]))
 
     async def _run(self) -> None:
         began = time.monotonic()
@@ -128,18 +140,20 @@ class Exchange:
 
     def _collect(self) -> None:
         now_ns = time.time_ns()
-        for delta in self._pending:
+        before, self._pending, self._taken = self._pending + self._taken, [], []
+        for delta in before:
             if delta.is_over(now_ns):
                 self._shared.drop(delta.raw)
-        self._pending = [delta for delta in self._pending if not delta.is_over(now_ns)]
-        for plugin, config in self.plugins.items():
+            elif delta.plugin in self.plugins:
+                self._pending.append(delta)
+            else:
+                self._pass_on(delta)
+        for plugin in self.plugins:
             room = BATCH - len(self._pending)
             if room <= 0:
                 return
             for raw in self._shared.fetch(plugin, room, now_ns):
-                self._number += 1
-                key = window_key(plugin, *raw[:4], is_asked=asks_at_once(config))
-                self._pending.append(Delta(plugin, raw, key, self._number))
+                self._pending.append(Delta(plugin, raw, self._key(plugin, raw), next(self._numbers)))
 
     def _ask_again(self) -> None:
         """What was told on return: others may have told theirs later."""
@@ -167,7 +181,7 @@ class Exchange:
                 self.told += delta.raw[4]
                 if (self.is_away or now < self._again_until) and len(self._again) < BATCH:
                     self._again[delta.key] = delta._replace(raw=(*delta.raw[:4], 0))
-        self._pending = [delta for delta in missing if delta.plugin in self.plugins]
+        self._pending = missing
 
     def _note_late(self) -> None:
         self._late = asyncio.get_running_loop().call_later(TAKE_S, self._set_away, f"no answer for {self._late_s:g} s")
@@ -190,13 +204,16 @@ class Exchange:
             self._shared.set_reach(plugin, self.nodes, self.is_away, interval_ns)
 
     async def close(self, *, is_end: bool) -> None:
-        """Tells what is left, if it can; what is not fetched yet only at the gateway's end: else its plugins go on."""
+        """Tells what is left, if it can, or passes it on; what is not fetched yet only at the gateway's end: else its plugins go on."""
         await end_all([self._task])
         await self.asks.close()
         try:
             await asyncio.wait_for(self._leave(is_end), CLOSE_S)
         except Exception as error:
             log.warning("rate-limiting: the last counts did not reach Redis %s: %s: %s", self._where, type(error).__name__, error)
+        if not is_end:
+            for delta in self._pending + self._taken:
+                self._pass_on(delta)
         await self._redis.release()
 
     async def _leave(self, is_end: bool) -> None:
@@ -225,6 +242,7 @@ class LimitExchange:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._node = secrets.token_hex(8)
+        self._numbers = count(1)                # never anew: Redis takes no number twice
         self._exchanges: dict[tuple[Any, ...], Exchange] = {}
         self._closing: dict[asyncio.Task[None], Exchange] = {}
         self._past: dict[str, int] = {}         # figures of exchanges that are over
@@ -247,7 +265,9 @@ class LimitExchange:
             closing.add_done_callback(self._closed)
         for key, plugins in wanted.items():
             if key not in self._exchanges:
-                self._exchanges[key] = Exchange(self._gateway, records[key], key[1], self._node)
+                new = Exchange(self._gateway, records[key], key[1], self._node, self._numbers, self._pass_on)
+                new.nodes = max((self._by_plugin[id].nodes for id in plugins if id in self._by_plugin), default=1)   # until it knows
+                self._exchanges[key] = new
             self._exchanges[key].follow(plugins)
         self._left |= self._by_plugin.keys()
         self._by_plugin = {id: self._exchanges[key] for key, plugins in wanted.items() for id in plugins}
@@ -268,6 +288,13 @@ class LimitExchange:
                 shared.drop(raw)
             if not found:
                 break
+
+    def _pass_on(self, delta: Delta) -> None:
+        exchange = self._by_plugin.get(delta.plugin)
+        if exchange is None:
+            self._gateway.shared_limits.drop(delta.raw)
+        else:
+            exchange.take(delta)
 
     def _closed(self, task: asyncio.Task[None]) -> None:
         self._past = _sum(self._past, self._closing.pop(task).figures())

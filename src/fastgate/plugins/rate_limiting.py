@@ -7,6 +7,7 @@ from typing import Any
 from fastgate.config.errors import shown
 from fastgate.config.redis_record import FIELDS, REDIS, is_somewhere
 from fastgate.config.schema import Problems, Record, Rule, array, boolean, field, integer, number, one_of, text
+from fastgate.config.uri import normalized
 
 from .parts import header_name, plain
 
@@ -26,6 +27,12 @@ def _path_problem(value: str) -> str | None:
     return None if value[0] == "/" else f'{shown(value)} must begin with "/"'
 
 
+def _path(value: Any, problems: Problems) -> Any:
+    """In the form that requests are compared in."""
+    value = _whole_path(value, problems)
+    return None if value is None else normalized(value)
+
+
 def _limit_by(value: Any, problems: Problems) -> Any:
     """One identity, or a list of them that together make the key."""
     if type(value) is not list:
@@ -34,6 +41,7 @@ def _limit_by(value: Any, problems: Problems) -> Any:
     return several[0] if several and len(several) == 1 else several
 
 
+_whole_path = text(_path_problem)
 _identity = one_of(*IDENTITIES, not_yet=("consumer-group",))
 _identities = array(_identity, is_set=True, needs_one=True)
 
@@ -127,7 +135,7 @@ CONFIG = Record("rate-limiting's config", {
     "max_delay": field(integer(1, 600_000)),
     "limit_by": field(_limit_by, "consumer"),
     "header_name": field(header_name),
-    "path": field(text(_path_problem)),
+    "path": field(_path),
     "policy": field(one_of("local", "redis", not_yet=("cluster",)), "local"),
     "fault_tolerant": field(boolean, True),
     "redis": field(REDIS.read, REDIS.defaults()),

@@ -8,7 +8,7 @@ from typing import Any
 from fastgate.config.errors import shown
 from fastgate.config.fields import token_problem
 from fastgate.config.schema import Check, Problems, Record, Rule, array, boolean, field, integer, one_of, text
-from fastgate.config.uri import service_path_problem
+from fastgate.config.uri import route_path_problem, service_path_problem
 
 from .parts import Reference, header_name, plain
 
@@ -32,7 +32,9 @@ def _one_or_more(of: Check) -> Check:
 
 
 def _path_problem(value: str) -> str | None:
-    return None if value[0] in "/~" else f'{shown(value)} must begin with "/" (a prefix) or "~" (a regular expression)'
+    if value[0] == "/":
+        return route_path_problem(value)        # it would fit no request
+    return None if value[0] == "~" else f'{shown(value)} must begin with "/" (a prefix) or "~" (a regular expression)'
 
 
 def _tell_one(condition: dict[str, Any], raw: dict[str, Any], problems: Problems) -> None:

@@ -204,3 +204,23 @@ def test_what_was_banned_last_is_told_at_the_end(guarded):
         assert ask(site, "/.env") == 403
         site.process.stop()
         assert client.exists("blacklist:192.0.2.1")
+
+
+def test_another_redis_is_told_of_all_bans_and_the_same_one_of_none_again(guarded):
+    with RedisServer() as first, RedisServer() as second, second.client() as client:
+        site = guarded(**shared(first))
+        assert ask(site, "/.env") == 403
+        wait_until(lambda: bans(site)["192.0.2.1"]["shared"])
+
+        def move(redis, **more) -> None:
+            gateway = TRUSTING | shared(redis, **more)["gateway"]
+            assert site.process.reload(config_of(service(site.origin, plugins=[plugin("anti-bot")]), gateway=gateway))["ok"]
+
+        move(second)
+        wait_until(lambda: client.exists("blacklist:192.0.2.1"))
+        wait_until(lambda: bans(site)["192.0.2.1"]["shared"])
+        assert ask(site) == 403
+        client.delete("blacklist:192.0.2.1")
+        move(second, timeout=19_000)
+        wait_until(lambda: ask(site) == 200)
+        assert not client.exists("blacklist:192.0.2.1")

@@ -171,6 +171,7 @@ CALLERS = [
     ("header", {"header_name": "X-Consumer-Username"}, ("/one", *A1, "X-Consumer-Username: bob"), [("/one", *A2)], [("/one", *B1)]),
     ("path", {"path": "/one/a"}, ("/one/a", *A1, *HERE), [("/one/a?x=1", *B1, *THERE), ("/one/./b/../%61", *HERE)],
      [("/one/b", *A1, *HERE), ("/one/b", *A1, *THERE), ("/one/ab", "X-Real-IP: 192.0.2.3")]),
+    ("path", {"path": "/one//%61/../ b"}, ("/one/%20b", *HERE), [("/one/%20b", *THERE)], [("/one/b", *HERE), ("/one/b", *THERE)]),
     (["path", "consumer"], {"path": "/one"}, ("/one", *A1, *HERE), [("/one", *A2, *THERE)],
      [("/one", *B1, *HERE), ("/two", *A1, *HERE), ("/two", *A1, *THERE)]),
     (["header", "ip"], {"header_name": "X-Tenant"}, ("/one", "X-Tenant: t", *HERE), [("/two", "X-Tenant: t", *HERE, *A1)],

@@ -210,3 +210,42 @@ def test_the_last_counts_are_told_at_the_end(redis, sites):
     assert totals(redis) == [3]
     with redis.client() as client:
         assert client.zcard("ratelimit:nodes") == 0
+
+
+@pytest.mark.parametrize("change", [{"timeout": 19_000}, {"sync_rate": 0.2}])
+def test_after_a_reload_that_asks_the_same_redis_otherwise_counts_add_up(redis, sites, change):
+    """Redis takes each numbered delta once: the numbers go on."""
+    site, = sites(shared(redis, day=30), n=1)
+    for told in range(1, 4):
+        assert admitted(site, 1) == 1
+        wait_told(site, told)
+    assert site.process.reload(config_of(service(site.origin, plugins=[shared(redis, day=30, **change)])))["ok"]
+    assert admitted(site, 2) == 2
+    wait_told(site, 5)
+    assert totals(redis) == [5]
+
+
+@pytest.mark.parametrize("one_stays", [False, True])
+def test_what_a_redis_that_went_away_was_not_told_its_successor_is(redis, open_site, open_origin, one_stays):
+    """Under way as well as counted since, whether or not another plugin stays with the old one."""
+    origin = open_origin()
+    stays = [shared(redis, timeout=500, day=30)] if one_stays else []
+
+    def config(own: Config) -> Config:
+        other = service(origin, {"name": "other", "paths": ["/other"]}, name="other", plugins=stays)
+        return config_of(service(origin, plugins=[own]), other)
+
+    with RedisServer() as second:
+        site = open_site(config(shared(redis, timeout=500, day=30)), origin)
+        assert admitted(site, 3) == 3
+        wait_told(site, 3)
+        redis.stop()
+        wait_away([site], True)
+        assert admitted(site, 2) == 2
+        errors = site.scrape()[METRIC + "errors_total"]
+        wait_until(lambda: site.scrape()[METRIC + "errors_total"] >= errors + 2)      # they are under way
+        assert admitted(site, 1) == 1
+        assert site.process.reload(config(shared(second, day=30)))["ok"]
+        wait_until(lambda: totals(second) == [3])
+        assert admitted(site, 4) == 4
+        wait_until(lambda: totals(second) == [7])
