@@ -35,6 +35,8 @@ def network(value: Any, problems: Problems) -> Any:
     if value is None:
         return None
     try:
+        if "%" in value:
+            raise ValueError("a zone is one machine's own name for an interface")
         found = ipaddress.ip_network(value, strict=False)
     except ValueError:
         problems.append(((), f'{shown(value)} is neither an IP address nor a range like "10.0.0.0/8"'))
