@@ -53,6 +53,11 @@ def header_names(*default: str) -> Field:
     return field(array(header_name, keeps_empty=True), list(default))
 
 
+def _names_problem(value: str) -> str | None:
+    """One name, or several between commas, as Kong lets a list's entry be."""
+    return next((problem for name in value.split(",") if (problem := token_problem(name.strip(" ")))), None)
+
+
 def pair_problem(value: str) -> str | None:
     return None if _COLON.match(value) else f'{shown(value)} is not "name:value"'
 
@@ -68,6 +73,7 @@ def header_rename_problem(value: str) -> str | None:
 
 
 header_name = text(token_problem, longest=256)
+header_name_list = text(_names_problem)
 plain = text()
 _texts = array(plain, keeps_empty=True)
 _networks = array(network, keeps_empty=True)
