@@ -8,7 +8,7 @@ from typing import Any
 
 from fastgate.config.schema import Record, array, boolean, field, integer, one_of
 
-from .parts import header_name, plain
+from .parts import header_name_list, plain
 
 NAME = "cors"
 PRIORITY = 2000
@@ -20,10 +20,10 @@ _LITERAL = re.compile(r"[A-Za-z0-9.:/-]*\Z")
 
 CONFIG = Record("cors's config", {
     "origins": field(array(plain)),
-    "headers": field(array(header_name)),
-    "exposed_headers": field(array(header_name)),
+    "headers": field(array(header_name_list)),
+    "exposed_headers": field(array(header_name_list)),
     "methods": field(array(one_of(*METHODS), is_set=True, needs_one=True), METHODS),
-    "max_age": field(integer(0, 2**31 - 1)),
+    "max_age": field(integer(-1, 2**31 - 1)),
     "credentials": field(boolean, False),
     "private_network": field(boolean, False),
     "preflight_continue": field(boolean, False),

@@ -35,6 +35,8 @@ def network(value: Any, problems: Problems) -> Any:
     if value is None:
         return None
     try:
+        if "%" in value:
+            raise ValueError("a zone is one machine's own name for an interface")
         found = ipaddress.ip_network(value, strict=False)
     except ValueError:
         problems.append(((), f'{shown(value)} is neither an IP address nor a range like "10.0.0.0/8"'))
@@ -49,6 +51,11 @@ def network_list() -> Field:
 
 def header_names(*default: str) -> Field:
     return field(array(header_name, keeps_empty=True), list(default))
+
+
+def _names_problem(value: str) -> str | None:
+    """One name, or several between commas, as Kong lets a list's entry be."""
+    return next((problem for name in value.split(",") if (problem := token_problem(name.strip(" ")))), None)
 
 
 def pair_problem(value: str) -> str | None:
@@ -66,6 +73,7 @@ def header_rename_problem(value: str) -> str | None:
 
 
 header_name = text(token_problem, longest=256)
+header_name_list = text(_names_problem)
 plain = text()
 _texts = array(plain, keeps_empty=True)
 _networks = array(network, keeps_empty=True)

@@ -99,6 +99,22 @@ def test_hidden_credentials_are_not_for_the_upstream(guarded, hides):
     assert ("Authorization" in dict(seen["headers"])) is not hides
 
 
+@pytest.mark.parametrize("lines", [
+    ("Authorization: Basic Ym9i",), ("Authorization: basic\tYm9iOnA=",), ("Authorization: Basic",), ("Authorization: BASIC s3cret?",),
+    (basic("bob", "q"),), (basic("bob", "p"), basic("bob", "p")), ("Authorization: Bearer x", basic("bob", "p")),
+], ids=lambda lines: "|".join(lines)[:60])
+def test_what_is_wrong_with_credentials_does_not_show_them(guarded, lines):
+    """Mistyped, or given twice: they may be somebody's all the same."""
+    seen = guarded(hide_credentials=True, anonymous="nobody").echo(get("/", *lines))
+    assert identity(seen) == told("nobody") and "Authorization" not in dict(seen["headers"])
+
+
+@pytest.mark.parametrize("value", ["Bearer x", "BasicYm9iOnA=", "Basic-2 Ym9iOnA=", "Basi Ym9iOnA="])
+def test_other_schemes_are_not_hidden(guarded, value):
+    seen = guarded(hide_credentials=True, anonymous="nobody").echo(get("/", f"Authorization: {value}"))
+    assert dict(seen["headers"])["Authorization"] == value
+
+
 def test_the_anonymous_consumer_stands_in(guarded):
     site = guarded(anonymous="nobody", hide_credentials=True)
     for line in ("X: 1", basic("bob", "q"), "Authorization: Basic ???", "Authorization: Bearer x"):

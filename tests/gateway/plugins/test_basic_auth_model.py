@@ -50,8 +50,10 @@ def decided(config: dict[str, Any], lines: Lines) -> tuple[str | None, bytes, bo
         return asked is not None and asked[0] in {user.encode() for user in USERS}
 
     asked, is_passed = read(lines, "proxy-authorization"), True
-    if not known(asked) and (second := read(lines, "authorization")) is not None:
-        asked, is_passed = second, not config["hide_credentials"]
+    if not known(asked):
+        asked = read(lines, "authorization") or asked
+        are_basic = [re.match(rb"(?i)basic([ \t]|\Z)", value.strip(b" \t")) for name, value in lines if name.lower() == "authorization"]
+        is_passed = not (config["hide_credentials"] and any(are_basic))
     for user, (consumer, password) in USERS.items():
         if asked == (user.encode(), password.encode()):
             return consumer, asked[0], is_passed

@@ -105,6 +105,14 @@ def test_a_preflight_names_the_headers_of_the_configuration(open_cors):
     assert fields(answer) == {"allow-origin": ["*"], "allow-methods": [METHODS], "allow-headers": ["X-One,x-two"]}
 
 
+def test_headers_may_stand_together_and_a_preflight_be_kept_by_nobody(open_cors):
+    """As files of Kong's have them: several names in one text, and -1, with which browsers ask each time."""
+    site = open_cors(headers=["X-One, x-two", "X-Four"], exposed_headers=["X-Three,X-Five"], max_age=-1)
+    found = fields(site.ask(preflight(GOOD)))
+    assert (found["allow-headers"], found["max-age"]) == (["X-One, x-two,X-Four"], ["-1"])
+    assert fields(site.ask(from_origin(GOOD)))["expose-headers"] == ["X-Three,X-Five"]
+
+
 def test_a_preflight_without_headers_names_none(open_cors):
     assert fields(open_cors().ask(preflight(GOOD))) == {"allow-origin": ["*"], "allow-methods": [METHODS]}
 

@@ -189,6 +189,18 @@ def test_hidden_signatures_are_not_for_the_upstream(guarded, hides):
     assert ("Authorization" in dict(guarded(hide_credentials=hides).echo(Signed().bytes())["headers"])) is not hides
 
 
+def test_a_signature_that_is_too_old_is_hidden_all_the_same(guarded):
+    seen = guarded(hide_credentials=True, anonymous="nobody").echo(Signed(age=900).bytes())
+    assert identity(seen) == told("nobody") and "Authorization" not in dict(seen["headers"])
+
+
+def test_two_signatures_are_hidden_although_none_counts(guarded):
+    signed = Signed()
+    seen = guarded(hide_credentials=True, anonymous="nobody").echo(
+        get(signed.target, f"Authorization: {signed.value}", f"Authorization: {signed.value}", *signed.fields))
+    assert identity(seen) == told("nobody") and "Authorization" not in dict(seen["headers"])
+
+
 def test_the_anonymous_consumer_stands_in(guarded):
     site = guarded(anonymous="nobody")
     for data in (get("/"), Signed(secret="x").bytes(), Signed(age=900).bytes()):

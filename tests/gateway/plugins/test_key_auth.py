@@ -98,6 +98,29 @@ def test_hiding_takes_the_key_out_of_both_places(guarded):
     assert ["Other", "1"] in seen["headers"]
 
 
+@pytest.mark.parametrize("target, fields", [
+    ("/?apikey=alice-key&apikey=bob-key&x=1", ()), ("/?x=1", ("apikey: alice-key", "apikey: bob-key")),
+    ("/?apikey=bob-key&x=1", ("apikey: alice-key", "Apikey: alice-key")),
+])
+def test_a_key_that_comes_twice_is_hidden_although_it_does_not_count(guarded, target, fields):
+    seen = guarded(hide_credentials=True, anonymous="nobody").echo(get(target, *fields))
+    assert identity(seen) == told("nobody") and seen["target"] == "/?x=1"
+    assert "apikey" not in {name.lower() for name, _ in seen["headers"]}
+
+
+def test_an_underscore_in_a_fields_name_may_stand_for_a_hyphen(guarded):
+    """As for Kong: api_key is looked for as it is, then as api-key; of an argument it is its name."""
+    site = guarded(key_names=["x", "api_key"], hide_credentials=True)
+    for lines in (["api_key: alice-key"], ["Api-Key: alice-key"], ["api-key: bob-key", "API_KEY: alice-key"]):
+        seen = site.echo(get("/", *lines))
+        assert identity(seen)["X-Consumer-Username"] == "alice"
+        assert {"api_key", "api-key"}.isdisjoint(name.lower() for name, _ in seen["headers"])
+    assert_refused(site.ask(get("/", "api-key: alice-key", "api-key: alice-key")), "Duplicate API key found", "Key")
+    assert_refused(site.ask(get("/?api-key=alice-key")), "No API key found in request", "Key")
+    hyphened = guarded(key_names=["api-key"])
+    assert_refused(hyphened.ask(get("/", "api_key: alice-key")), "No API key found in request", "Key")
+
+
 def test_queries_longer_than_the_notes_are_cut_too(guarded):
     long = "v" * 3000
     seen = guarded(hide_credentials=True).echo(get(f"/?x={long}&apikey=alice%2Dkey&y={long}"))

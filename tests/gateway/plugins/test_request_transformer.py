@@ -85,6 +85,14 @@ def test_host_is_replaced(open_changed):
     assert values(site.echo(get("/", host="mine")), "host") == [site.origin.target]
 
 
+@pytest.mark.parametrize("text", ["Host: other.example:8080", "Host:other.example:8080 ", "Host: $(headers.x-to)"])
+def test_spaces_around_a_fields_value_are_not_its_own(open_changed, text):
+    """As people write them: `Host: name`, which Kong takes."""
+    site = open_changed(replace={"headers": [text]}, add={"headers": ["X-A: a b "], "querystring": ["q: 1"]})
+    echoed = site.echo(get("/", "X-To: other.example:8080", host="mine"))
+    assert (values(echoed, "host"), values(echoed, "x-a"), echoed["target"]) == (["other.example:8080"], ["a b"], "/?q=%201")
+
+
 @pytest.mark.parametrize("bad", ["a b", "a/b", "a@b", "a:99999", "h\xe9", "a?b", "a,b:x", "[::1", "x" * 256])
 def test_what_is_no_host_is_refused(open_changed, bad):
     site = open_changed(replace={"headers": ["host:$(headers.x-to)"]})

@@ -66,6 +66,9 @@ cdef int secret_arg_keep(snapshot_t *snapshot, str name) except -1
 # What follows the scheme in an Authorization or Proxy-Authorization field. False: no such field, two, or another scheme.
 cdef bint scheme_credentials(const message_t *request, span_t field, span_t scheme, span_t *rest_out) noexcept nogil
 
+# The upstream does not see the field if one of them is of this scheme, whatever else is wrong with it.
+cdef void scheme_hide(exchange_t *exchange, span_t field, span_t scheme) noexcept nogil
+
 cdef const credential_t *credential_find(const credential_table_t *table, span_t key) noexcept nogil    # NULL: unknown
 cdef bint credential_has_ended(const credential_t *credential, const exchange_t *exchange) noexcept nogil
 

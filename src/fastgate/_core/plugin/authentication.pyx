@@ -9,7 +9,7 @@ from fastgate._core.http.message cimport header_t, header_value, message_find_na
 from fastgate._core.includes.llhttp cimport METHOD_OPTIONS
 from fastgate._core.plugin.text_index cimport text_index_build
 from fastgate._core.proxy.exchange cimport gate_wall_ns
-from fastgate._core.proxy.policy cimport policy_answer_add, policy_authenticated, policy_refuse
+from fastgate._core.proxy.policy cimport policy_answer_add, policy_authenticated, policy_refuse, policy_request_drop
 from fastgate._core.snapshot.keep cimport keep_bytes, keep_room, keep_text
 from fastgate._core.snapshot.snapshot cimport secret_arg_t
 
@@ -115,6 +115,19 @@ cdef bint scheme_credentials(const message_t *request, span_t field, span_t sche
         return False
     rest_out[0] = span_trim(span_of(value.at + scheme.len, value.len - scheme.len))
     return True
+
+
+cdef void scheme_hide(exchange_t *exchange, span_t field, span_t scheme) noexcept nogil:
+    cdef const header_t *header = message_find_name(&exchange.request, field, 0)
+    cdef span_t value
+    while header != NULL:
+        value = header_value(&exchange.request, header)
+        if value.len >= scheme.len and span_ieq(span_of(value.at, scheme.len), scheme) and (
+            value.len == scheme.len or value.at[scheme.len] == c' ' or value.at[scheme.len] == c'\t'
+        ):
+            policy_request_drop(exchange, field)
+            return
+        header = message_find_name(&exchange.request, field, <unsigned>(header - exchange.request.headers) + 1)
 
 
 cdef const credential_t *credential_find(const credential_table_t *table, span_t key) noexcept nogil:

@@ -20,9 +20,9 @@ from fastgate._core.plugin.authentication cimport (
     credentials_build,
     credentials_of,
     scheme_credentials,
+    scheme_hide,
 )
 from fastgate._core.proxy.exchange cimport exchange_t, exchange_take
-from fastgate._core.proxy.policy cimport policy_request_drop
 from fastgate._core.snapshot.keep cimport keep_bytes, keep_room
 from fastgate._core.snapshot.snapshot cimport CREDENTIALS_BASIC
 
@@ -79,11 +79,12 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     is_read = _read(exchange, span_text(b"Proxy-Authorization"), &user, &password)
     if is_read:
         credential = credential_find(config.credentials, user)
-    if credential == NULL and _read(exchange, span_text(b"Authorization"), &user, &password):
-        is_read = True
-        credential = credential_find(config.credentials, user)
+    if credential == NULL:
+        if _read(exchange, span_text(b"Authorization"), &user, &password):
+            is_read = True
+            credential = credential_find(config.credentials, user)
         if config.hides:
-            policy_request_drop(exchange, span_text(b"Authorization"))
+            scheme_hide(exchange, span_text(b"Authorization"), span_text(b"Basic"))
     if not is_read or not _is_right(exchange, credential, password):
         return authentication_fail(&config.authentication, exchange, span_text(REFUSED))
     return authentication_succeed(exchange, credential, user)

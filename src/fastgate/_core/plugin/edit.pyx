@@ -15,6 +15,8 @@ cdef int edits_build(edits_t *edits, arena_t *arena, dict config, str part, temp
     for verb in VERBS:
         for text in config[verb][part]:
             name, _, value = (text, "", "") if verb == "remove" else text.partition(":")
+            if part == "headers":
+                value = value.strip(" ") or value        # of a field they are not: RFC 9110 section 5.5
             if value or verb == "remove":
                 texts.append((VERBS[verb], name, value))
     edits.edits = <edit_t *>keep_room(arena, len(texts) * sizeof(edit_t))

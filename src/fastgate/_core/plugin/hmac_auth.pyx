@@ -34,10 +34,10 @@ from fastgate._core.plugin.authentication cimport (
     credentials_build,
     credentials_of,
     scheme_credentials,
+    scheme_hide,
 )
 from fastgate._core.proxy.collect cimport collect_body, collect_text
 from fastgate._core.proxy.exchange cimport exchange_t, exchange_target, gate_wall_ns
-from fastgate._core.proxy.policy cimport policy_request_drop
 from fastgate._core.snapshot.keep cimport keep_room, keep_text, keep_texts
 from fastgate._core.snapshot.snapshot cimport CREDENTIALS_HMAC
 
@@ -305,7 +305,6 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     cdef const authentication_t *authentication = &config.authentication
     cdef const credential_t *credential
     cdef const char *fault = NULL
-    cdef span_t scheme_rest
     cdef signature_t signature
     cdef status_t status
     if authentication_is_skipped(authentication, exchange):
@@ -316,6 +315,8 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
     ):
         return authentication_fail(authentication, exchange, span_text(MISSING))
     if not _is_fresh(config, exchange):
+        if config.hides:
+            scheme_hide(exchange, span_text(b"Authorization"), span_text(b"hmac"))
         return authentication_fail(authentication, exchange, span_text(NO_DATE))
     credential = NULL
     if _read(config, exchange, &signature) and _is_fit(config, &signature):
@@ -331,8 +332,8 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
             return status
         if not _is_digested(exchange):
             fault = UNLIKE
-    if config.hides and scheme_credentials(&exchange.request, span_text(b"Authorization"), span_text(b"hmac"), &scheme_rest):
-        policy_request_drop(exchange, span_text(b"Authorization"))
+    if config.hides:
+        scheme_hide(exchange, span_text(b"Authorization"), span_text(b"hmac"))
     if fault != NULL:
         return authentication_fail(authentication, exchange, span_text(fault))
     return authentication_succeed(exchange, credential, signature.username)

@@ -13,6 +13,7 @@ cdef struct key_auth_t:
     authentication_t authentication
     const credential_table_t *credentials
     span_t *names               # of headers and arguments, in the order they are asked
+    span_t *hyphened            # the same with "-" for "_"; empty where there is none
     uint32_t n_names
     uint8_t in_header
     uint8_t in_query

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint32_t
 from libc.string cimport memchr
 
-from fastgate._core.base.span cimport span_ieq, span_none, span_of, span_t, span_text
+from fastgate._core.base.span cimport span_eq, span_ieq, span_none, span_of, span_t, span_text
 from fastgate._core.base.status cimport NO_MEMORY, OK, TOO_LARGE, status_t
 from fastgate._core.base.writer cimport writer_open, writer_t
 from fastgate._core.http.message cimport HEADER_DROPPED, header_name, header_t, header_value, message_t
@@ -64,12 +64,20 @@ cdef unsigned _in_query(exchange_t *exchange, span_t name, span_t *key_out) noex
     return count
 
 
-cdef void _hide(exchange_t *exchange, span_t name) noexcept nogil:
+cdef void _hide_field(const key_auth_t *config, exchange_t *exchange, span_t name) noexcept nogil:
+    cdef uint32_t i
+    policy_request_drop(exchange, name)
+    for i in range(config.n_names):
+        if config.hyphened[i].len and span_eq(config.names[i], name):
+            policy_request_drop(exchange, config.hyphened[i])
+
+
+cdef void _hide(const key_auth_t *config, exchange_t *exchange, span_t name) noexcept nogil:
     cdef span_t query = exchange_query(exchange)
     cdef query_arg_t arg
     cdef writer_t writer
     cdef char *room
-    policy_request_drop(exchange, name)
+    _hide_field(config, exchange, name)
     if not exchange.has_query or query_count(query, name, &arg) == 0:
         return
     room = <char *>exchange_take(exchange, query.len)
@@ -110,6 +118,8 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         name = config.names[i]
         if config.in_header:
             count = _in_header(&exchange.request, name, &key)
+            if count == 0 and config.hyphened[i].len:
+                count = _in_header(&exchange.request, config.hyphened[i], &key)
         if count == 0 and config.in_query and exchange.has_query:
             count = _in_query(exchange, name, &key)
         if count:
@@ -118,15 +128,15 @@ cdef status_t _access(const plugin_t *plugin, void *subject) noexcept nogil:
         status = _look_in_body(plugin, exchange, &name, &key, &count)
         if status != OK:
             return status
-    if count > 1:
-        return authentication_fail(&config.authentication, exchange, span_text(DUPLICATE))
     if count and config.hides:
-        _hide(exchange, name)
+        _hide(config, exchange, name)
         status = key_hide_in_body(exchange, name) if config.in_body else OK
         if status == TOO_LARGE:
             return policy_refuse(exchange, 413, span_text(TEXT_BODY_TOO_LARGE))
         if status != OK:
             return policy_refuse(exchange, 503, span_text(TEXT_OVERLOADED))
+    if count > 1:
+        return authentication_fail(&config.authentication, exchange, span_text(DUPLICATE))
     if key.len == 0:
         return authentication_fail(&config.authentication, exchange, span_text(MISSING))
     credential = credential_find(config.credentials, key)
@@ -140,6 +150,9 @@ cdef int key_auth_build(plugin_t *plugin, snapshot_t *snapshot, dict config, dic
     authentication_build(&kept.authentication, plugin, snapshot, "Key", config, context)
     kept.credentials = credentials_build(snapshot, CREDENTIALS_KEY, "keyauth_credentials", "key", context)
     kept.names = keep_texts(&snapshot.arena, config["key_names"], &kept.n_names)
+    # As for Kong, foo_bar is foo-bar where there is no field foo_bar.
+    hyphened = [name.replace("_", "-") if "_" in name else "" for name in config["key_names"]]
+    kept.hyphened = keep_texts(&snapshot.arena, hyphened, &kept.n_names)
     for name in config["key_names"] if config["key_in_query"] else ():
         secret_arg_keep(snapshot, name)
     kept.in_header = config["key_in_header"]
