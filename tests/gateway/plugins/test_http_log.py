@@ -161,12 +161,14 @@ def test_a_server_that_is_away_costs_records_and_nothing_else(open_site, origin,
 def test_custom_fields_are_python_and_may_fail_alone(open_site, origin, taker):
     site = site_with(open_site, origin, taker, custom_fields={
         "tenant": "context.request.header('X-Tenant')", "size": "len(record['request']['uri'])", "wrong": "1 / 0",
-        "odd": "{1, 2}"})
+        "odd": "{1, 2}", "keys": "{(1, 2): 3}", "half": "'\\ud800'", "nan": "float('nan')", "itself": "(lambda a: a.append(a) or a)([])",
+        "deep": "__import__('functools').reduce(lambda a, _: [a], range(100000), 0)"})
     assert site.ask(get("/abc", "X-Tenant: blue")).status == 200
     [request] = taken(taker)
     record = json.loads(request.body)
     assert (record["tenant"], record["size"], record["wrong"], record["odd"]) == ("blue", 4, None, "{1, 2}")
-    assert site.metrics()["fastgate_plugin_http_log_custom_field_errors_total"] == 1
+    assert [record[name] for name in ("keys", "half", "nan", "itself", "deep")] == [None] * 5
+    assert site.metrics()["fastgate_plugin_http_log_custom_field_errors_total"] == 6
 
 
 def test_a_reload_keeps_what_waits_and_sends_what_is_new_elsewhere(open_site, open_origin, origin, taker):
