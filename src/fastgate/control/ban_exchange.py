@@ -41,7 +41,6 @@ class BanExchange:
     def __init__(self, gateway: Gateway) -> None:
         self._bans = gateway.bans
         self._record: dict[str, Any] | None = None
-        self._place: list[Any] = []         # where Redis is, or was last
         self._sync_s = 0.0
         self._redis: SharedRedis | None = None
         self._task: asyncio.Task[None] | None = None
@@ -65,17 +64,8 @@ class BanExchange:
             self._let_go()
         self._record = record
         if record is not None:
-            self._move(_place_of(record))
             self._redis = shared_redis(record)
             self._task = asyncio.get_running_loop().create_task(self._run(self._redis))
-
-    def _move(self, place: list[Any]) -> None:
-        """Another Redis than before is to be told of all bans: what it does not have was not lifted."""
-        if self._place and place != self._place:
-            for ban in self._bans.read():
-                if ban.is_shared:
-                    self._bans.add(ban.address, ban.until_ns)
-        self._place = place
 
     def _let_go(self) -> None:
         """The old Redis, once what is under way with it has ended."""
@@ -209,10 +199,6 @@ class BanExchange:
             return self._bans.network(address_of(key.decode().removeprefix(PREFIX)))
         except ValueError:
             return None
-
-
-def _place_of(record: dict[str, Any]) -> list[Any]:
-    return [record.get(key) for key in ("host", "port", "database", "sentinel_master", "sentinel_nodes", "cluster_nodes")]
 
 
 def _batches(items: list[Any]) -> Iterable[list[Any]]:
