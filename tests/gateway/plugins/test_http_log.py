@@ -72,6 +72,20 @@ def test_the_record_is_kongs(open_site, origin, taker):
     wait_counted(site, "sent", 1)
 
 
+@pytest.mark.parametrize("host, start", [("Some.host:8443", "http://some.host:8443"), ("[::1]:8000", "http://[::1]:8000"), ("[::1]", "http://[::1]")])
+def test_the_url_has_the_port_that_was_asked(open_site, origin, taker, host, start):
+    site = site_with(open_site, origin, taker)
+    assert site.ask(get("/a?x=1", host=host)).status == 200
+    [request] = taken(taker)
+    assert json.loads(request.body)["request"]["url"] == f"{start}/a?x=1"
+
+
+def test_tokens_of_devices_are_not_shown(open_site, origin, taker):
+    site = site_with(open_site, origin, taker)
+    assert site.ask(get("/a?apikey=secret", "X-Device-Token: secret")).status == 200
+    assert b"secret" not in taken(taker)[0].body
+
+
 def test_what_the_gateway_answers_itself_is_logged_too(open_site, origin, taker):
     site = site_with(open_site, origin, taker, plugin("request-termination", status_code=418))
     assert site.ask(get("/")).status == 418
