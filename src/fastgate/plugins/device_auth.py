@@ -65,6 +65,10 @@ class DeviceAuth(Plugin):
                 field_name(name)
             request_name(self.upstream_header)
 
+    @classmethod
+    def secret_args(cls, config: Config) -> list[str]:
+        return [] if config.token_arg is None else [config.token_arg]
+
     def init(self) -> None:
         metrics = self.tools.metrics
         self.lookups = metrics.counter(

@@ -125,6 +125,20 @@ def test_what_was_known_goes_on_while_redis_is_away(open_site, origin, redis):
     assert client.ask(get("/x?device_id=d1")).status == 403
 
 
+def test_tokens_are_stars_in_the_access_log(open_site, origin, redis):
+    put(redis, d1="t0ken")
+    config = config_of(service(origin), plugins=[device_auth(token_arg="tok")], gateway=before(redis))
+    site = open_site(config, origin, access_log="stdout", workers=1)
+    assert site.ask(get("/x?device_id=d1&tok=t0ken")).status == 200
+    assert site.ask(get("/x?device_id=d1&%74ok=wrong")).status == 403
+    assert site.ask(get("/the-last")).status == 403
+    log = site.process.wait_for_access_log("/the-last")
+    assert "/x?device_id=d1&tok=*****" in log and "&%74ok=*****" in log and "t0ken" not in log
+    assert site.process.reload(config_of(service(origin), plugins=[device_auth()], gateway=before(redis)))["ok"]
+    site.ask(get("/y?tok=plain"))
+    assert "/y?tok=plain" in site.process.wait_for_access_log("/y?")
+
+
 def test_what_was_known_outlives_changes_of_the_configuration(open_site, origin, redis):
     put(redis, d1="1")
     site = site_with(open_site, origin, redis, ttl=0)
