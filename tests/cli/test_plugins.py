@@ -1,10 +1,13 @@
 """`fastgate plugins`: list, check, new."""
 
+import asyncio
 import json
 
 import pytest
 
 from fastgate.cli.main import main
+from fastgate.plugins.discovery import load_file
+from fastgate.sdk import Contract
 
 
 PLUGIN = """
@@ -71,6 +74,27 @@ def test_new_overwrites_nothing(tmp_path, capsys):
     assert main(["plugins", "new", str(file)]) == 1 and file.read_text() == "mine"
     assert main(["plugins", "new", str(tmp_path / "1 x.py")]) == 1
     assert "name it like" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stem", ["response", "plugin", "context", "none", "true", "class", "config", "a__b"])
+def test_what_new_writes_works_whatever_it_is_called(tmp_path, stem):
+    file = tmp_path / f"{stem}.py"
+    assert main(["plugins", "new", str(file)]) == 0
+    plugin = load_file(file)
+    config = Contract(plugin).schema.make({"text": "no"})
+
+    class Asked:
+        class request:
+            header = staticmethod(lambda name: "1")
+
+    assert asyncio.run(plugin().access(Asked, config)).body == b'{"message":"no"}'
+
+
+@pytest.mark.parametrize("stem, expected", [("jwt", "is taken"), ("http_log", "is taken"), ("\xe9", "name it like"), ("\u0663", "name it like")])
+def test_new_writes_nothing_that_check_would_refuse(tmp_path, capsys, stem, expected):
+    file = tmp_path / f"{stem}.py"
+    assert main(["plugins", "new", str(file)]) == 1 and not file.exists()
+    assert expected in capsys.readouterr().err
 
 
 def test_list_needs_a_file_that_is_one(tmp_path, capsys):

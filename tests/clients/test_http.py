@@ -10,7 +10,7 @@ import threading
 import pytest
 from support.origin import Origin, answer
 
-from fastgate.clients.http import HttpBounds, HttpClient, HttpError
+from fastgate.clients.http import HttpAnswer, HttpBounds, HttpClient, HttpError
 
 
 @pytest.fixture
@@ -45,6 +45,12 @@ def test_a_request_goes_out_as_it_is_given(origin):
     fields = {name.lower(): value for name, value in seen["headers"]}
     assert (fields["x-one"], fields["x-two"], fields["content-length"]) == ("1", "2", "4")
     assert fields["accept-encoding"] == "identity" and fields["user-agent"].startswith("fastgate/")
+
+
+def test_what_is_no_json_is_a_value_error():
+    for body in (b"", b"{", b"\xff", b"[" * 100_000):
+        with pytest.raises(ValueError):
+            HttpAnswer(200, {}, body).json()
 
 
 def test_a_connection_is_used_again(origin):

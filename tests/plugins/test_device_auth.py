@@ -12,6 +12,7 @@ from fastgate.plugins.device_auth import Away, Cache, DeviceAuth, common_name, d
 from fastgate.sdk import Request
 from fastgate.sdk.schema import schema_of
 from redis.exceptions import ConnectionError as RedisAway
+from redis.exceptions import ResponseError
 from sdk.calls import Call
 
 SCHEMA = schema_of(DeviceAuth.Config, "config")
@@ -92,7 +93,10 @@ class Redis:
         await self.gate.wait()
         if self.is_away:
             raise RedisAway("refused")
-        return self.values.get(key)
+        found = self.values.get(key)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 def run(talk):
@@ -138,7 +142,10 @@ def test_what_is_too_old_is_forgotten(monkeypatch):
         monkeypatch.setattr(device_auth.time, "monotonic", lambda: now)
         redis, cache = Redis(a=b"1"), Cache(config_of(ttl=10, stale_ttl=60))
         await cache.asked("a", redis)
-        assert cache.known("a").fresh_until == 1010
+        now = 1009.0
+        assert cache.is_fresh(cache.known("a"))
+        now = 1010.0
+        assert not cache.is_fresh(cache.known("a"))
         now = 1059.0
         assert cache.known("a").value == "1"
         now = 1060.0
@@ -159,6 +166,44 @@ def test_redis_that_is_away_is_left_alone_for_a_while(monkeypatch):
         redis.is_away = False
         now += device_auth.REDIS_PAUSE_S
         assert await cache.asked("a", redis) == "1"
+    run(talk)
+
+
+def test_a_key_that_is_no_text_is_no_sign_that_redis_is_away():
+    async def talk():
+        redis, cache = Redis(a=b"1", h=ResponseError("WRONGTYPE Operation against a key holding the wrong kind of value")), Cache(config_of())
+        for _ in range(device_auth.REDIS_FAILURES + 1):
+            assert not is_good(await cache.asked("h", redis), None, False, False)
+        assert await cache.asked("a", redis) == "1"
+        redis.values["a"] = ResponseError("NOPERM no permissions")
+        with pytest.raises(Away):
+            await cache.asked("a", redis)
+    run(talk)
+
+
+def test_a_cache_learns_what_is_newer(monkeypatch):
+    async def talk():
+        now = 1000.0
+        monkeypatch.setattr(device_auth.time, "monotonic", lambda: now)
+        redis = Redis(a=b"1", b=b"1")
+        old, new = Cache(config_of(ttl=1, stale_ttl=10)), Cache(config_of(ttl=1, stale_ttl=20, cache_entries=2))
+        await new.asked("b", redis)
+        redis.values["b"] = b"0"
+        for key in ("a", "b", "x"):
+            now += 1
+            await old.asked(key, redis)
+        now += 1
+        redis.values["a"] = b"token"
+        await new.asked("a", redis)
+        new.learn(old)
+        assert [new.known(key).value for key in ("a", "b", "x")] == ["token", "0", None]
+        now += 8            # eleven seconds since "a" was asked for by one, eight by the other
+        assert old.known("a") is None and new.known("a").value == "token"
+        redis.values |= {"c": b"1", "d": b"1"}
+        await old.asked("c", redis)
+        await old.asked("d", redis)
+        new.learn(old)
+        assert len(new) == 3 and new.known("a") is None and new.known("d")      # no more than may be kept
     run(talk)
 
 

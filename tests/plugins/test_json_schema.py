@@ -56,6 +56,58 @@ def test_errors_are_few_and_short():
     assert len(errors) == MOST_ERRORS and all(len(error["message"]) <= 200 for error in errors)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("number, of, good", [
+    (19.99, 0.01, True), (1.1, 0.1, True), (19.995, 0.01, False), (0, 0.01, True), (-0.3, 0.1, True), (1e308, 0.5, True), (5, 2.5, True),
+    (10**400, 0.5, True), (10**400 + 1, 3, False), (7, 2, False), (float("inf"), 0.01, False), (float("inf"), 2, False), (True, 2, True)])
+def test_multiples_are_those_of_what_is_written(version, number, of, good):
+    assert (Checker({"multipleOf": of}, version).errors(number) == []) is good
+
+
+@given(st.lists(JSON | st.sampled_from([0, 0.0, False, 1, 1.0, True, "1", [1], [True], {"a": 1}, {"a": 1.0}, {"a": True}, "", [], {}])))
+def test_items_are_unique_by_what_they_are(items):
+    def is_same(one, other):
+        if isinstance(one, dict) and isinstance(other, dict):
+            return one.keys() == other.keys() and all(is_same(one[name], other[name]) for name in one)
+        if isinstance(one, list) and isinstance(other, list):
+            return len(one) == len(other) and all(map(is_same, one, other))
+        return isinstance(one, bool) == isinstance(other, bool) and one == other
+
+    is_unique = not any(is_same(one, other) for at, one in enumerate(items) for other in items[:at])
+    assert (Checker({"uniqueItems": True}, "draft202012").errors(items) == []) is is_unique
+
+
+class Counted(int):
+    """Which says how often it was compared."""
+
+    compared = 0
+    __hash__ = int.__hash__
+
+    def __eq__(self, other):
+        Counted.compared += 1
+        return int.__eq__(self, other)
+
+    __lt__ = None
+
+
+@pytest.mark.parametrize("schema", [
+    {"uniqueItems": True},
+    {"$schema": "https://json-schema.org/draft/2020-12/schema", "anyOf": [{"type": "null"}, {"$ref": "#/$defs/list"}],
+     "$defs": {"list": {"$schema": "https://json-schema.org/draft/2020-12/schema", "uniqueItems": True}}}])
+def test_items_are_not_compared_with_one_another(schema):
+    Counted.compared = 0
+    items = [[Counted(at * (2**61 - 1))] for at in range(1000)]      # of one hash, all of them
+    assert Checker(schema, "draft202012").errors([*items, {}, ""]) == []
+    assert Counted.compared < 10_000
+
+
+def test_a_schema_that_is_data_stays_as_it_is():
+    known = {"$schema": "http://json-schema.org/draft-04/schema#"}
+    checker = Checker(known | {"properties": {"$schema": {"type": "string"}, "a": {"const": known}}}, "draft7")
+    assert checker.errors({"$schema": "x", "a": known}) == []
+    assert checker.errors({"$schema": 5}) and checker.errors({"a": {}})
+
+
 KONG = [
     {"name": {"type": "string", "required": True, "len_min": 2, "len_max": 4}}, {"age": {"type": "integer", "between": [0, 150]}},
     {"kind": {"type": "string", "one_of": ["a", "b"]}}, {"tags": {"type": "set", "elements": {"type": "string"}, "len_max": 2}},

@@ -187,6 +187,10 @@ def test_bodies_are_read_and_replaced():
     for wrong in ({}, {"body": b"", "json": 1}, {"body": 5}, {"body": b"x" * (16 * 2**20 + 1)}):
         with pytest.raises(ValueError, match="bod"):
             one.set_body(**wrong)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        one.set_body(json=[float("nan")])
+    with pytest.raises(ValueError, match="nested too deeply"):
+        request(BodyCall(b"[" * 100_000)).json()
     with pytest.raises(PluginError, match="reads_body = True"):
         request(BodyCall(None)).set_body(b"")
     with pytest.raises(PhaseError, match="request.body is for the access phase; this is rewrite"):

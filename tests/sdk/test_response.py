@@ -23,6 +23,7 @@ def test_forms():
 @pytest.mark.parametrize("arguments, options", [
     ((199,), {}), ((600,), {}), (("200",), {}), ((True,), {}),
     ((200, "a"), {"json": 1}), ((200,), {"json": 1, "message": "a"}), ((200, "a"), {"json": None}),
+    ((200,), {"json": float("nan")}), ((200,), {"json": [float("inf")]}),
     ((204, "a"), {}), ((304,), {"message": "a"}),
     ((200,), {"headers": {"X A": "1"}}), ((200,), {"headers": {"X-A": "1\r\nX-B: 2"}}), ((200,), {"headers": {"Content-Length": "1"}}),
     ((200,), {"headers": [("X-A", "1" * 10000)] * 4}), ((200, "a"), {"content_type": "a\nb"}),

@@ -137,12 +137,24 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _new(args: argparse.Namespace) -> int:
+    from keyword import iskeyword
+
+    from fastgate.plugins.registry import PLUGINS
+    from fastgate.plugins.shipped import SHIPPED
+
     stem = os.path.basename(args.file).removesuffix(".py").lower().replace("_", "-")
-    if not args.file.endswith(".py") or not stem.replace("-", "").isalnum() or not stem[0].isalpha():
+    if not args.file.endswith(".py") or not stem.isascii() or not stem.replace("-", "").isalnum() or not stem[0].isalpha():
         print(f"fastgate plugins: {args.file}: name it like greeting.py or my_plugin.py", file=sys.stderr)
         return 1
     words = [word.capitalize() for word in stem.split("-") if word]
-    text = _BEGINNING.format(name="-".join(words).lower(), class_name="".join(words), header="-".join(words))
+    name = "-".join(words).lower()
+    if name in (*PLUGINS, *SHIPPED):
+        print(f"fastgate plugins: {args.file}: the name {name} is taken by a plugin that comes with fastgate", file=sys.stderr)
+        return 1
+    class_name = "".join(words)
+    if class_name in ("Context", "Plugin", "Response") or iskeyword(class_name):    # a name the file needs
+        class_name = f"My{class_name}"
+    text = _BEGINNING.format(name=name, class_name=class_name, header="-".join(words))
     try:
         with open(args.file, "x", encoding="utf-8") as file:
             file.write(text)

@@ -50,7 +50,10 @@ class HttpAnswer(NamedTuple):
 
     def json(self) -> Any:
         """Raises ValueError."""
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError:
+            raise ValueError("the answer's JSON is nested too deeply") from None
 
 
 class HttpClient:

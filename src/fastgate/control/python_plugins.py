@@ -52,7 +52,7 @@ class PythonPlugins:
         self._told: list[Runner] = []                   # those told of the staged configurations
         self._ends: dict[Runner, asyncio.Task[None]] = {}       # those being closed
 
-    async def prepare(self, model: "Model") -> dict[str, tuple[int, set[str], int | None]] | None:
+    async def prepare(self, model: "Model") -> dict[str, tuple[int, set[str], int | None, list[str]]] | None:
         """Makes what the model needs, for `Gateway.publish`. Raises PluginFailed; `abandon` is due then."""
         self._staged, self._new_runners, self._replaced, self._told = {}, [], {}, []
         self._staged_settings = model.gateway["python"]
@@ -82,7 +82,7 @@ class PythonPlugins:
             self._staged[entity["id"]] = self._configure(runner, entity["config"], settings["timeout"])
         gone = {one.runner.contract.name for id, one in self._current.items() if id not in self._staged}
         self._to_tell = changed | dict.fromkeys(gone)
-        return {id: (one.handle, one.phases, one.body_limit(settings["body"])) for id, one in self._staged.items()}
+        return {id: (one.handle, one.phases, one.body_limit(settings["body"]), one.secret_args) for id, one in self._staged.items()}
 
     def _make_shared(self) -> None:
         from fastgate.sdk import Store

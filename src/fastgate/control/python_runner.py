@@ -12,7 +12,7 @@ from fastgate._core.bridge.python_phase import ANSWER_ADD
 from fastgate.control.python_plugins import PluginFailed
 from fastgate.control.workers import Workers
 from fastgate.plugins.raised import raised
-from fastgate.sdk import Context, Contract, PhaseError, Response, Store, Tools, Unavailable
+from fastgate.sdk import Context, Contract, PhaseError, PluginError, Response, Store, Tools, Unavailable
 from fastgate.sdk.answer import FILTERS, let_go
 from fastgate.sdk.breaker import Breaker
 from fastgate.sdk.metrics import Registry
@@ -43,6 +43,7 @@ class Configured:
         own = {key: value for key, value in plain.items() if key not in RESERVED}
         self.config = runner.contract.schema.make(own)
         self.phases, self._reads_body = runner.contract.plugin_class.uses(self.config)
+        self.secret_args = _texts(runner.contract.plugin_class.secret_args(self.config))
         self.goes_on = plain["on_error"] == "continue"
         self.default_ms = timeout_ms
         self.timeout_s = (plain["phase_timeout"] or timeout_ms) / 1000
@@ -86,6 +87,12 @@ class Configured:
                 self._watch = self.runner.loop.call_at(run.deadline, self._on_watch)
                 return
             run.time_out()
+
+
+def _texts(found: Any) -> list[str]:
+    if not isinstance(found, (list, tuple)) or not all(isinstance(one, str) for one in found):
+        raise PluginError(f"secret_args gives a list of names, not {found!r}")
+    return list(found)
 
 
 class Run:

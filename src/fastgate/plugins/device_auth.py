@@ -23,15 +23,15 @@ REDIS_PAUSE_S = 1.0         # for so long; then by one request
 MOST_PENDING = 1000         # questions on their way to Redis
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,127}\Z")
 _HASHED = "sha256:"
+_NO_TEXT = "WRONGTYPE"      # Redis: the key is a list, a hash …
 _DN_PART = re.compile(r"\s*([A-Za-z0-9.]+)\s*=\s*((?:\\.|[^,\\/])*)(?:[,/]|\Z)")
 
 
 class Known(NamedTuple):
-    """What Redis said of a device, and until when (monotonic) that is new, and of use at all."""
+    """What Redis said of a device, and when (monotonic)."""
 
     value: str | None
-    fresh_until: float
-    known_until: float
+    asked_at: float
 
 
 class DeviceAuth(Plugin):
@@ -65,6 +65,10 @@ class DeviceAuth(Plugin):
                 field_name(name)
             request_name(self.upstream_header)
 
+    @classmethod
+    def secret_args(cls, config: Config) -> list[str]:
+        return [] if config.token_arg is None else [config.token_arg]
+
     def init(self) -> None:
         metrics = self.tools.metrics
         self.lookups = metrics.counter(
@@ -72,10 +76,24 @@ class DeviceAuth(Plugin):
             "result")
         self.refusals = metrics.counter("refusals", "Requests answered with 403.")
         self.caches: dict[int, Cache] = {}          # by id of the Config, which it holds
+        self.told: set[int] = set()                 # the last configurations, likewise: requests may have them still
 
     async def configure(self, configs: list[Config]) -> None:
+        for config in configs:
+            self.cache_of(config)
         current = {id(config) for config in configs}
-        self.caches = {key: cache for key, cache in self.caches.items() if key in current}
+        self.caches = {key: cache for key, cache in self.caches.items() if key in current | self.told}
+        self.told = current
+
+    def cache_of(self, config: Config) -> Cache:
+        cache = self.caches.get(id(config))
+        if cache is None:
+            cache = Cache(config)
+            for other in self.caches.values():      # what was known goes on, whatever else the configuration says now
+                if other.config.key == config.key:
+                    cache.learn(other)
+            self.caches[id(config)] = cache
+        return cache
 
     async def access(self, context: Context, config: Config) -> Response | None:
         request = context.request
@@ -98,11 +116,9 @@ class DeviceAuth(Plugin):
 
     async def value_of(self, config: Config, key: str) -> str | None:
         """Raises Unavailable."""
-        cache = self.caches.get(id(config))
-        if cache is None:
-            cache = self.caches[id(config)] = Cache(config)
+        cache = self.cache_of(config)
         known = cache.known(key)
-        if known is not None and known.fresh_until > time.monotonic():
+        if known is not None and cache.is_fresh(known):
             self.lookups.increase(result="cached")
             return known.value
         try:
@@ -140,11 +156,22 @@ class Cache:
     def __len__(self) -> int:
         return len(self._present) + len(self._absent)
 
+    def learn(self, other: Cache) -> None:
+        """What another one knows, too, or knows better."""
+        for entries in (other._absent, other._present):
+            for key, known in entries.items():
+                mine = self._present.get(key) or self._absent.get(key)
+                if mine is None or mine.asked_at < known.asked_at:
+                    self._keep(key, known)
+
+    def is_fresh(self, known: Known) -> bool:
+        return known.asked_at + self.config.ttl > time.monotonic()
+
     def known(self, key: str) -> Known | None:
         for entries in (self._present, self._absent):
             entry = entries.get(key)
             if entry is not None:
-                if entry.known_until > time.monotonic():
+                if entry.asked_at + max(self.config.ttl, self.config.stale_ttl) > time.monotonic():
                     entries.move_to_end(key)
                     return entry
                 del entries[key]
@@ -176,22 +203,25 @@ class Cache:
         try:
             found = await asyncio.wait_for(redis.get(key), self.config.timeout / 1000)
         except (RedisError, OSError, asyncio.TimeoutError) as error:
-            self._breaker.failed(token)
-            raise Away(str(error) or f"no answer within {self.config.timeout} ms") from None
+            if not str(error).startswith(_NO_TEXT):
+                self._breaker.failed(token)
+                raise Away(str(error) or f"no answer within {self.config.timeout} ms") from None
+            found = b""         # an answer: one odd key, which anybody may ask for, is no sign that Redis is away
         except BaseException:
             self._breaker.undecided(token)
             raise
         self._breaker.succeeded(token)
         value = None if found is None else found.decode("utf-8", "replace")
-        now = time.monotonic()
-        fresh_until = now + self.config.ttl
-        entries, others = (self._absent, self._present) if value is None else (self._present, self._absent)
+        self._keep(key, Known(value, time.monotonic()))
+        return value
+
+    def _keep(self, key: str, known: Known) -> None:
+        entries, others = (self._absent, self._present) if known.value is None else (self._present, self._absent)
         others.pop(key, None)
-        entries[key] = Known(value, fresh_until, max(fresh_until, now + self.config.stale_ttl))
+        entries[key] = known
         entries.move_to_end(key)
         while len(entries) > self.config.cache_entries:
             entries.popitem(last=False)
-        return value
 
     def _asked(self, key: str, done: asyncio.Task[str | None]) -> None:
         del self._pending[key]

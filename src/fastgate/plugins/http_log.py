@@ -48,7 +48,7 @@ class HttpLog(Plugin):
         flush_timeout: Annotated[float, Between(0, 3600)] | None = None
         custom_fields: dict[str, str] = {}
         custom_fields_by_lua: dict[str, str] = {}
-        redact: list[str] = ["apikey", "jwt"]
+        redact: list[str] = ["apikey", "jwt", "x-device-token"]
 
         def __post_init__(self) -> None:
             if problem := url_problem(self.http_endpoint):
@@ -94,12 +94,14 @@ class HttpLog(Plugin):
         for name, code in target.fields:
             record[name] = self.field(name, code, context, record)
         before = len(target.queue)
-        target.queue.put(json.dumps(record, ensure_ascii=False, separators=(",", ":"), default=str).encode())
+        target.queue.put(written(record))
         self.waiting.increase(len(target.queue) - before)
 
     def field(self, name: str, code: CodeType, context: Context, record: dict[str, Any]) -> Any:
         try:
-            return eval(code, {"context": context, "record": record})       # the operator's own code, as a plugin is
+            value = eval(code, {"context": context, "record": record})      # the operator's own code, as a plugin is
+            written(value)              # raises here, where it costs the field and not the record
+            return value
         except Exception as error:
             self.field_errors.increase()
             self.tools.log.debug("custom_fields.%s raised %s: %s", name, type(error).__name__, error)
@@ -136,6 +138,11 @@ class Target:
     async def close(self, within_s: float) -> None:
         await self.queue.close(within_s)
         await self._client.close()
+
+
+def written(value: Any) -> bytes:
+    """As JSON. Raises what a value that can't be written does."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str, allow_nan=False).encode()
 
 
 def queue_of(config: Any) -> QueueConfig:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import math
+from collections.abc import Hashable, Iterator
+from fractions import Fraction
 from typing import Any
 
 VERSIONS = {"draft4": "Draft4Validator", "draft6": "Draft6Validator", "draft7": "Draft7Validator",
             "draft201909": "Draft201909Validator", "draft202012": "Draft202012Validator"}
 MOST_ERRORS = 10            # told in a verbose answer
 MOST_TEXT = 200             # of each
+_DATA = ("const", "enum", "default", "examples")      # what stands there is no schema
 _SCALARS = {"string": "string", "number": "number", "integer": "integer", "boolean": "boolean"}
 
 
@@ -47,6 +50,7 @@ class Checker:
         """schema: text with JSON, or what it says. version: of VERSIONS, or "kong". Raises ValueError."""
         try:
             import jsonschema
+            from jsonschema.validators import extend
             from referencing import Registry
         except ImportError:
             raise ValueError("needs the package jsonschema: pip install 'fastgate[validator]'") from None
@@ -67,7 +71,9 @@ class Checker:
             kind.check_schema(schema)
         except jsonschema.SchemaError as error:
             raise ValueError(f"{error.json_path}: {error.message[:MOST_TEXT]}") from None
-        self.schema = schema
+        # A "$schema" would lead references to the library's own rules, past those below.
+        self.schema = schema = _without_dialect(schema)
+        kind = extend(kind, {"multipleOf": _multiple_of, "uniqueItems": _unique_items})
         # An empty registry: nothing is ever fetched.
         self._validator = kind(schema, registry=Registry(), format_checker=kind.FORMAT_CHECKER)
 
@@ -82,6 +88,53 @@ class Checker:
         except RecursionError:
             found.append({"path": "$", "message": "it is nested too deeply"})
         return found
+
+
+def _multiple_of(validator: Any, of: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """By what is written, so that 19.99 is a multiple of 0.01. The library divides floats, and raises for 1e400."""
+    from jsonschema import ValidationError
+
+    if validator.is_type(value, "number") and not _is_multiple(value, of):
+        yield ValidationError(f"{value!r} is not a multiple of {of}")
+
+
+def _is_multiple(value: Any, of: Any) -> bool:
+    if isinstance(value, int) and isinstance(of, int):
+        return value % of == 0
+    if any(isinstance(one, float) and not math.isfinite(one) for one in (value, of)):
+        return False
+    return (Fraction(repr(value)) / Fraction(repr(of))).denominator == 1
+
+
+def _unique_items(validator: Any, is_wanted: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """In linear time: the library compares each with each, which a client can make last for hours."""
+    from jsonschema import ValidationError
+
+    if is_wanted and validator.is_type(value, "array") and len(set(map(_identity, value))) < len(value):
+        yield ValidationError(f"{value!r} has non-unique elements")
+
+
+def _identity(value: Any) -> Hashable:
+    """The same for what JSON Schema calls equal: 1 and 1.0, but not 1 and true. Numbers as text: clients can choose
+    numbers that have one hash, of texts they can't."""
+    if isinstance(value, bool):
+        return bool, value
+    if isinstance(value, (int, float)):
+        return float, repr(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if isinstance(value, list):
+        return list, tuple(map(_identity, value))
+    if isinstance(value, dict):
+        return dict, frozenset((name, _identity(one)) for name, one in value.items())
+    return value
+
+
+def _without_dialect(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_dialect(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {name: value if name in _DATA else _without_dialect(value) for name, value in schema.items()
+            if name != "$schema" or not isinstance(value, str)}
 
 
 def _references(schema: Any) -> Iterator[str]:

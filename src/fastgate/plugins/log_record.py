@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from fastgate.sdk import Context
+from fastgate.sdk import Context, Request
 
 REDACTED = "REDACTED"
+_PORT = re.compile(r":\d+\Z")
 ALWAYS_REDACTED = frozenset(("authorization", "proxy-authorization"))
 
 
@@ -19,7 +21,7 @@ def log_record(context: Context, redacted: Collection[str] = ()) -> dict[str, An
     uri = request.path + (f"?{query}" if query else "")
     found: dict[str, Any] = {
         "request": {
-            "id": request.id, "method": request.method, "uri": uri, "url": f"{request.scheme}://{request.host}{uri}",
+            "id": request.id, "method": request.method, "uri": uri, "url": f"{request.scheme}://{_authority(request)}{uri}",
             "querystring": dict(parse_qsl(query, keep_blank_values=True)), "headers": _shown_headers(request.headers, redacted)},
         "response": {"status": outcome.status, "headers": _shown_headers(context.response.headers, redacted)},
         "latencies": {"request": round(outcome.seconds * 1000), "proxy": round(outcome.upstream_seconds * 1000),
@@ -40,6 +42,12 @@ def log_record(context: Context, redacted: Collection[str] = ()) -> dict[str, An
         if consumer.credential is not None:
             found["authenticated_entity"] = {"id": consumer.credential}
     return found
+
+
+def _authority(request: Request) -> str:
+    """The host, with the port where the client named one."""
+    port = _PORT.search(request.header("Host") or "")
+    return request.host + (port[0] if port else "")
 
 
 def _shown_headers(fields: list[tuple[str, str]], redacted: Collection[str]) -> dict[str, str | list[str]]:

@@ -74,6 +74,11 @@ class Plugin:
         """Which of its phases a configuration needs, and whether it reads bodies: calls that would do nothing are not made."""
         return {phase for phase in PHASES if getattr(cls, phase) is not getattr(Plugin, phase)}, cls.reads_body
 
+    @classmethod
+    def secret_args(cls, config: Any) -> list[str]:
+        """Arguments of the query that hold what is secret: the access log has stars for their letters."""
+        return []
+
     def rewrite(self, context: Context, config: Any) -> Any:
         """A request, before its route is found: only for what is configured for everybody. Returns what `access` does."""
 

@@ -132,7 +132,10 @@ class Request:
         """The body as JSON. Raises ValueError for what is none."""
         from json import loads
 
-        return loads(self.body)
+        try:
+            return loads(self.body)
+        except RecursionError:          # a client's doing, which must not look like a fault of the plugin's
+            raise ValueError("the body's JSON is nested too deeply") from None
 
     def form(self) -> dict[str, str]:
         """The fields of a body of the type application/x-www-form-urlencoded; of those that occur twice, the first."""
@@ -150,7 +153,7 @@ class Request:
         if json is not NOT_GIVEN:
             from json import dumps
 
-            body = dumps(json, ensure_ascii=False, separators=(",", ":"))
+            body = dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
             self.set_header("Content-Type", "application/json")
         if not isinstance(body, (str, bytes, bytearray, memoryview)):
             raise ValueError(f"a request's body must be text or bytes, not {type(body).__name__}")

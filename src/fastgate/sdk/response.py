@@ -51,7 +51,7 @@ class Response:
         if json is not NOT_GIVEN:
             from json import dumps
 
-            body = dumps(json, ensure_ascii=False, separators=(",", ":"))
+            body = dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
             self.content_type = content_type or "application/json; charset=utf-8"
         elif message is not None:
             if not isinstance(message, str):

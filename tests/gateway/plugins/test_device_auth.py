@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from fastgate.plugins.device_auth import REDIS_FAILURES
 
 from gateway.plugins.python_site import PATIENT
 from support.client import get
@@ -122,6 +123,46 @@ def test_what_was_known_goes_on_while_redis_is_away(open_site, origin, redis):
     while client.ask(get("/x?device_id=d1")).status == 200:
         pass
     assert client.ask(get("/x?device_id=d1")).status == 403
+
+
+def test_tokens_are_stars_in_the_access_log(open_site, origin, redis):
+    put(redis, d1="t0ken")
+    config = config_of(service(origin), plugins=[device_auth(token_arg="tok")], gateway=before(redis))
+    site = open_site(config, origin, access_log="stdout", workers=1)
+    assert site.ask(get("/x?device_id=d1&tok=t0ken")).status == 200
+    assert site.ask(get("/x?device_id=d1&%74ok=wrong")).status == 403
+    assert site.ask(get("/the-last")).status == 403
+    log = site.process.wait_for_access_log("/the-last")
+    assert "/x?device_id=d1&tok=*****" in log and "&%74ok=*****" in log and "t0ken" not in log
+    assert site.process.reload(config_of(service(origin), plugins=[device_auth()], gateway=before(redis)))["ok"]
+    site.ask(get("/y?tok=plain"))
+    assert "/y?tok=plain" in site.process.wait_for_access_log("/y?")
+
+
+def test_what_was_known_outlives_changes_of_the_configuration(open_site, origin, redis):
+    put(redis, d1="1")
+    site = site_with(open_site, origin, redis, ttl=0)
+    client = site.connect()
+    assert [client.ask(get(f"/x?device_id={device}")).status for device in ("d1", "d2")] == [200, 403]
+    redis.stop()
+    for changed in (device_auth(ttl=0, stale_ttl=86_400), device_auth(ttl=0, hide_credentials=True), device_auth(ttl=0, phase_timeout=9999)):
+        assert site.process.reload(config_of(service(origin), plugins=[changed], gateway=before(redis)))["ok"]
+        assert [client.ask(get(f"/x?device_id={device}")).status for device in ("d1", "d2")] == [200, 403]
+    other = device_auth(ttl=0, key="other:{id}")
+    assert site.process.reload(config_of(service(origin), plugins=[other], gateway=before(redis)))["ok"]
+    assert client.ask(get("/x?device_id=d1")).status == 503
+
+
+def test_a_key_that_is_no_text_shuts_out_its_device_alone(open_site, origin, redis):
+    put(redis, d1="1")
+    with redis.client() as client:
+        client.hset("device:odd:auth", "token", "1")
+    site = site_with(open_site, origin, redis, ttl=0)
+    client = site.connect()
+    for _ in range(REDIS_FAILURES + 1):
+        assert client.ask(get("/x?device_id=odd")).status == 403
+    assert client.ask(get("/x?device_id=d1")).status == 200
+    assert looked_up(site, "asked") == REDIS_FAILURES + 2
 
 
 def test_a_redis_that_hangs_costs_its_time_and_no_more(open_site, origin, redis):

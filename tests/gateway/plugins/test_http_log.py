@@ -72,6 +72,20 @@ def test_the_record_is_kongs(open_site, origin, taker):
     wait_counted(site, "sent", 1)
 
 
+@pytest.mark.parametrize("host, start", [("Some.host:8443", "http://some.host:8443"), ("[::1]:8000", "http://[::1]:8000"), ("[::1]", "http://[::1]")])
+def test_the_url_has_the_port_that_was_asked(open_site, origin, taker, host, start):
+    site = site_with(open_site, origin, taker)
+    assert site.ask(get("/a?x=1", host=host)).status == 200
+    [request] = taken(taker)
+    assert json.loads(request.body)["request"]["url"] == f"{start}/a?x=1"
+
+
+def test_tokens_of_devices_are_not_shown(open_site, origin, taker):
+    site = site_with(open_site, origin, taker)
+    assert site.ask(get("/a?apikey=secret", "X-Device-Token: secret")).status == 200
+    assert b"secret" not in taken(taker)[0].body
+
+
 def test_what_the_gateway_answers_itself_is_logged_too(open_site, origin, taker):
     site = site_with(open_site, origin, taker, plugin("request-termination", status_code=418))
     assert site.ask(get("/")).status == 418
@@ -161,12 +175,14 @@ def test_a_server_that_is_away_costs_records_and_nothing_else(open_site, origin,
 def test_custom_fields_are_python_and_may_fail_alone(open_site, origin, taker):
     site = site_with(open_site, origin, taker, custom_fields={
         "tenant": "context.request.header('X-Tenant')", "size": "len(record['request']['uri'])", "wrong": "1 / 0",
-        "odd": "{1, 2}"})
+        "odd": "{1, 2}", "keys": "{(1, 2): 3}", "half": "'\\ud800'", "nan": "float('nan')", "itself": "(lambda a: a.append(a) or a)([])",
+        "deep": "__import__('functools').reduce(lambda a, _: [a], range(100000), 0)"})
     assert site.ask(get("/abc", "X-Tenant: blue")).status == 200
     [request] = taken(taker)
     record = json.loads(request.body)
     assert (record["tenant"], record["size"], record["wrong"], record["odd"]) == ("blue", 4, None, "{1, 2}")
-    assert site.metrics()["fastgate_plugin_http_log_custom_field_errors_total"] == 1
+    assert [record[name] for name in ("keys", "half", "nan", "itself", "deep")] == [None] * 5
+    assert site.metrics()["fastgate_plugin_http_log_custom_field_errors_total"] == 6
 
 
 def test_a_reload_keeps_what_waits_and_sends_what_is_new_elsewhere(open_site, open_origin, origin, taker):

@@ -13,7 +13,7 @@ cdef class PythonQueue:
     """What the reactors queue for the control thread. Owner: its Gateway, which closes its lanes before it lets go."""
     cdef python_queue_t c_queue
     cdef dict lots              # plugin name -> address of its python_lot_t
-    cdef dict configured        # plugin id -> (handle, hooks, body_bytes), of the snapshot being made
+    cdef dict configured        # plugin id -> (handle, hooks, body_bytes, secret args), of the snapshot being made
     cdef uint32_t most          # calls a plugin may have under way
     cdef uint64_t timeout_ms    # of a phase, unless a configuration says otherwise
 

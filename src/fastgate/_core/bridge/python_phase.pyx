@@ -12,6 +12,7 @@ from fastgate._core.base.atomics cimport atomic_load_u32, atomic_load_u64, atomi
 from fastgate._core.base.memory cimport memory_give, memory_take_unbounded
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.observe.series cimport series_t
+from fastgate._core.plugin.authentication cimport secret_arg_keep
 from fastgate._core.plugin.python cimport (
     FACT_COUNT,
     FACT_CLIENT_IP,
@@ -130,7 +131,9 @@ cdef class PythonQueue:
         if snapshot.names == NULL:
             python_names_build(snapshot, model)
         # Without an entry it is only checked: nothing will run.
-        handle, hooks, body_bytes = self.configured.get(entity["id"], (0, PHASES, None))
+        handle, hooks, body_bytes, secrets = self.configured.get(entity["id"], (0, PHASES, None, ()))
+        for secret in secrets:
+            secret_arg_keep(snapshot, secret)
         python_build(plugin, snapshot, &self.c_queue, lot, handle, hooks, body_bytes, entity["config"], self.timeout_ms)
         python_answer_build(plugin, "header_filter" in hooks, "body_filter" in hooks)
         return 0
