@@ -30,6 +30,9 @@ class Shared:
             self.is_asked_again.set()
         raise KeyError("slot")
 
+    async def info(self, section: str) -> dict[str, str]:
+        return {}
+
     async def delete(self, key: str) -> None:
         raise AttributeError("writer")
 

@@ -1,8 +1,9 @@
 """Bans in Redis (`gateway.redis`): `blacklist:<ip>` with a time to live, for other gateways and other tools.
 
 Whoever writes such a key bans the address, whoever deletes it lifts the ban, everywhere within `bans.sync_rate`.
-An IPv6 address stands for its /64 and is written so; a ban that another tool spelt otherwise is deleted as it spelt it. While Redis is away bans go on by themselves, and what
-happened meanwhile is told once it is back.
+An IPv6 address stands for its /64 and is written so; a ban that another tool spelt otherwise is deleted as it spelt it.
+While Redis is away bans go on by themselves, and what happened meanwhile is told once it is back; one that was started
+anew, and may have forgotten all, is told of all.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class BanExchange:
         self._bans = gateway.bans
         self._record: dict[str, Any] | None = None
         self._place: list[Any] = []         # where Redis is, or was last
+        self._run_id: str | None = None     # which process that is
         self._sync_s = 0.0
         self._redis: SharedRedis | None = None
         self._task: asyncio.Task[None] | None = None
@@ -72,10 +74,14 @@ class BanExchange:
     def _move(self, place: list[Any]) -> None:
         """Another Redis than before is to be told of all bans: what it does not have was not lifted."""
         if self._place and place != self._place:
-            for ban in self._bans.read():
-                if ban.is_shared:
-                    self._bans.add(ban.address, ban.until_ns)
+            self._tell_again()
+            self._run_id = None
         self._place = place
+
+    def _tell_again(self) -> None:
+        for ban in self._bans.read():
+            if ban.is_shared:
+                self._bans.add(ban.address, ban.until_ns)
 
     def _let_go(self) -> None:
         """The old Redis, once what is under way with it has ended."""
@@ -117,8 +123,11 @@ class BanExchange:
         read_at = 0.0
         while True:
             try:
+                is_due = time.monotonic() >= read_at
+                if is_due:
+                    await self._look_for_restart(redis.client)
                 await self._tell(redis.client)
-                if time.monotonic() >= read_at:
+                if is_due:
                     await self._read(redis.client)
                     read_at = time.monotonic() + self._sync_s
                 self._note(None)
@@ -139,6 +148,20 @@ class BanExchange:
                 log.warning("bans: Redis can't be asked, bans go on by themselves: %s",
                             str(error) or type(error).__name__)
         self._is_away = error is not None
+
+    async def _look_for_restart(self, redis: Any) -> None:
+        """Another process there, after a restart or with another master, may not have what this one was told."""
+        from redis.exceptions import ResponseError
+
+        if self._place and self._place[-1]:
+            return                          # a cluster: its nodes stand in for each other
+        try:
+            run_id = (await redis.info("server")).get("run_id")
+        except ResponseError:               # its access list forbids the question
+            return
+        if self._run_id not in (None, run_id):
+            self._tell_again()
+        self._run_id = run_id
 
     async def _tell(self, redis: Any) -> None:
         """What was lifted, then what was banned, since Redis was last told."""

@@ -224,3 +224,19 @@ def test_another_redis_is_told_of_all_bans_and_the_same_one_of_none_again(guarde
         move(second, timeout=19_000)
         wait_until(lambda: ask(site) == 200)
         assert not client.exists("blacklist:192.0.2.1")
+
+
+def test_a_redis_that_was_started_anew_is_told_of_all_bans(guarded):
+    """It keeps nothing on its disk, and has forgotten them: that lifts none."""
+    with RedisServer() as redis:
+        site = guarded(**shared(redis))
+        assert ask(site, "/.env") == 403
+        wait_until(lambda: bans(site)["192.0.2.1"]["shared"])
+        redis.stop()
+        redis.start()
+        with redis.client() as client:
+            wait_until(lambda: client.exists("blacklist:192.0.2.1"))
+            wait_until(lambda: bans(site)["192.0.2.1"]["shared"])
+            assert ask(site) == 403
+            client.delete("blacklist:192.0.2.1")
+            wait_until(lambda: ask(site) == 200)
