@@ -86,6 +86,7 @@ def test_allowed_upgrades_are_lower_case_and_h2c_gets_a_warning():
     ("trusted_ips", ["10.0.0.1/8"], "trusted_ips[0]", 'write "10.0.0.0/8"'),
     ("trusted_ips", ["10.0.0.0/33"], "trusted_ips[0]", "neither an IP address nor a range"),
     ("trusted_ips", ["example.com"], "trusted_ips[0]", "neither an IP address nor a range"),
+    ("trusted_ips", ["fe80::1%eth0"], "trusted_ips[0]", "has a zone"),
     ("real_ip_header", "X Real", "real_ip_header", "not a valid name"),
     ("access_log", "access.log", "access_log.path", "./access.log"),
     ("access_log", {"format": "xml"}, "access_log.format", "json, combined"),

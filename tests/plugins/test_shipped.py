@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from fastgate.config.yaml_tree import TreeBuilder
 from fastgate.plugins import discovery
+from fastgate.plugins.external import External
 from fastgate.plugins.http_log import HttpLog, queue_of
 from fastgate.plugins.shipped import SHIPPED, sources
-from fastgate.sdk import Contract
+from fastgate.sdk import Contract, Unavailable
 from fastgate.sdk.schema import schema_of
 
 PAGE = (Path(__file__).parents[2] / "docs/configuration.md").read_text()
@@ -139,3 +140,11 @@ def test_looking_for_them_imports_no_library_that_only_their_work_needs():
             "print(sorted({'httpx', 'httpcore', 'redis', 'jsonschema'} & set(sys.modules)))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_what_a_service_wraps_too_deep_is_its_own_failure():
+    deep: list = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(Unavailable, match="can't be obeyed"):
+        External.obeyed(None, None, {"action": "exit", "status": 200, "json": deep})

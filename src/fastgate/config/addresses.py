@@ -96,6 +96,8 @@ def cidr_problem(text: str) -> str | None:
     """What is wrong with an address or CIDR range, also a range with host bits set."""
     import ipaddress
 
+    if "%" in text:
+        return f"{shown(text)} has a zone, one machine's own name for an interface: leave it out"
     try:
         ipaddress.ip_network(text)
     except ValueError:

@@ -117,7 +117,7 @@ class External(Plugin):
         """Raises Unavailable: what it says can't be done."""
         try:
             return _exit(answer) if answer.get("action") == "exit" else _continue(context, answer)
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise Unavailable(f"the service's answer can't be obeyed: {error}") from None
 
 
