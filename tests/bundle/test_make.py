@@ -86,3 +86,15 @@ def test_a_command_that_fails_is_quoted(tmp_path, monkeypatch):
     fake(tmp_path, "mmdebstrap", "echo 'E: no such suite' >&2; exit 3")
     with pytest.raises(BundleError, match="mmdebstrap failed with exit code 3:\nE: no such suite"):
         unpack("bookworm", "amd64", ["dash"], tmp_path / "root", "http://mirror.test/debian")
+
+
+def test_a_mirror_that_gives_nothing_is_named_with_apts_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fake(tmp_path, "mmdebstrap", """case "$*" in *--quiet*) exit 25 ;; esac
+echo 'I: running apt-get update...' >&2
+echo 'E: Failed to fetch http://mirror.test/debian  Connection refused' >&2
+exit 25""")
+    with pytest.raises(BundleError) as failed:
+        unpack("bookworm", "amd64", ["dash"], tmp_path / "root", "http://mirror.test/debian")
+    assert str(failed.value).startswith("mmdebstrap failed with exit code 25:\nE: Failed to fetch http://mirror.test/debian  Connection refused\n")
+    assert "Debian's packages come from http://mirror.test/debian: --mirror URL names another." in str(failed.value)
