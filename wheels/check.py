@@ -106,6 +106,9 @@ def paths(names: list[str]) -> list[Path]:
         found = sorted(DIST.glob("fastgate-*.whl"))
         return found or sys.exit(f"no wheel in {DIST}: build some with wheels/build.py")
     files = [Path(name) for name in names if name.endswith(".whl")]
+    for file in files:
+        if not file.is_file():
+            sys.exit(f"{file}: no such file")
     targets = [name for name in names if not name.endswith(".whl")]
     return files + [target.wheel() for target in (chosen(targets) if targets else [])]
 

@@ -80,7 +80,7 @@ def _unpack(suite: str, architecture: str, packages: list[str], root: Path) -> N
     need("mmdebstrap", "mmdebstrap")
     command, *arguments = extraction(suite, architecture, packages, root, debian.mirror(suite))
     # A mirror that stands still has indices that are signed, and older than apt likes.
-    subprocess.run([command, '--aptopt=Acquire::Check-Valid-Until "false"', *arguments], check=True)
+    subprocess.run([command, "--quiet", '--aptopt=Acquire::Check-Valid-Until "false"', *arguments], check=True)
     # What configuring would do: Debian's pip does not start without.
     certificates = root / "etc/ssl/certs/ca-certificates.crt"
     certificates.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,9 @@
 """What is refused before any work is done, and how it is said."""
 
+import errno
+import os
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -86,3 +89,43 @@ def test_a_command_that_fails_is_quoted(tmp_path, monkeypatch):
     fake(tmp_path, "mmdebstrap", "echo 'E: no such suite' >&2; exit 3")
     with pytest.raises(BundleError, match="mmdebstrap failed with exit code 3:\nE: no such suite"):
         unpack("bookworm", "amd64", ["dash"], tmp_path / "root", "http://mirror.test/debian")
+
+
+def test_a_mirror_that_gives_nothing_is_named_with_apts_words(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    fake(tmp_path, "mmdebstrap", """case "$*" in *--quiet*) exit 25 ;; esac
+echo 'I: running apt-get update...' >&2
+echo 'E: Failed to fetch http://mirror.test/debian  Connection refused' >&2
+exit 25""")
+    with pytest.raises(BundleError) as failed:
+        unpack("bookworm", "amd64", ["dash"], tmp_path / "root", "http://mirror.test/debian")
+    assert str(failed.value).startswith("mmdebstrap failed with exit code 25:\nE: Failed to fetch http://mirror.test/debian  Connection refused\n")
+    assert "Debian's packages come from http://mirror.test/debian: --mirror URL names another." in str(failed.value)
+
+
+def test_a_date_that_is_none_is_refused_before_anything_is_built(tmp_path, monkeypatch, capsys):
+    nothing_is_built(monkeypatch)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    assert main(["bundle", "--arch", "arm64", "-o", str(tmp_path / "x.tar.gz")]) == 1
+    assert capsys.readouterr().err == "fastgate bundle: SOURCE_DATE_EPOCH=yesterday: expected seconds since 1970\n"
+
+
+def test_a_disk_that_is_full_is_told(tmp_path, monkeypatch, capsys):
+    def build(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/usr/lib/x")
+
+    monkeypatch.setattr(make, "build", build)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert main(["bundle", "--arch", "arm64", "-o", str(tmp_path / "x.tar.gz")]) == 1
+    assert capsys.readouterr().err == (
+        f"fastgate bundle: it can't be put together in {tmp_path}: No space left on device; $TMPDIR names another folder\n")
+
+
+def test_without_a_folder_to_work_in(tmp_path, monkeypatch, capsys):
+    def none():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert main(["bundle", "--arch", "arm64", "-o", str(tmp_path / "x.tar.gz")]) == 1
+    assert capsys.readouterr().err == "fastgate bundle: No usable temporary directory found; $TMPDIR names another folder\n"

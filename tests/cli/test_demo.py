@@ -1,13 +1,16 @@
 """`fastgate demo` as a user runs it: what it prints works."""
 
+import errno
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
+from fastgate.cli.main import main
 from support.process import SOURCE, Stream
 from websockets.sync.client import connect
 
@@ -58,3 +61,14 @@ def test_what_it_prints_works_and_nothing_stays(demo, tmp_path):
     demo.err.join(5)
     assert demo.err.text() == ""
     assert not os.path.exists(config) and os.listdir(tmp_path) == []
+
+
+def test_without_a_folder_for_its_configuration(monkeypatch, capsys):
+    """A container's, say, whose root is read-only."""
+    def none():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert main(["demo"]) == 1
+    assert capsys.readouterr().err == "fastgate demo: no folder for its configuration: No usable temporary directory found; $TMPDIR names one\n"

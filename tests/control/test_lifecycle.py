@@ -1,7 +1,9 @@
 """A whole gateway process: start, what stands in its way, drain, end."""
 
 import asyncio
+import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -14,7 +16,7 @@ import pytest
 import requests
 from fastgate.control.lifecycle import Lifecycle
 from support.held_upstream import to
-from support.process import SOURCE, GatewayFailed
+from support.process import PYTHON, SOURCE, GatewayFailed
 
 
 class Held(threading.Thread):
@@ -225,6 +227,22 @@ def test_access_log_that_cannot_be_opened(gateway, upstream, tmp_path):
         gateway(to(upstream.url), access_log=str(tmp_path / "none" / "access.log"))
     assert failed.value.returncode == 1 and "Traceback" not in failed.value.log
     assert f"gateway.access_log: {tmp_path}/none/access.log: No such file or directory" in failed.value.log
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_table_there_is_no_memory_for(upstream, tmp_path, command):
+    """As on a 32-bit board, whose addresses end."""
+    file = tmp_path / "gateway.json"
+    file.write_text(json.dumps({"_format_version": "3.0", **to(upstream.url), "gateway": {
+        "proxy_listen": "127.0.0.1:0", "status_listen": "off", "workers": 1, "limits": {"rate_limit_keys": 2**26}}}))
+    done = subprocess.run([*PYTHON, "-m", "fastgate", command, "-c", str(file)], preexec_fn=bound_addresses, capture_output=True, text=True,
+                          env=os.environ | {"PYTHONPATH": str(SOURCE)}, timeout=60)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert "gateway: no memory for limits.rate_limit_keys" in done.stderr
+
+
+def bound_addresses():
+    resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
 
 
 def test_access_log_is_reopened(gateway, upstream, tmp_path):

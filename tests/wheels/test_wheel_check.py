@@ -91,3 +91,9 @@ def test_the_matrix_has_a_cell_for_each_target(tmp_path):
     cells = {(row[0], column): cell for row in rows for column, cell in zip(header, row[1:], strict=True)}
     assert len(cells) == 36 and cells.pop(("abi3", "aarch64")) == "1,234" and cells.pop(("cp312", "armv7l-musl")) == "FAILED"
     assert set(cells.values()) == {"-"}
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["check.py", "/nowhere/x.whl"])
+    with pytest.raises(SystemExit, match="/nowhere/x.whl: no such file"):
+        check.main()

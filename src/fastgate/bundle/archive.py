@@ -56,7 +56,10 @@ def write_tar(tree: Path, names: Iterable[str], out: BinaryIO, top: str = "", ow
 
 def date() -> int:
     """The date of everything in a bundle, in seconds since 1970."""
-    return int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
+    given = os.environ.get("SOURCE_DATE_EPOCH") or "0"
+    if not (given.isascii() and given.isdecimal()):
+        raise BundleError(f"SOURCE_DATE_EPOCH={given}: expected seconds since 1970")
+    return int(given)
 
 
 def _entry(info: tarfile.TarInfo, kind: bytes, mode: int) -> tarfile.TarInfo:

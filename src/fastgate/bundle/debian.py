@@ -26,16 +26,18 @@ def unpack(suite: str, arch: str, packages: list[str], into: Path, mirror: str |
     with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:
         # By way of a tar file: without root, mmdebstrap's files would belong to users of its own.
         archive = Path(scratch, "root.tar")
-        program, *arguments = extraction(suite, arch, packages, archive, mirror or mirror_of(suite))
-        run([program, f"--extract-hook={LIST}", *arguments], advice=NOT_ROOT)
+        mirror = mirror or mirror_of(suite)
+        program, *arguments = extraction(suite, arch, packages, archive, mirror)
+        origin = f"Debian's packages come from {mirror}: --mirror URL names another."
+        run([program, f"--extract-hook={LIST}", *arguments], advice="\n".join(filter(None, [origin, NOT_ROOT])))
         with tarfile.open(archive) as tar:
             tar.extraction_filter = lambda member, _: member        # its absolute links are meant for the tree
             tar.extractall(into, [member for member in tar if member.isreg() or member.issym() or member.islnk()])
 
 
 def extraction(suite: str, arch: str, packages: list[str], out: Path, mirror: str) -> list[str]:
-    """The command for that; out: a folder or a .tar file."""
-    return ["mmdebstrap", "--quiet", "--variant=extract", f"--arch={arch}", f"--include={','.join(packages)}",
+    """The command for that; out: a folder or a .tar file. Not --quiet, which keeps to itself what apt complains of."""
+    return ["mmdebstrap", "--variant=extract", f"--arch={arch}", f"--include={','.join(packages)}",
             "--skip=check/qemu", suite, str(out), f"deb {mirror} {suite} main"]
 
 
@@ -62,6 +64,6 @@ def run(command: list[str], env: dict[str, str] | None = None, name: str = "", a
     """What the command writes. name: what to call it, if not by its first word. Raises BundleError with the end of its complaints, and the advice, when it fails."""
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace")
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()[-15:]
-        raise BundleError("\n".join([f"{name or command[0]} failed with exit code {done.returncode}:", *said, *filter(None, [advice])]))
+        said = [line for line in (done.stderr or done.stdout).strip().splitlines() if not line.startswith("I: ")]     # mmdebstrap's progress
+        raise BundleError("\n".join([f"{name or command[0]} failed with exit code {done.returncode}:", *said[-15:], *filter(None, [advice])]))
     return done.stdout

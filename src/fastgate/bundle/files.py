@@ -16,7 +16,7 @@ LAUNCHER = """\
 self=$0
 if [ -L "$self" ]; then self=$(readlink -f "$self"); fi
 case $self in */*) ;; *) self=./$self ;; esac
-here=$(cd "${{self%/*}}" && pwd -P) || exit 1
+here=$(CDPATH= cd "${{self%/*}}/" && pwd -P) || exit 1
 # Whom to trust, for plugins that speak TLS: this machine's authorities, or those of the bundle.
 if [ -z "$SSL_CERT_FILE" ]; then
     SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt

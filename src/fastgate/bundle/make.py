@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fastgate._version import __version__
 from fastgate.bundle import BundleError
-from fastgate.bundle.archive import write_archive
+from fastgate.bundle.archive import date, write_archive
 from fastgate.bundle.debian import need
 from fastgate.bundle.image import write_image
 from fastgate.bundle.machines import MACHINES, this_machine
@@ -15,6 +15,7 @@ from fastgate.bundle.sbom import place_of, write_sbom
 from fastgate.bundle.tree import build
 
 FORMATS = ("tar.zst", "tar.gz", "oci")
+ELSEWHERE = "$TMPDIR names another folder"
 TOP = "fastgate"            # the folder an archive unpacks to
 
 
@@ -29,12 +30,16 @@ def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], e
         need("zstd")
     if out.is_dir() or not os.access(out.parent, os.W_OK | os.X_OK):
         raise BundleError(f"{out} can't be written: " + ("a folder has that name" if out.is_dir() else f"no folder {out.parent} to write to"))
+    date()      # or its mistake would be told after minutes of work
     # As wheels/build.py and wheels/wheelhouse.py leave them.
     places = list(wheels) or [place for place in ("dist", f"dist/wheelhouse-{machine.name}") if os.path.isdir(place)]
-    with tempfile.TemporaryDirectory(prefix="fastgate-bundle-") as scratch:
+    with _scratch() as scratch:
         tree = Path(scratch, "tree")
-        tree.mkdir()
-        parts = build(machine, [f"fastgate=={__version__}", *extra], [os.path.abspath(place) for place in places], tree, mirror)
+        try:
+            tree.mkdir()
+            parts = build(machine, [f"fastgate=={__version__}", *extra], [os.path.abspath(place) for place in places], tree, mirror)
+        except OSError as error:
+            raise BundleError(f"it can't be put together in {tempfile.gettempdir()}: {error.strerror or error}; {ELSEWHERE}") from None
         unfinished, place = out.with_name(f".{out.name}.new"), out
         try:
             if form == "oci":
@@ -49,6 +54,13 @@ def make(out: Path, arch: str | None, form: str | None, wheels: Sequence[str], e
         finally:
             unfinished.unlink(missing_ok=True)
     return out.stat().st_size
+
+
+def _scratch() -> tempfile.TemporaryDirectory:
+    try:
+        return tempfile.TemporaryDirectory(prefix="fastgate-bundle-")
+    except OSError as error:
+        raise BundleError(f"{error.strerror}; {ELSEWHERE}") from None
 
 
 def form_of(out: Path) -> str:

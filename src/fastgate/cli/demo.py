@@ -78,14 +78,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     import shutil
+    import sys
     import tempfile
 
     from fastgate.cli.demo_upstream import DemoUpstream
     from fastgate.control.run import run_gateway
     from fastgate.control.source import file_source
 
+    try:
+        home = tempfile.mkdtemp(prefix="fastgate-demo-")
+    except OSError as error:        # a container whose root is read-only
+        print(f"fastgate demo: no folder for its configuration: {error.strerror}; $TMPDIR names one", file=sys.stderr)
+        return 1
     upstreams = [DemoUpstream("one"), DemoUpstream("two")]
-    home = tempfile.mkdtemp(prefix="fastgate-demo-")
     try:
         config = os.path.join(home, "fastgate.yaml")
         listen = args.listen or f"127.0.0.1:{free_port(USUAL_PORTS['proxy'])}"

@@ -51,6 +51,8 @@ class DataPlane:
         except OSError as error:
             place = f"gateway.access_log: {error.filename}: " if error.filename else ""
             raise StartError(f"{place}{error.strerror or error}") from None
+        except MemoryError as error:
+            raise StartError(f"gateway: {error}") from None
         self.gateway.set_wall_clock(wall_clock_offset_ns())
         self._open_listeners(settings, environ)
 

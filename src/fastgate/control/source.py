@@ -75,6 +75,8 @@ def check(source: Source) -> CheckReport:
         publish(Gateway(1, model.gateway | {"access_log": {"path": "off", "format": "json"}}), model)
     except SnapshotError as error:
         return CheckReport([str(error) if error.place else f"{source.path}: {error}"], warnings, {}, [])
+    except MemoryError as error:
+        return CheckReport([f"{source.path}: gateway: {error}"], warnings, {}, [])
     counts = {name: len(getattr(model, name)) for name in COUNTED + COUNTED_IF_ANY}
     limits = lines(model.gateway, machine()) if model.gateway["memory_budget"] else []
     return CheckReport([], warnings, {name: n for name, n in counts.items() if n or name in COUNTED}, limits)

@@ -1,4 +1,4 @@
-"""Monotonic time in nanoseconds. Wall time comes from Python (arm.md: 32-bit time_t)."""
+"""Monotonic time in nanoseconds. Wall time comes from Python: time_t may have 32 bits."""
 
 from libc.stdint cimport uint64_t
 
