@@ -9,6 +9,7 @@ import pytest
 
 from support.client import get
 from support.origin import answer, echo
+from support.site import config_of, service
 
 pytestmark = pytest.mark.core
 
@@ -33,6 +34,18 @@ def test_pipelining_when_sent_at_once_answers_in_order(site):
     client = site.connect()
     client.send(b"".join(get(f"/{number}") for number in range(50)))
     assert targets(client, 50) == [f"/{number}" for number in range(50)]
+
+
+@pytest.mark.parametrize("padding", [0, 300])
+def test_pipelining_of_what_the_gateway_answers_itself(open_site, open_origin, padding):
+    """More than one read holds, and none waits for an upstream."""
+    origin = open_origin()
+    site = open_site(config_of(service(origin, {"name": "some", "paths": ["/some"], "strip_path": False}), gateway={"workers": 1}), origin)
+    paths = ["/some", "/none", "/none", "/none", "/none"] * 20
+    client = site.connect()
+    client.send(b"".join(get(path, f"X-Padding: {'p' * padding}") for path in paths))
+    assert [client.response().status for _ in paths] == [200 if path == "/some" else 404 for path in paths]
+    assert client.ask(get("/none")).status == 404
 
 
 def test_pipelining_when_first_answer_is_late_keeps_order(site):

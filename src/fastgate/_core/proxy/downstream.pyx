@@ -546,13 +546,9 @@ cdef void _on_flushed(downstream_t *client) noexcept nogil:
         receive_resume(exchange)        # held back by what was pending: an answer's part, or 1xx
 
 
-cdef bint _begin_carried(downstream_t *client) noexcept nogil:
-    """A pipelined request that came with the one before. True: there was one."""
-    cdef exchange_t *exchange = client.exchange
-    if exchange == NULL or exchange.input_len == 0 or exchange.input_used or exchange.parser.is_started:
-        return False
-    _take(exchange, exchange.input, exchange.input_len)
-    return True
+cdef bint _is_carried(const exchange_t *exchange) noexcept nogil:
+    """A pipelined request that came with the one before, and was not looked at."""
+    return exchange != NULL and exchange.input_len != 0 and exchange.input_used == 0 and not exchange.parser.is_started
 
 
 cdef void _on_event(source_t *source, uint32_t events) noexcept nogil:
@@ -583,8 +579,10 @@ cdef void _on_event(source_t *source, uint32_t events) noexcept nogil:
     if events & EPOLLHUP and stream_pending(&client.stream):
         downstream_close(client)
         return
-    if _begin_carried(client) and not stream_is_open(&client.stream):
-        return
+    if _is_carried(client.exchange):
+        _take(client.exchange, client.exchange.input, client.exchange.input_len)
+        if not stream_is_open(&client.stream) or client.is_lingering or _is_carried(client.exchange):
+            return                      # it was answered at once, and the next one has an event of its own
     if client.stream.is_readable:
         _read(client)
     elif stream_is_open(&client.stream) and client.exchange != NULL:
