@@ -29,7 +29,7 @@ class Core:
         return {"bytes": self.configuration}
 
     def memory(self):
-        return {"used": self.used, "refused": 0, "kernel": self.kernel, "tables": self.tables}
+        return {"used": self.used, "limit": self.limit, "refused": 0, "kernel": self.kernel, "tables": self.tables}
 
     def set_memory_limit(self, limit, with_kernel=None):
         self.limit, self.with_kernel = limit, with_kernel
@@ -92,7 +92,7 @@ def test_without_a_budget_there_is_no_limit(machine, core):
 
 def test_the_limit_is_what_the_others_leave(machine, core):
     assert MemoryBudget(core, lambda: None).start(64 * MIB) == ""
-    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 15 // 16
+    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 7 // 8
 
 
 def test_a_budget_below_what_the_process_takes_is_refused_with_the_least(machine, core):
@@ -107,8 +107,8 @@ def test_another_budget_while_it_runs(machine, core):
     held = MemoryBudget(core, lambda: None)
     held.start(64 * MIB)
     before = core.limit
-    assert held.follow(80 * MIB) == "" and core.limit == before + 15 * MIB
-    assert "too little" in held.follow(20 * MIB) and core.limit == before + 15 * MIB     # what held goes on
+    assert held.follow(80 * MIB) == "" and core.limit == before + 14 * MIB
+    assert "too little" in held.follow(20 * MIB) and core.limit == before + 14 * MIB     # what held goes on
     assert held.follow(None) == "" and core.limit is None
 
 
@@ -178,15 +178,26 @@ def test_past_the_budget_no_new_work_begins_until_it_is_well_within_again(machin
     machine.resident, core.used = 70 * MIB, 20 * MIB
     held.look()
     held.look()
-    assert core.limit == 14 * MIB and held.is_over
-    assert caplog.text.count("6 MiB over gateway.memory_budget") == 1
-    machine.resident, core.used = 63 * MIB, 13 * MIB
+    assert core.limit == 13 * MIB and held.is_over      # 70 are 7 more than may be taken: a 64th stays free
+    assert caplog.text.count("has reached gateway.memory_budget") == 1
+    machine.resident, core.used = 62 * MIB, 12 * MIB
     held.look()
-    assert held.is_over and core.limit == 14 * MIB      # it would be past it again at once
+    assert held.is_over and core.limit == 13 * MIB      # it would be past it again at once
     machine.resident = 50 * MIB
     held.look()
     assert not held.is_over and core.limit == before
     assert "within its bounds again" in caplog.text
+
+
+def test_it_is_looked_at_more_often_once_half_is_taken(machine, core):
+    held = MemoryBudget(core, lambda: None)
+    held.start(None)
+    assert not held.is_filling
+    held.follow(64 * MIB)
+    core.used = core.limit // 2
+    assert not held.is_filling
+    core.used += 1
+    assert held.is_filling
 
 
 def test_something_is_served_even_if_the_rest_has_grown_too_large(machine, core):
@@ -218,8 +229,8 @@ def test_a_control_group_bounds_what_the_kernel_keeps_too(machine, core):
     group = Group()
     held = MemoryBudget(core, lambda: group)
     assert held.start(64 * MIB) == ""
-    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 15 // 16
-    assert core.with_kernel == (80 - (40 - 5 - 1 + 3) - 2) * MIB * 15 // 16
+    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 7 // 8
+    assert core.with_kernel == (80 - (40 - 5 - 1 + 3) - 2) * MIB * 7 // 8
     assert held.follow(None) == "" and core.limit is core.with_kernel is None
 
 
@@ -231,7 +242,7 @@ def test_a_control_groups_limit_that_changes_is_followed(machine, core, caplog):
     room, limit = core.with_kernel, core.limit
     group.changed = {"limit": 96 * MIB}
     held.look()
-    assert core.with_kernel == room + 15 * MIB and core.limit == limit
+    assert core.with_kernel == room + 14 * MIB and core.limit == limit
     assert "/sys/fs/cgroup/a: the limit is now 96 MiB" in caplog.text
     group.changed["limit"] = NO_LIMIT
     held._group.changed = group.changed
@@ -247,13 +258,13 @@ def test_a_limit_on_data_is_held_to_and_followed(machine, core, caplog):
     machine.limit = 60 * MIB
     held = MemoryBudget(core, lambda: None)
     problem = held.start(64 * MIB)                      # 40 of others, 10 for Python and a thread's stack, 5 of its own
-    assert problem == "" and core.limit == (60 - 40 - 10) * MIB * 15 // 16
+    assert problem == "" and core.limit == (60 - 40 - 10) * MIB * 7 // 8
     machine.limit = 64 * MIB
     held.look()
-    assert core.limit == (64 - 40 - 10) * MIB * 15 // 16 and "RLIMIT_DATA: the limit is now 64 MiB" in caplog.text
+    assert core.limit == (64 - 40 - 10) * MIB * 7 // 8 and "RLIMIT_DATA: the limit is now 64 MiB" in caplog.text
     machine.limit = None
     held.look()
-    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 15 // 16 and "RLIMIT_DATA: the limit is now off" in caplog.text
+    assert core.limit == (64 - (35 - 5 + 3) - 2) * MIB * 7 // 8 and "RLIMIT_DATA: the limit is now off" in caplog.text
     machine.limit = 50 * MIB
     assert held.follow(64 * MIB).startswith("RLIMIT_DATA: 50 MiB is too little")
 
@@ -279,7 +290,7 @@ def test_a_control_group_that_gets_a_limit_is_found_at_a_reload(machine, core):
     groups[0] = Group()
     assert held.follow(64 * MIB) == ""
     room = core.with_kernel
-    assert room == (80 - (40 - 5 - 1 + 3) - 2) * MIB * 15 // 16
+    assert room == (80 - (40 - 5 - 1 + 3) - 2) * MIB * 7 // 8
     groups[0].usage += 10 * MIB                         # clients'
     assert held.follow(64 * MIB) == "" and core.with_kernel == room
 

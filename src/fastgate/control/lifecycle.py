@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fastgate.config import Model
     from fastgate.telemetry.status_listener import StatusListener
 
+FULL_TICK_S = 0.1          # while memory is more than half full
 TICK_S = 1.0                # wall clock and watchdog
 COLLECT_FIRST_S = 0.05      # the first look for snapshots no request uses any more
 COLLECT_LAST_S = 5.0        # the looks get rarer: a tunnel may hold one for hours
@@ -232,7 +233,7 @@ class Lifecycle:
                     self._collect_soon()
             except MemoryError:     # the data path goes on: that is no reason to end it
                 pass
-            await asyncio.sleep(interval_s)
+            await asyncio.sleep(FULL_TICK_S if self.memory.is_filling else interval_s)
 
     def _on_published(self, published: Published) -> list[str]:
         """Applies what the snapshot does not; warnings."""

@@ -2,11 +2,11 @@
 
 The core counts what it hands out for connections, requests and bodies, and stops at a limit. What that limit is, is
 found here: the budget, less what the process takes otherwise, which is measured once it is ready. Where a control group
-bounds memory too, and counts what the kernel keeps for sockets, a second limit holds to that. Once a second the
-kernel's figures are looked at: if the process is past its bounds all the same (Python grew, or freed memory lies in
-pieces), malloc and the reactors give back what they can, and as long as that is not enough, no new work begins. The group's
-limit is read then too; a group that had none at first is found at the next reload. RLIMIT_DATA, past which malloc gets
-nothing and Python can not go on, is held to likewise.
+bounds memory too, and counts what the kernel keeps for sockets, a second limit holds to that. Once a second, and more
+often while there is much, the kernel's figures are looked at: if the process nears its bounds all the same (Python grew,
+or freed memory lies in pieces), malloc and the reactors give back what they can, and as long as that is not enough, no
+new work begins. The group's limit is read then too; a group that had none at first is found at the next reload.
+RLIMIT_DATA, past which malloc gets nothing and Python can not go on, is held to likewise.
 """
 
 import logging
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 SLACK_BYTES = 2 * MIB       # what Python may grow by
 STACK_BYTES = 8 * MIB       # of RLIMIT_DATA: a thread more, without which no reload and no look-up begins
-PIECES_PART = 16            # of what is left: freed blocks between used ones, which nobody has but stay resident
+PIECES_PART = 8             # of what is left: freed blocks between used ones, which nobody has but stay resident
+EARLY_PART = 64             # of the budget: so much before it is reached, nothing more is given; for what grows until the next look
 WORTH_BYTES = MIB // 4      # a trim that gives less gave nothing
 LONGEST_PAUSE = 64          # looks
 LEAST_BYTES = 1 * MIB       # for clients; they keep as much even when the rest has grown too large
@@ -99,12 +100,18 @@ class MemoryBudget:
         if excess > 0:
             self._set_limits(excess)
             if not self.is_over:
-                log.warning("memory is %s over gateway.memory_budget or the control group's limit: no new work for now", text(excess))
+                log.warning("memory has reached gateway.memory_budget or the control group's limit: no new work for now")
             self.is_over = True
         elif self.is_over and excess < -self.budget // 32:
             self.is_over = False
             self._set_limits(0)
             log.info("memory is within its bounds again")
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether the bounds may be near: a flood fills the rest in much less than a second."""
+        taken = self._gateway.memory() if self.budget is not None else None
+        return taken is not None and taken["used"] > taken["limit"] // 2
 
     def _own(self) -> int:
         """What the data path has without any client, and it stays."""
@@ -143,8 +150,9 @@ class MemoryBudget:
             self._trims.ended(before - resident_bytes())
 
     def _excess(self) -> int:
-        """Bytes past the budget, or past the control group's limit, whichever is worse; below zero: what is left."""
-        excess = resident_bytes() - (self.budget or 0)
+        """Bytes past what the budget, or the control group's limit, lets be taken, whichever is worse; below zero: what is left."""
+        budget = self.budget or 0
+        excess = resident_bytes() - (budget - budget // EARLY_PART)
         return excess if self._group is None else max(excess, self._group.used() - self._group.limit * 31 // 32)
 
     def _set_limits(self, excess: int) -> None:
