@@ -47,16 +47,15 @@ class Lifecycle:
 
     def __init__(self, source: Source, unpublished: "list[Model]", environ: MutableMapping[str, str],
                  plane: DataPlane, lock: InstanceLock, read_as: Identity | None = None) -> None:
-        """plane: open, and serving already unless the loop comes first (names to resolve, plugins in Python,
-        ASGI applications, a background part): then `unpublished` holds the model, and is emptied. lock: taken. read_as: the source's file
-        when it was read."""
+        """plane: open, and serving already unless the loop comes first (names to resolve, plugins in Python, ASGI
+        applications, a background part): then `unpublished` holds the model, and is emptied. lock: taken.
+        read_as: the source's file when it was read."""
         self.state = "starting"
         self.plane = plane
         self.gateway = plane.gateway
         self._unpublished = unpublished
         self._source = source
         self._read_as = read_as
-        self._environ = environ
         self._began = time.monotonic()
         self._notifier = Notifier(environ)
         self._status: "StatusListener | None" = None
