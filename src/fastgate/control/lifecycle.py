@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 TICK_S = 1.0                # wall clock and watchdog
 COLLECT_FIRST_S = 0.05      # the first look for snapshots no request uses any more
-COLLECT_LAST_S = 5.0        # the looks get rarer: a tunnel may hold one for hours
+COLLECT_LAST_S = 5.0        # the looks get rarer: a long answer may hold one for hours
 FLUSH_S = 5.0               # for what the access log still holds at the end
 
 log = logging.getLogger("fastgate.control")
