@@ -45,7 +45,7 @@ ERRORS = """
     strict-aliasing switch type-limits uninitialized unused-label unused-value unused-variable
 """.split()
 # What Cython's own output triggers, and no more. (unused-function: clang, for the inline C
-# functions of a .pxd; tests/source/test_dead_code.py looks for ours.)
+# functions of a .pxd; tests/source/test_habits.py looks for ours.)
 SILENCED = ["unused-parameter", "missing-field-initializers", "cast-function-type", "unused-function"]
 
 LINKED = "fastgate._core._linked"

@@ -12,7 +12,7 @@ from fastgate._core.auth.crypto cimport (
 )
 from fastgate._core.auth.hmac cimport hmac_add, hmac_end, hmac_is, hmac_key_set, hmac_key_t, hmac_start, hmac_t
 from fastgate._core.auth.json cimport (
-    JSON_NUMBER, JSON_STRING, json_array_has, json_find, json_member_t, json_number_ms, json_object_t, json_raw_eq, json_read,
+    JSON_NUMBER, json_array_has, json_find, json_member_t, json_number_ms, json_object_t, json_raw_eq, json_read,
     json_unescape, json_walk_next, json_walk_open, json_walk_t,
 )
 from fastgate._core.auth.jwt cimport (

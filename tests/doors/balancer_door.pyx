@@ -4,7 +4,7 @@ from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
-from fastgate._core.base.atomics cimport atomic_add_i32, atomic_load_i32, atomic_load_u32, atomic_store_i32
+from fastgate._core.base.atomics cimport atomic_add_i32, atomic_load_i32, atomic_load_u32
 from fastgate._core.base.clock cimport clock_ns
 from fastgate._core.base.hash cimport hash_bytes, hash_mix
 from fastgate._core.base.span cimport span_of
@@ -22,7 +22,7 @@ from fastgate._core.upstream.balancer.policy cimport (
     peer_set_t,
     pick_t,
 )
-from fastgate._core.upstream.peer cimport peer_new, peer_ref, peer_t, peer_unref
+from fastgate._core.upstream.peer cimport peer_new, peer_t, peer_unref
 
 ALGORITHMS = {
     "round-robin": ALGORITHM_ROUND_ROBIN,
@@ -75,7 +75,7 @@ cdef class Peers:
         return atomic_load_i32(&self.peers[i].inflight)
 
     def set_inflight(self, uint32_t i, int32_t inflight):
-        atomic_store_i32(&self.peers[i].inflight, inflight)
+        self.peers[i].inflight = inflight
 
     def add_inflight(self, uint32_t i, int32_t by):
         atomic_add_i32(&self.peers[i].inflight, by)

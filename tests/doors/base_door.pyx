@@ -5,9 +5,9 @@ from libc.stdint cimport int32_t, uint32_t, uint64_t
 from fastgate._core.base.arena cimport arena_close, arena_copy, arena_open, arena_t, arena_take
 from fastgate._core.base.atomics cimport (
     atomic_add_i32, atomic_add_u32, atomic_add_u32_acq_rel, atomic_add_u64, atomic_cas_ptr,
-    atomic_cas_u32, atomic_cas_u64, atomic_exchange_ptr, atomic_exchange_u32, atomic_load_i32,
+    atomic_cas_u64, atomic_exchange_ptr, atomic_exchange_u32, atomic_load_i32,
     atomic_load_ptr, atomic_load_u32, atomic_load_u32_acquire, atomic_load_u64,
-    atomic_load_u64_acquire, atomic_store_i32, atomic_store_ptr, atomic_store_u32,
+    atomic_load_u64_acquire, atomic_store_ptr, atomic_store_u32,
     atomic_store_u32_release, atomic_store_u64, atomic_store_u64_release, own_add_u32, own_add_u64,
 )
 from fastgate._core.base.clock cimport clock_ns
@@ -178,18 +178,18 @@ cdef class Cell:
         return (atomic_load_u64_acquire(&self.u64), atomic_load_u64(&self.own),
                 atomic_load_u32_acquire(&self.u32), atomic_load_i32(&self.i32))
 
-    def stores(self, uint64_t a, uint32_t b, int32_t c):
+    def stores(self, uint64_t a, uint32_t b):
         atomic_store_u64(&self.u64, a)
         atomic_store_u64_release(&self.own, a)
         atomic_store_u32(&self.u32, b)
-        atomic_store_i32(&self.i32, c)
         return self.values()
 
     def exchanges(self):
         """(old of an exchange, CAS that must miss, CAS that must hit, value before an add, value now)"""
         cdef uint32_t old = atomic_exchange_u32(&self.u32, 7)
-        cdef bint missed = atomic_cas_u32(&self.u32, 8, 9)
-        cdef bint hit = atomic_cas_u32(&self.u32, 7, 9)
+        atomic_store_u64(&self.u64, 7)
+        cdef bint missed = atomic_cas_u64(&self.u64, 8, 9)
+        cdef bint hit = atomic_cas_u64(&self.u64, 7, 9)
         cdef uint32_t before = atomic_add_u32_acq_rel(&self.u32, 3)
         return old, bool(missed), bool(hit), before, atomic_load_u32(&self.u32)
 

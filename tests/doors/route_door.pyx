@@ -2,14 +2,14 @@
 
 from libc.stdint cimport uint16_t, uint32_t, uint8_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
 
 from fastgate._core.base.arena cimport arena_close, arena_open, arena_t
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport OK
 from fastgate._core.http.message cimport MESSAGE_MAX_HEADERS, header_t, message_t
 from fastgate._core.route.pattern cimport (
-    pattern_close, pattern_compile, pattern_error_t, pattern_library_open, pattern_library_problem, pattern_limit_hits,
+    pattern_close, pattern_compile, pattern_error_t, pattern_library_open, pattern_library_problem,
     pattern_literal, pattern_match, pattern_scratch_free, pattern_scratch_new, pattern_scratch_t, pattern_t,
 )
 from fastgate._core.route.router cimport (
@@ -21,10 +21,6 @@ from fastgate._core.snapshot.routes_builder import METHODS
 
 cdef span_t _span(bytes data):
     return span_of(<const char *>data, <size_t>len(data))
-
-
-def limit_hits():
-    return pattern_limit_hits()
 
 
 def open_library():
@@ -69,6 +65,11 @@ cdef class Pattern:
             end = self.scratch.groups[2 * i + 1]
             groups.append(None if start == <size_t>-1 else subject[start:end])
         return groups or None
+
+    @property
+    def was_stopped(self):
+        """Whether the last match hit a limit."""
+        return bool(self.scratch.was_stopped)
 
     @property
     def names(self):

@@ -59,7 +59,7 @@ def host(const unsigned char[::1] text, size_t cap=255):
     cdef host_t parsed
     cdef Room room = Room(cap)
     cdef status_t status = host_parse(_span(text), room.at, cap, &parsed)
-    return (_bytes(parsed.name), parsed.port, bool(parsed.is_v6)) if status == OK else STATUS[<int>status]
+    return (_bytes(parsed.name), parsed.port) if status == OK else STATUS[<int>status]
 
 
 def join(const unsigned char[::1] base, const unsigned char[::1] path, size_t prefix_len, bint is_stripped, size_t spare=0):

@@ -17,10 +17,6 @@ from support.origin import Origin
 from support.site import Site, config_of, service
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "core: what the sanitiser builds of the core run")
-
-
 @pytest.fixture(scope="module")
 def shared_site(request: pytest.FixtureRequest) -> Iterator[Site]:
     module = request.module

@@ -25,11 +25,14 @@ def test_ready_is_503_without_a_configuration(open_site):
 
 
 def test_status_is_json_with_connections(site):
-    status, text = site.status("/status")
+    assert site.ask(get()).status == 200
+    with site.connect() as client:
+        assert client.ask(get()).status == 200
+        status, text = site.status("/status")
     assert status == 200
     server = json.loads(text)["server"]
-    assert server["connections_active"] >= 0
-    assert server["total_requests"] >= 0
+    assert server["connections_active"] >= 1
+    assert server["total_requests"] >= 2
 
 
 def test_unknown_path_is_404(site):

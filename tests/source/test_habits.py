@@ -41,10 +41,8 @@ def test_files_say_what_they_are(path):
 # Who may call the allocator at run time, and for what. Everything else takes from an arena or
 # a slab. `*` stands for every file of the folder.
 ALLOCATES = {
-    "auth/token_cache.pyx": "the cache, once; an entry for each token kept, bounded",
-    "auth/verify_key.pyx": "a key outlives no snapshot, but OpenSSL's part of it is not the arena's to free",
     "base/*": "arenas, slabs, rings and buffers are made of it",
-    "auth/token_cache.pyx": "an entry: one block, from a verdict to its eviction, at most so many as configured",
+    "auth/token_cache.pyx": "the cache, once; an entry: one block, from a verdict to its eviction, at most so many as configured",
     "auth/verify_key.pyx": "a key, at configuration time; a reactor's scratch space for libcrypto, once",
     "bridge/*": "builders, with the GIL",
     "route/pattern.pyx": "a reactor's scratch space for PCRE2, once",
@@ -122,15 +120,52 @@ def test_structs_say_who_owns_them(path):
     assert not wrong, "\n".join(wrong)
 
 
+WITH_DOORS = core_files(".pyx", ".pxd") + sorted((ROOT / "tests/doors").glob("*.pyx"))
+
+
 def test_no_c_function_is_dead():
     """Each is called or taken from somewhere: the core, or a door that tests what only builds in debug."""
-    sources = core_files(".pyx", ".pxd") + sorted((ROOT / "tests/doors").glob("*.pyx"))
-    used = Counter(word for path in sources for word in re.findall(r"\w+", _without_declarations(path)))
+    used = Counter(word for path in WITH_DOORS for word in re.findall(r"\w+", _without_declarations(path)))
     dead = {
         function.name: f"{name(function.path)}:{function.line}: {function.name}"
         for path in core_files(".pyx", ".pxd") for function in functions(path) if not used[function.name]
     }
     assert not dead, "nobody calls:\n" + "\n".join(dead.values())
+
+
+IMPORT = re.compile(r"(?:from\s+\S+\s+)?c?import\s+(?P<names>[^*]+)$")
+
+
+@pytest.mark.parametrize("path", WITH_DOORS, ids=name)
+def test_what_is_imported_is_used(path):
+    """In that very file: what a .pyx takes from its own .pxd it may have unseen."""
+    used, imported = Counter(), {}
+    for line in lines(path):
+        if found := IMPORT.match(line.text):
+            for each in filter(None, map(str.strip, found["names"].strip("() ").split(","))):
+                imported[re.split(r"\s+as\s+|\.", each)[-1]] = line.number
+        else:
+            used.update(re.findall(r"\w+", line.text))
+    idle = [f"{name(path)}:{number}: {each}" for each, number in imported.items() if not used[each]]
+    assert not idle, "imported, and not used:\n" + "\n".join(idle)
+
+
+def test_no_constant_or_macro_is_dead():
+    """Those without a type. In an enum with one a value may stand for a number that comes from elsewhere."""
+    used = Counter(word for path in WITH_DOORS for word in re.findall(r"\w+", code(path)))
+    dead = [
+        f"{name(path)}: {constant}"
+        for path in core_files(".pyx", ".pxd")
+        for block in re.findall(r"^ *(?:cdef )?enum:\n((?: +.*\n|\n)+)", code(path), re.M)
+        for constant in re.findall(r"^ +([A-Z][A-Z0-9_]+)\s*(?:=.*)?$", block, re.M)
+        if used[constant] == 1
+    ]
+    # Of an extern block, what has a name of ours: `code` leaves the quotes of the C name.
+    dead += [
+        f"{name(path)}: {ours}" for path in core_files(".pxd")
+        for ours in re.findall(r'^ +\w[\w *]*\b(\w+) ""(?:\(.*)?$', code(path), re.M) if used[ours] == 1
+    ]
+    assert not dead, "nobody uses:\n" + "\n".join(dead)
 
 
 def _without_declarations(path) -> str:

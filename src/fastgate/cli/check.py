@@ -9,9 +9,10 @@ from fastgate.telemetry.wording import counted
 HELP = "validate a configuration"
 DESCRIPTION = """\
 Reads a configuration as `run` does, compiles it (regular expressions too), and says all that is wrong
-with it at once: one line each, `file:line: path: message`. With a memory_budget it prints the limits that follow from it. Opens no socket and looks up no
-name. Plugins in Python are imported (which may write __pycache__), not initialised: what their init or
-configure refuses, only run and reload find. Exit code 0: it is good (warnings may be printed); 1: it is not."""
+with it at once: one line each, `file:line: path: message`. With a memory_budget it prints the limits that
+follow from it. Opens no socket and looks up no name. Plugins in Python are imported (which may write
+__pycache__), not initialised: what their init or configure refuses, only run and reload find.
+Exit code 0: it is good (warnings may be printed); 1: it is not."""
 EXAMPLES = (
     "fastgate check",
     "fastgate check -c /etc/fastgate/fastgate.yaml && fastgate reload -c /etc/fastgate/fastgate.yaml",

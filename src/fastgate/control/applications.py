@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fastgate.aside import aside
 from fastgate.config.addresses import LONGEST_UNIX_PATH, UNIX
-from fastgate.config.applications import ASGI, is_application
+from fastgate.config.applications import ASGI
 from fastgate.control.published import applications_of
 from fastgate.control.signals import block_in_this_thread
 

@@ -13,7 +13,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from fastgate.clients.redis import SharedRedis, settings_of, shared_redis
+from fastgate.clients.redis import SharedRedis, shared_redis
 from fastgate.control.bans import NS_PER_S, address_of, text_of
 from fastgate.control.tasks import end_all
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 FULL_TICK_S = 0.1          # while memory is more than half full
 TICK_S = 1.0                # wall clock and watchdog
 COLLECT_FIRST_S = 0.05      # the first look for snapshots no request uses any more
-COLLECT_LAST_S = 5.0        # the looks get rarer: a tunnel may hold one for hours
+COLLECT_LAST_S = 5.0        # the looks get rarer: a long answer may hold one for hours
 FLUSH_S = 5.0               # for what the access log still holds at the end
 
 log = logging.getLogger("fastgate.control")
@@ -48,16 +48,15 @@ class Lifecycle:
 
     def __init__(self, source: Source, unpublished: "list[Model]", environ: MutableMapping[str, str],
                  plane: DataPlane, lock: InstanceLock, read_as: Identity | None = None) -> None:
-        """plane: open, and serving already unless the loop comes first (names to resolve, plugins in Python,
-        ASGI applications, a background part): then `unpublished` holds the model, and is emptied. lock: taken. read_as: the source's file
-        when it was read."""
+        """plane: open, and serving already unless the loop comes first (names to resolve, plugins in Python, ASGI
+        applications, a background part): then `unpublished` holds the model, and is emptied. lock: taken.
+        read_as: the source's file when it was read."""
         self.state = "starting"
         self.plane = plane
         self.gateway = plane.gateway
         self._unpublished = unpublished
         self._source = source
         self._read_as = read_as
-        self._environ = environ
         self._began = time.monotonic()
         self._notifier = Notifier(environ)
         self._status: "StatusListener | None" = None

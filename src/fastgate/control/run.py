@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from fastgate.config import Model
     from fastgate.control.lifecycle import Lifecycle
 
-EXIT_OK = 0
 EXIT_FAILED = 1
 
 log = logging.getLogger("fastgate.control")

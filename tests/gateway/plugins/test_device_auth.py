@@ -11,7 +11,6 @@ from gateway.plugins.python_site import PATIENT
 from support.client import get
 from support.origin import echo, wait_until
 from support.process import GatewayFailed
-from support.redis_server import RedisServer
 from support.site import config_of, plugin, service
 
 LOOKUPS = "fastgate_plugin_device_auth_lookups_total"
@@ -21,12 +20,6 @@ REFUSED = b'{"status":"unauthorized","reason":"invalid token"}'
 @pytest.fixture
 def origin(open_origin):
     return open_origin(echo)
-
-
-@pytest.fixture
-def redis():
-    with RedisServer() as server:
-        yield server
 
 
 def device_auth(**config):

@@ -6,30 +6,13 @@ import threading
 
 import pytest
 
-from gateway.plugins.test_rate_limiting_redis import METRIC, admitted, shared, totals, wait_away
+from gateway.plugins.test_rate_limiting_redis import admitted, shared, totals, wait_away
 from support.answers import said
 from support.client import Client, get
-from support.redis_server import RedisServer, wait_until
+from support.redis_server import wait_until
 from support.site import Config, Site, config_of, service
 
 pytestmark = pytest.mark.core
-
-
-@pytest.fixture
-def redis():
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def sites(open_site, open_origin):
-    def start(*plugins: Config, n: int = 3) -> list[Site]:
-        origin = open_origin()
-        found = [open_site(config_of(service(origin, plugins=list(plugins))), origin) for _ in range(n)]
-        for site in found:
-            wait_until(lambda site=site: site.scrape()[METRIC + "nodes"] == n)
-        return found
-    return start
 
 
 def asking(redis, **config) -> Config:

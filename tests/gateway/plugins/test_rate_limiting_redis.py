@@ -12,7 +12,6 @@ from support.client import Client, get
 from support.redis_server import RedisServer, wait_until
 from support.site import Config, Site, config_of, plugin, service
 
-GATEWAYS = 3
 METRIC = "fastgate_limit_exchange_"
 METRIC_ROUNDS = "fastgate_limit_exchanges_total"
 
@@ -21,24 +20,6 @@ def shared(redis, timeout=20_000, **config) -> Config:
     """A plugin by that Redis; its id, which all gateways must agree on, is made of its content. Patient with Redis, unless
     told otherwise: the machine may have other work."""
     return plugin("rate-limiting", **{"limit_by": "service", "policy": "redis", "redis": redis.record(timeout=timeout), **config})
-
-
-@pytest.fixture
-def redis():
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
-def sites(open_site, open_origin):
-    """So many gateways with the same configuration, which know of each other."""
-    def start(*plugins: Config, n: int = GATEWAYS) -> list[Site]:
-        origin = open_origin()
-        found = [open_site(config_of(service(origin, plugins=list(plugins))), origin) for _ in range(n)]
-        for site in found:
-            wait_until(lambda site=site: site.scrape()[METRIC + "nodes"] == n)
-        return found
-    return start
 
 
 def admitted(site: Site, times: int) -> int:

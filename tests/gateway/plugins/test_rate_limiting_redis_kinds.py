@@ -4,23 +4,11 @@ from __future__ import annotations
 
 import re
 
-import pytest
 
 from gateway.plugins.test_rate_limiting_redis import METRIC, admitted, shared, wait_told
 from support.client import get
 from support.redis_server import RedisBehindSentinel, RedisClusterServers, RedisServer, wait_until
-from support.site import Config, Site, config_of, service
-
-
-@pytest.fixture
-def sites(open_site, open_origin):
-    def start(*plugins: Config, n: int = 2) -> list[Site]:
-        origin = open_origin()
-        found = [open_site(config_of(service(origin, plugins=list(plugins))), origin) for _ in range(n)]
-        for site in found:
-            wait_until(lambda site=site: site.scrape()[METRIC + "nodes"] == n)
-        return found
-    return start
+from support.site import Site, config_of, service
 
 
 def know_each_other(found: list[Site], windows: int = 1) -> None:
@@ -35,7 +23,7 @@ def know_each_other(found: list[Site], windows: int = 1) -> None:
 
 def test_a_cluster_spreads_windows_over_its_nodes(sites):
     with RedisClusterServers() as redis:
-        know_each_other(sites(shared(redis, day=10, month=1000, year=10_000)), windows=3)
+        know_each_other(sites(shared(redis, day=10, month=1000, year=10_000), n=2), windows=3)
         keys = redis.keys("ratelimit:{*")
         assert sum(map(len, keys)) >= 3
         assert all(re.fullmatch(r"ratelimit:\{[0-9a-f-]{36}:[0-9a-f]{32}:\d+:\d+\}", key) for node in keys for key in node)
@@ -65,7 +53,7 @@ def test_a_cluster_without_one_node_goes_on_with_the_others(sites):
 
 def test_asks_of_a_cluster_find_all_windows_in_one_place(sites):
     with RedisClusterServers() as redis:
-        first, second = sites(shared(redis, day=10, month=1000, sync_rate=0))
+        first, second = sites(shared(redis, day=10, month=1000, sync_rate=0), n=2)
         assert admitted(first, 6) == 6 and admitted(second, 6) == 4
         held = [node for node in redis.keys("ratelimit:{*") if node]
         assert len(held) == 1 and len(held[0]) == 2
@@ -73,7 +61,7 @@ def test_asks_of_a_cluster_find_all_windows_in_one_place(sites):
 
 def test_a_fail_over_is_followed(sites):
     with RedisBehindSentinel() as redis:
-        found = sites(shared(redis, day=10))
+        found = sites(shared(redis, day=10), n=2)
         know_each_other(found)
         redis.fail_over()
         for site in found:
@@ -85,7 +73,7 @@ def test_a_fail_over_is_followed(sites):
 
 def test_a_password_is_given_and_never_logged(sites):
     with RedisServer(password="open-sesame") as redis:
-        found = sites(shared(redis, day=10))
+        found = sites(shared(redis, day=10), n=2)
         know_each_other(found)
         assert not any("open-sesame" in site.process.log() for site in found)
 

@@ -6,7 +6,7 @@ from libc.string cimport memchr
 from fastgate._core.auth.algorithm cimport ALGORITHM_UNKNOWN, algorithm_of
 from fastgate._core.auth.base64 cimport base64url_decode
 from fastgate._core.auth.json cimport (
-    JSON_ARRAY, JSON_STRING, json_array_has, json_find, json_member_t, json_number_ms, json_object_t, json_read,
+    JSON_ARRAY, JSON_STRING, json_array_has, json_find, json_member_t, json_number_ms, json_read,
 )
 from fastgate._core.auth.verify_key cimport verifier_t, verify_key_t, verify_signature
 from fastgate._core.base.span cimport span_eq, span_none, span_of, span_t

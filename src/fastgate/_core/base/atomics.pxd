@@ -4,7 +4,7 @@ Fields are plain integers or pointers, naturally aligned. 64-bit operations are
 lock-free on every target (ldrexd/strexd on armv7-a).
 """
 
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint32_t, uint64_t
 
 
 cdef extern from * nogil:
@@ -26,8 +26,6 @@ cdef extern from * nogil:
     #define fg_own_add(p, v)        __atomic_store_n((p), __atomic_load_n((p), __ATOMIC_RELAXED) + (v), __ATOMIC_RELAXED)
     static inline int fg_cas_ptr(void **p, void *expected, void *desired)
     { return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE); }
-    static inline int fg_cas_u32(uint32_t *p, uint32_t expected, uint32_t desired)
-    { return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE); }
     static inline int fg_cas_u64(uint64_t *p, uint64_t expected, uint64_t desired)
     { return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE); }
     #endif
@@ -38,13 +36,11 @@ cdef extern from * nogil:
     uint32_t atomic_load_u32_acquire "fg_load_acquire"(uint32_t *p)
     uint64_t atomic_load_u64_acquire "fg_load_acquire"(uint64_t *p)
     void *atomic_load_ptr "fg_load_acquire"(void **p)
-    void atomic_store_i32 "fg_store_relaxed"(int32_t *p, int32_t v)
     void atomic_store_u32 "fg_store_relaxed"(uint32_t *p, uint32_t v)
     void atomic_store_u64 "fg_store_relaxed"(uint64_t *p, uint64_t v)
     void atomic_store_u32_release "fg_store_release"(uint32_t *p, uint32_t v)
     void atomic_store_u64_release "fg_store_release"(uint64_t *p, uint64_t v)
     void atomic_store_ptr "fg_store_release"(void **p, void *v)
-    uint32_t atomic_load_u32_ordered "fg_load_ordered"(uint32_t *p)
     void atomic_store_u32_ordered "fg_store_ordered"(uint32_t *p, uint32_t v)
     uint64_t atomic_load_u64_ordered "fg_load_ordered"(uint64_t *p)
     void atomic_store_u64_ordered "fg_store_ordered"(uint64_t *p, uint64_t v)
@@ -55,7 +51,6 @@ cdef extern from * nogil:
     uint32_t atomic_exchange_u32 "fg_exchange"(uint32_t *p, uint32_t v)
     void *atomic_exchange_ptr "fg_exchange"(void **p, void *v)
     bint atomic_cas_ptr "fg_cas_ptr"(void **p, void *expected, void *desired)
-    bint atomic_cas_u32 "fg_cas_u32"(uint32_t *p, uint32_t expected, uint32_t desired)
     bint atomic_cas_u64 "fg_cas_u64"(uint64_t *p, uint64_t expected, uint64_t desired)
     void own_add_u64 "fg_own_add"(uint64_t *p, uint64_t v)              # one writer only
     void own_add_u32 "fg_own_add"(uint32_t *p, uint32_t v)              # one writer only

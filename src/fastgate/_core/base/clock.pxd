@@ -1,4 +1,4 @@
-"""Monotonic time in nanoseconds. Wall time comes from Python: time_t may have 32 bits."""
+"""Monotonic time in nanoseconds. Wall time comes from Python: time_t may have 32 bits on armv7."""
 
 from libc.stdint cimport uint64_t
 
@@ -22,4 +22,3 @@ cdef extern from * nogil:
 
 cdef enum:
     NS_PER_MS = 1000000
-    MS_PER_S = 1000

@@ -2,8 +2,8 @@
 
 Three families, nothing else:
   * `status_t`: zero or positive is progress, negative is failure;
-  * a pointer: NULL means "none" or "no memory", as the function's docstring says;
-  * a count or size: never negative.
+  * a pointer: NULL means "none" or "no memory", as its declaration says;
+  * a count or size, never negative; or a bint.
 """
 
 

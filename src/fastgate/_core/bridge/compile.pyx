@@ -26,7 +26,6 @@ from fastgate._core.snapshot.snapshot cimport (
     HASH_QUERY_ARG,
     HASH_URI_CAPTURE,
     hash_key_t,
-    hash_source_t,
     live_t,
     route_t,
     service_t,

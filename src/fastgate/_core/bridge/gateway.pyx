@@ -17,7 +17,6 @@ from fastgate._core.base.atomics cimport (
     atomic_load_u32,
     atomic_load_u64,
     atomic_load_u64_acquire,
-    atomic_load_u64_ordered,
     atomic_store_ptr,
     atomic_store_u32,
     atomic_store_u64,

@@ -1,7 +1,7 @@
 """Model.plugins, compiled: configurations, and for each route the chain of what may run."""
 
 from fastgate._core.bridge.python_phase cimport PythonQueue
-from fastgate._core.snapshot.plugin cimport chain_t, plugin_t
+from fastgate._core.snapshot.plugin cimport chain_t
 from fastgate._core.snapshot.snapshot cimport snapshot_t
 
 

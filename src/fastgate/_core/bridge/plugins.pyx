@@ -10,7 +10,7 @@ from libc.stdint cimport uint16_t, uint32_t, uintptr_t
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.plugin.registry cimport plugin_build
 from fastgate._core.snapshot.keep cimport keep_room, keep_text
-from fastgate._core.snapshot.plugin cimport CHAIN_MAX_STEPS, consumer_plugin_t, consumer_t, step_t
+from fastgate._core.snapshot.plugin cimport CHAIN_MAX_STEPS, consumer_plugin_t, consumer_t, plugin_t, step_t
 
 from fastgate._core.bridge.errors import SnapshotError
 

@@ -3,7 +3,7 @@
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from fastgate._core.base.span cimport span_t
-from fastgate._core.plugin.python cimport python_call_t, python_lot_t, python_queue_t
+from fastgate._core.plugin.python cimport python_call_t, python_queue_t
 from fastgate._core.reactor.mailbox cimport letter_t
 from fastgate._core.snapshot.plugin cimport plugin_t
 from fastgate._core.snapshot.snapshot cimport snapshot_t

@@ -45,6 +45,7 @@ from fastgate._core.plugin.python cimport (
     python_call_post,
     python_change_t,
     python_lot_new,
+    python_lot_t,
     python_queue_close,
     python_queue_open,
 )

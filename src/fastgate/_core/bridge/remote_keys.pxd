@@ -1,7 +1,5 @@
 """Keys fetched from elsewhere, on their way to the reactors."""
 
-from libc.stdint cimport uint32_t
-
 from fastgate._core.auth.key_set cimport key_table_t
 from fastgate._core.proxy.exchange cimport gate_t, lane_t
 

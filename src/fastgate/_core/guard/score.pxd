@@ -8,7 +8,6 @@ from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 
 cdef enum:
-    GUARD_MOST_PATHS = 200          # different paths the sketch tells apart; more look like so many
     GUARD_MOST_PROBES = 3           # probes that count
 
 

@@ -6,7 +6,8 @@ from libc.stdint cimport uint16_t, uint32_t, uint64_t
 cdef extern from * nogil:
     """
     #include <stdint.h>
-    /* How many values hashed to one of 64 bits leave so many set: -64 ln(1 - n/64), Whang et al. 1990. */
+    /* How many values hashed to one of 64 bits leave so many set: -64 ln(1 - n/64), Whang et al. 1990. Beyond 200
+       they are told apart no more. */
     static const uint8_t fg_linear_count[65] = {
         0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 15, 16, 17, 18, 20, 21, 23, 24, 25,
         27, 28, 30, 32, 33, 35, 37, 39, 40, 42, 44, 46, 48, 51, 53, 55, 58, 60, 63, 65, 68, 71,

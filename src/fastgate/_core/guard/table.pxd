@@ -14,7 +14,6 @@ from fastgate._core.guard.score cimport guard_rules_t, visit_t, visitor_t
 
 cdef enum:
     GUARD_WAYS = 8
-    GUARD_LEAST = 64                # places
 
 
 cdef struct guard_lock_t:

@@ -56,7 +56,6 @@ cdef enum header_id_t:
     HEADER_X_AUTHENTICATED_SCOPE
     HEADER_X_AUTHENTICATED_USERID
     HEADER_DROPPED          # one that a plugin took out: not passed on, found by nobody
-    HEADER_COUNT
 
 
 cdef struct header_t:
@@ -69,8 +68,8 @@ cdef struct header_t:
 
 
 cdef struct message_t:
-    # Owner: the exchange it belongs to. Touched by that exchange's reactor only.
-    # Dies with the exchange; `base` is that exchange's input buffer and may move.
+    # Owner: the exchange or mirror it is a field of, and dies with it; that one's reactor only.
+    # `base` is where its head was read to, and may move.
     char *base
     uint32_t target         # request-target: offset
     uint32_t target_len

@@ -46,7 +46,7 @@ cdef struct parser_limits_t:
 
 
 cdef struct parser_t:
-    # Owner: the exchange; its reactor only. parser_close before it dies.
+    # Owner: the exchange or mirror it is a field of; its reactor only. parser_close before it dies.
     llhttp_t ll
     message_t *message          # where the head goes; its `base` is the buffer being fed
     const parser_limits_t *limits

@@ -34,7 +34,6 @@ cdef struct host_t:
     # Owner: the caller. `name` lives in the buffer given to host_parse.
     span_t name                     # lower case; a v6 literal keeps its brackets
     uint16_t port                   # 0: none was given
-    uint8_t is_v6
 
 
 # OK; MALFORMED: empty, a byte outside 0x21..0x7e, "#", or none of the three forms.

@@ -177,7 +177,6 @@ cdef status_t host_parse(span_t text, char *out, size_t cap, host_t *host_out) n
     cdef const char *bracket
     host_out.name = span_of(NULL, 0)
     host_out.port = 0
-    host_out.is_v6 = False
     if text.len == 0:
         return MALFORMED
     if text.at[0] == c'[':
@@ -187,7 +186,6 @@ cdef status_t host_parse(span_t text, char *out, size_t cap, host_t *host_out) n
         name_len = <size_t>(bracket - text.at) + 1
         if not _is_v6(span_of(text.at + 1, name_len - 2)):
             return MALFORMED
-        host_out.is_v6 = True
     else:
         while i < text.len and text.at[i] != c':':
             if escape_at(text, i) >= 0:

@@ -56,7 +56,6 @@ cdef extern from * nogil:
     ctypedef int (*llhttp_cb)(llhttp_t *) noexcept
     ctypedef int (*llhttp_data_cb)(llhttp_t *, const char *, size_t) noexcept
     ctypedef struct llhttp_settings_t "fg_llhttp_settings":
-        llhttp_cb on_message_begin
         llhttp_data_cb on_url
         llhttp_data_cb on_status
         llhttp_data_cb on_header_field
@@ -85,12 +84,9 @@ cdef enum:
     # llhttp_t.flags
     F_CONNECTION_KEEP_ALIVE = 0x1
     F_CONNECTION_CLOSE = 0x2
-    F_CONNECTION_UPGRADE = 0x4
     F_CHUNKED = 0x8
-    F_UPGRADE = 0x10
     F_CONTENT_LENGTH = 0x20
     F_TRAILING = 0x80
-    F_TRANSFER_ENCODING = 0x200
 
 cdef enum:
     # llhttp_t.method

@@ -4,7 +4,7 @@ No header is needed to build and nothing is linked: route/pattern.pyx resolves e
 Numbers are those of pcre2.h, which its ABI has frozen.
 """
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t
+from libc.stdint cimport uint8_t, uint32_t
 
 
 cdef extern from *:

@@ -10,7 +10,7 @@ from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.limit.rule cimport limit_rule_t
 from fastgate._core.limit.sharing cimport limit_delta_t, limit_sharing_t
-from fastgate._core.limit.table cimport limit_entry_t, limit_key_t, limit_shard_t, limit_table_t
+from fastgate._core.limit.table cimport limit_entry_t, limit_shard_t, limit_table_t
 
 
 # Beside the decision. How many more to take as counted in window i; after window_roll.

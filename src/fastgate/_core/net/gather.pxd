@@ -45,7 +45,7 @@ cdef inline void _gather_close_text(gather_t *gather) noexcept nogil:
 
 
 cdef inline status_t gather_flush(gather_t *gather) noexcept nogil:
-    """Send or queue all of it. What fits the stream's status_t; the room is free again."""
+    """Send or queue all of it, unless an earlier flush failed. As stream_write, of the first failure; the room is free again."""
     cdef status_t status
     _gather_close_text(gather)
     if gather.n and gather.status == OK:

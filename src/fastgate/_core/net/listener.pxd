@@ -1,6 +1,6 @@
 """Listeners: accept connections and hand them up."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint16_t
 
 from fastgate._core.net.address cimport address_t
 from fastgate._core.reactor.reactor cimport reactor_t, source_t

@@ -4,7 +4,6 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgate._core.auth.jwt cimport jwt_t
 from fastgate._core.auth.key_set cimport KEY_SET_ID_BYTES, key_set_t
-from fastgate._core.auth.token_cache cimport TOKEN_CACHE_SCOPE_BYTES
 from fastgate._core.auth.verify_key cimport verifier_t
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.span cimport span_t

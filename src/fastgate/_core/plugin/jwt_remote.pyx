@@ -17,6 +17,7 @@ from fastgate._core.auth.crypto cimport (
 from fastgate._core.auth.json cimport JSON_STRING, json_find, json_member_t
 from fastgate._core.auth.jwt cimport JWT_OK, jwt_claim, jwt_verify
 from fastgate._core.auth.key_set cimport KEY_FOUND, KEY_OTHER_ALGORITHM, key_found_t, key_set_find, key_set_want
+from fastgate._core.auth.token_cache cimport TOKEN_CACHE_SCOPE_BYTES
 from fastgate._core.auth.verify_key cimport verify_key_t
 from fastgate._core.base.span cimport span_none, span_of
 from fastgate._core.base.status cimport OK

@@ -10,7 +10,7 @@ from fastgate._core.auth.json cimport (
     json_walk_open,
     json_walk_t,
 )
-from fastgate._core.base.span cimport span_none, span_of, span_text
+from fastgate._core.base.span cimport span_none, span_of
 from fastgate._core.base.status cimport MALFORMED, NO_MEMORY, OK
 from fastgate._core.base.writer cimport writer_open, writer_t
 from fastgate._core.http.query cimport query_arg_t, query_count, query_decode

@@ -13,7 +13,7 @@ from fastgate._core.observe.series cimport series_t
 from fastgate._core.plugin.python_state cimport python_state_t
 from fastgate._core.proxy.exchange cimport exchange_t, parking_t
 from fastgate._core.reactor.mailbox cimport mailbox_t
-from fastgate._core.reactor.reactor cimport mail_t, on_mail_cb, reactor_t
+from fastgate._core.reactor.reactor cimport on_mail_cb, reactor_t
 from fastgate._core.reactor.timer cimport on_timer_cb
 from fastgate._core.snapshot.plugin cimport plugin_t
 from fastgate._core.snapshot.snapshot cimport snapshot_t

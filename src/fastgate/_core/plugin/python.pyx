@@ -1,8 +1,8 @@
 """The reactors' half of plugins in Python."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset, strlen
+from libc.string cimport memcpy, memset
 
 from fastgate._core.base.atomics cimport (
     atomic_add_u32,
@@ -40,7 +40,7 @@ from fastgate._core.proxy.policy cimport (
 )
 from fastgate._core.proxy.reply cimport TEXT_OVERLOADED, TEXT_UNEXPECTED
 from fastgate._core.reactor.mailbox cimport letter_t, mailbox_close, mailbox_open, mailbox_put, mailbox_take
-from fastgate._core.reactor.reactor cimport reactor_post
+from fastgate._core.reactor.reactor cimport mail_t, reactor_post
 from fastgate._core.reactor.timer cimport timer_t
 from fastgate._core.snapshot.keep cimport keep_room
 

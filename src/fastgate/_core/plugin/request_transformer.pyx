@@ -2,7 +2,7 @@
 
 from fastgate._core.base.span cimport span_ieq, span_none, span_of, span_t, span_text
 from fastgate._core.base.status cimport DONE, NO_MEMORY, OK, TOO_LARGE, status_t
-from fastgate._core.base.writer cimport writer_open, writer_t, writer_text
+from fastgate._core.base.writer cimport writer_open, writer_t
 from fastgate._core.http.uri cimport HOST_MAX_BYTES, host_parse, host_t, uri_normalise
 from fastgate._core.plugin.body_object cimport BODY_OTHER, body_kind
 from fastgate._core.plugin.edit cimport (

@@ -2,7 +2,6 @@
 
 from libc.stdint cimport uint32_t
 
-from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.span cimport span_t
 from fastgate._core.plugin.split_share cimport share_set_t
 from fastgate._core.proxy.exchange cimport exchange_t

@@ -6,10 +6,6 @@ from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.status cimport status_t
 
 
-cdef enum:
-    SHARE_MAX = 64                  # in one set
-
-
 cdef struct share_t:
     # Part of its set. Read-only after build.
     uint64_t hash                   # of its name: what a key meets

@@ -2,7 +2,7 @@
 
 import re
 
-from libc.stdint cimport uint8_t, uint16_t
+from libc.stdint cimport uint8_t
 
 from fastgate._core.base.span cimport span_none, span_t
 from fastgate._core.base.writer cimport writer_put, writer_span, writer_t

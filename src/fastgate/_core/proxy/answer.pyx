@@ -1,6 +1,6 @@
 """Rewriting an answer's head: framing for this client, hop-by-hop fields out, the gateway's in."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint64_t
+from libc.stdint cimport uint8_t, uint64_t
 
 from fastgate._core.base.clock cimport NS_PER_MS
 from fastgate._core.base.span cimport span_of, span_t, span_text

@@ -18,7 +18,6 @@ from fastgate._core.net.stream cimport (
     BURST_FIRST,
     BURST_MOST,
     READ_AGAIN,
-    READ_END,
     stream_close,
     stream_flush,
     stream_is_open,

@@ -18,7 +18,6 @@ from fastgate._core.net.gather cimport gather_t
 from fastgate._core.net.listener cimport listener_t
 from fastgate._core.net.stream cimport stream_t
 from fastgate._core.observe.access_log cimport access_log_t
-from fastgate._core.observe.access_record cimport access_source_t
 from fastgate._core.observe.series cimport series_t
 from fastgate._core.proxy.pace cimport pace_t
 from fastgate._core.reactor.reactor cimport grave_t, mail_t, reactor_t

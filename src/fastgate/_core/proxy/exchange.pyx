@@ -1,11 +1,12 @@
 """Opening and closing exchanges, and what several steps ask of one."""
 
-from libc.stdint cimport uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memchr, memcpy, memset
 
 from fastgate._core.base.arena cimport arena_close, arena_take
 from fastgate._core.base.atomics cimport atomic_load_u64, atomic_store_u64_release, own_add_u64
 from fastgate._core.base.buffer cimport buffer_clear, buffer_t
+from fastgate._core.base.decimal cimport put_pair
 from fastgate._core.base.memory cimport memory_admits, memory_give, memory_is_short, memory_resize, memory_take
 from fastgate._core.base.span cimport span_none, span_of, span_t
 from fastgate._core.http.message cimport HEADER_REFERER, header_t, header_value, message_find
@@ -318,11 +319,6 @@ cdef span_t exchange_target(const exchange_t *exchange) noexcept nogil:
     return span_of(exchange.input + exchange.request.target, exchange.request.target_len)
 
 
-cdef void _put_two(char *at, unsigned value) noexcept nogil:
-    at[0] = <char>(48 + value // 10)
-    at[1] = <char>(48 + value % 10)
-
-
 cdef void _format_date(uint64_t seconds, char *room) noexcept nogil:
     """IMF-fixdate (RFC 9110 section 5.6.7); days to civil date after Hinnant, "chrono-compatible date algorithms"."""
     cdef uint64_t days = seconds // 86400
@@ -338,13 +334,13 @@ cdef void _format_date(uint64_t seconds, char *room) noexcept nogil:
     cdef unsigned year = <unsigned>(era * 400) + year_of_era + (1 if month <= 2 else 0)
     memcpy(room, b"Thu, 01 Jan 1970 00:00:00 GMT", DATE_BYTES)
     memcpy(room, DAYS + 3 * (days % 7), 3)
-    _put_two(room + 5, day)
+    put_pair(room + 5, day)
     memcpy(room + 8, MONTHS + 3 * (month - 1), 3)
-    _put_two(room + 12, year // 100)
-    _put_two(room + 14, year % 100)
-    _put_two(room + 17, rest // 3600)
-    _put_two(room + 20, rest // 60 % 60)
-    _put_two(room + 23, rest % 60)
+    put_pair(room + 12, year // 100)
+    put_pair(room + 14, year % 100)
+    put_pair(room + 17, rest // 3600)
+    put_pair(room + 20, rest // 60 % 60)
+    put_pair(room + 23, rest % 60)
 
 
 cdef span_t lane_date(lane_t *lane) noexcept nogil:

@@ -19,7 +19,6 @@ from fastgate._core.http.message cimport (
     HEADER_X_FORWARDED_PORT,
     HEADER_X_FORWARDED_PREFIX,
     HEADER_X_FORWARDED_PROTO,
-    HEADER_X_REAL_IP,
     header_id_t,
     header_t,
     header_value,
@@ -38,7 +37,7 @@ from fastgate._core.proxy.exchange cimport (
     exchange_t,
 )
 from fastgate._core.proxy.own_fields cimport VIA
-from fastgate._core.proxy.pass_fields cimport field_bit, pass_fields, put_added
+from fastgate._core.proxy.pass_fields cimport field_bit, forwarding_bits, pass_fields, put_added
 from fastgate._core.snapshot.snapshot cimport service_t
 from fastgate._core.upstream.peer cimport peer_t
 
@@ -86,10 +85,7 @@ cdef void _put_host(exchange_t *exchange, const service_t *service, const peer_t
 cdef void _put_headers(exchange_t *exchange, uint64_t more_dropped, writer_t *writer) noexcept nogil:
     """What the gateway writes itself is left out; Forwarded (RFC 7239) only trusted peers may say."""
     cdef uint64_t dropped = (
-        field_bit(HEADER_HOST) | field_bit(HEADER_UPGRADE) | field_bit(HEADER_PROXY_AUTHORIZATION)
-        | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
-        | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT)
-        | field_bit(HEADER_X_FORWARDED_PATH) | field_bit(HEADER_X_FORWARDED_PREFIX) | field_bit(HEADER_X_REAL_IP)
+        field_bit(HEADER_HOST) | field_bit(HEADER_UPGRADE) | field_bit(HEADER_PROXY_AUTHORIZATION) | forwarding_bits()
     )
     if not exchange.is_trusted:
         dropped |= field_bit(HEADER_FORWARDED)

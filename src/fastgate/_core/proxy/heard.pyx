@@ -22,18 +22,11 @@ from fastgate._core.http.message cimport (
     HEADER_X_CONSUMER_ID,
     HEADER_X_CONSUMER_USERNAME,
     HEADER_X_CREDENTIAL_IDENTIFIER,
-    HEADER_X_FORWARDED_FOR,
-    HEADER_X_FORWARDED_HOST,
-    HEADER_X_FORWARDED_PATH,
-    HEADER_X_FORWARDED_PORT,
-    HEADER_X_FORWARDED_PREFIX,
-    HEADER_X_FORWARDED_PROTO,
-    HEADER_X_REAL_IP,
     header_name,
     header_t,
     message_t,
 )
-from fastgate._core.proxy.pass_fields cimport field_bit
+from fastgate._core.proxy.pass_fields cimport field_bit, forwarding_bits
 
 
 cdef enum:
@@ -50,11 +43,7 @@ cdef uint64_t IDENTITY = (
 )
 
 # What tells where a request comes from, and only trusted peers may say.
-cdef uint64_t FORWARDING = (
-    field_bit(HEADER_FORWARDED) | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
-    | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT) | field_bit(HEADER_X_FORWARDED_PATH)
-    | field_bit(HEADER_X_FORWARDED_PREFIX) | field_bit(HEADER_X_REAL_IP)
-)
+cdef uint64_t FORWARDING = field_bit(HEADER_FORWARDED) | forwarding_bits()
 
 # Besides fields that the gateway does not know, what Connection may take out before plugins look.
 cdef uint64_t MAY_BE_NAMED = (

@@ -42,7 +42,7 @@ from fastgate._core.reactor.timer cimport timer_arm
 from fastgate._core.snapshot.snapshot cimport live_t
 from fastgate._core.upstream.balancer.policy cimport peer_set_t, pick_t
 from fastgate._core.upstream.connection cimport connection_close, connection_is_alive, connection_open, connection_t
-from fastgate._core.upstream.peer cimport peer_ref, peer_t, peer_unref
+from fastgate._core.upstream.peer cimport peer_ref, peer_unref
 from fastgate._core.upstream.pool cimport pool_give, pool_take
 
 

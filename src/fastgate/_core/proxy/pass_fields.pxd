@@ -4,7 +4,17 @@ from libc.stdint cimport uint64_t
 
 from fastgate._core.base.span cimport span_ieq, span_t
 from fastgate._core.base.writer cimport writer_field, writer_span, writer_t
-from fastgate._core.http.message cimport header_id_t, message_t
+from fastgate._core.http.message cimport (
+    HEADER_X_FORWARDED_FOR,
+    HEADER_X_FORWARDED_HOST,
+    HEADER_X_FORWARDED_PATH,
+    HEADER_X_FORWARDED_PORT,
+    HEADER_X_FORWARDED_PREFIX,
+    HEADER_X_FORWARDED_PROTO,
+    HEADER_X_REAL_IP,
+    header_id_t,
+    message_t,
+)
 from fastgate._core.proxy.additions cimport additions_each
 from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_t
 from fastgate._core.snapshot.snapshot cimport settings_t
@@ -43,3 +53,12 @@ cdef inline bint has_added(exchange_t *exchange, additions_t *added, header_id_t
 
 cdef inline uint64_t field_bit(unsigned id) noexcept nogil:
     return <uint64_t>1 << id
+
+
+cdef inline uint64_t forwarding_bits() noexcept nogil:
+    """The fields in which Kong tells where a request comes from: forward_head writes them, and only trusted peers are heard."""
+    return (
+        field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO) | field_bit(HEADER_X_FORWARDED_HOST)
+        | field_bit(HEADER_X_FORWARDED_PORT) | field_bit(HEADER_X_FORWARDED_PATH) | field_bit(HEADER_X_FORWARDED_PREFIX)
+        | field_bit(HEADER_X_REAL_IP)
+    )

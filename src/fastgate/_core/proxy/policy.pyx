@@ -26,13 +26,6 @@ from fastgate._core.http.message cimport (
     HEADER_X_CONSUMER_ID,
     HEADER_X_CONSUMER_USERNAME,
     HEADER_X_CREDENTIAL_IDENTIFIER,
-    HEADER_X_FORWARDED_FOR,
-    HEADER_X_FORWARDED_HOST,
-    HEADER_X_FORWARDED_PATH,
-    HEADER_X_FORWARDED_PORT,
-    HEADER_X_FORWARDED_PREFIX,
-    HEADER_X_FORWARDED_PROTO,
-    HEADER_X_REAL_IP,
     header_name,
     header_t,
     header_value,
@@ -43,7 +36,7 @@ from fastgate._core.http.message cimport (
 from fastgate._core.proxy.additions cimport additions_append, additions_each
 from fastgate._core.proxy.exchange cimport added_t, additions_t, exchange_room
 from fastgate._core.proxy.own_fields cimport is_own_field
-from fastgate._core.proxy.pass_fields cimport field_bit
+from fastgate._core.proxy.pass_fields cimport field_bit, forwarding_bits
 from fastgate._core.reactor.timer cimport timer_arm, timer_init, timer_t
 
 
@@ -55,11 +48,7 @@ cdef uint64_t NOT_THEIRS = (
     | field_bit(HEADER_SEC_WEBSOCKET_ACCEPT)                    # the handshake is checked here
 )
 # In a request these are written by forward_head; a trusted peer's may be read, renamed and dropped.
-cdef uint64_t REQUEST_IS_OURS = (
-    NOT_THEIRS | field_bit(HEADER_X_FORWARDED_FOR) | field_bit(HEADER_X_FORWARDED_PROTO)
-    | field_bit(HEADER_X_FORWARDED_HOST) | field_bit(HEADER_X_FORWARDED_PORT) | field_bit(HEADER_X_FORWARDED_PATH)
-    | field_bit(HEADER_X_FORWARDED_PREFIX) | field_bit(HEADER_X_REAL_IP)
-)
+cdef uint64_t REQUEST_IS_OURS = NOT_THEIRS | forwarding_bits()
 # What policy_authenticated tells the upstream.
 cdef uint64_t IDENTITY = (
     field_bit(HEADER_X_CONSUMER_ID) | field_bit(HEADER_X_CONSUMER_CUSTOM_ID) | field_bit(HEADER_X_CONSUMER_USERNAME)

@@ -1,7 +1,6 @@
 """Answers the gateway makes itself: refusals, redirects, failures of upstreams."""
 
 from fastgate._core.base.span cimport span_t
-from fastgate._core.base.writer cimport writer_t
 from fastgate._core.observe.access_record cimport access_source_t
 from fastgate._core.proxy.exchange cimport LANE_OUTPUT_BYTES, exchange_t
 
@@ -25,7 +24,6 @@ cdef extern from *:
     #define FG_HEAD_TOO_LARGE "Request header or cookie too large"
     #define FG_UNEXPECTED "An unexpected error occurred"
     #define FG_UPSTREAM_INVALID "An invalid response was received from the upstream server"
-    #define FG_UPSTREAM_UNAVAILABLE "The upstream server is currently unavailable"
     #define FG_UPSTREAM_TIMEOUT "The upstream server is timing out"
     #define FG_NO_PEER "failure to get a peer from the ring-balancer"
     #define FG_VERSION_TEXT "HTTP version not supported"
@@ -45,7 +43,6 @@ cdef extern from *:
     const char *TEXT_HEAD_TOO_LARGE "FG_HEAD_TOO_LARGE"
     const char *TEXT_UNEXPECTED "FG_UNEXPECTED"
     const char *TEXT_UPSTREAM_INVALID "FG_UPSTREAM_INVALID"
-    const char *TEXT_UPSTREAM_UNAVAILABLE "FG_UPSTREAM_UNAVAILABLE"
     const char *TEXT_UPSTREAM_TIMEOUT "FG_UPSTREAM_TIMEOUT"
     const char *TEXT_NO_PEER "FG_NO_PEER"
     const char *TEXT_VERSION "FG_VERSION_TEXT"

@@ -1,6 +1,6 @@
 """From a parsed head to a route and a service, or a refusal."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy
 
 from fastgate._core.base.atomics cimport own_add_u64
@@ -61,7 +61,6 @@ from fastgate._core.proxy.reply cimport (
     TEXT_WEBSOCKET_VERSION,
 )
 from fastgate._core.proxy.rewritten cimport rewritten_message
-from fastgate._core.reactor.reactor cimport reactor_random
 from fastgate._core.route.router cimport route_match_group, route_match_t, route_query_t, router_match
 from fastgate._core.snapshot.snapshot cimport (
     HASH_CONSUMER,

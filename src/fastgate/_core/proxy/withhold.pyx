@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t, uint16_t
 
 from fastgate._core.base.buffer cimport buffer_clear, buffer_len, buffer_put
 from fastgate._core.base.span cimport span_none, span_t
-from fastgate._core.base.status cimport AGAIN, DONE, FAILED, OK, status_t
+from fastgate._core.base.status cimport AGAIN, FAILED, OK, status_t
 from fastgate._core.base.writer cimport writer_number, writer_t, writer_text
 from fastgate._core.http.parser cimport FRAMING_LENGTH, FRAMING_NONE
 from fastgate._core.includes.llhttp cimport METHOD_HEAD

@@ -1,6 +1,6 @@
 """A reactor: one thread, one epoll, its timers and its mailbox. Knows no HTTP."""
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.observe.counters cimport counters_t
 from .mailbox cimport letter_t, mailbox_t

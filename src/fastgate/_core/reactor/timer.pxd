@@ -4,7 +4,7 @@ Deadlines that move later, as a connection's do on every byte, cost one store: t
 timer stays where it is queued and is queued again when its slot comes up.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint64_t
 
 
 cdef enum:

@@ -7,7 +7,7 @@ is no match, and is counted. Both are needed: one step may scan the rest of the 
 bound the time. With 10,000 steps the worst pattern found takes some 40 ms, `(a+)+$` 0.1 ms.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.span cimport span_t
@@ -75,6 +75,3 @@ cdef void pattern_scratch_free(pattern_scratch_t *scratch) noexcept nogil
 
 # The number of groups known in scratch.groups (at least 1), or 0: no match, a limit was hit, or no memory.
 cdef unsigned pattern_match(const pattern_t *pattern, span_t subject, pattern_scratch_t *scratch) noexcept nogil
-
-# How many matches a limit has stopped since the process began.
-cdef uint64_t pattern_limit_hits() noexcept nogil

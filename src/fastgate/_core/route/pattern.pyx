@@ -1,12 +1,11 @@
 """Regular expressions of routes: PCRE2 resolved with dlopen, compiled once, matched within limits."""
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset, strlen, strncpy
 from posix.dlfcn cimport RTLD_LOCAL, RTLD_NOW, dlopen, dlsym
 
 from fastgate._core.base.arena cimport arena_copy, arena_t, arena_take
-from fastgate._core.base.atomics cimport atomic_add_u64, atomic_load_u64
 from fastgate._core.base.span cimport span_of, span_t
 from fastgate._core.base.status cimport FAILED, OK, status_t
 from fastgate._core.includes.pcre2 cimport *
@@ -42,7 +41,6 @@ cdef struct library_t:
 
 cdef library_t _library
 cdef const char *_problem = ""
-cdef uint64_t _limit_hits = 0           # shared: atomic
 
 memset(&_library, 0, sizeof(_library))
 
@@ -314,7 +312,6 @@ cdef unsigned pattern_match(const pattern_t *pattern, span_t subject, pattern_sc
     cdef int found
     scratch.was_stopped = subject.len > PATTERN_MAX_SUBJECT
     if scratch.was_stopped:
-        atomic_add_u64(&_limit_hits, 1)
         return 0
     if scratch.data == NULL and not _scratch_open(scratch):
         scratch.was_stopped = True
@@ -326,9 +323,4 @@ cdef unsigned pattern_match(const pattern_t *pattern, span_t subject, pattern_sc
         return PATTERN_MAX_GROUPS       # it has more groups than are kept
     if found != PCRE2_ERROR_NOMATCH:
         scratch.was_stopped = True
-        atomic_add_u64(&_limit_hits, 1)
     return 0
-
-
-cdef uint64_t pattern_limit_hits() noexcept nogil:
-    return atomic_load_u64(&_limit_hits)

@@ -13,7 +13,7 @@ from fastgate._core.route.host_table cimport (
 from fastgate._core.route.path_tree cimport (
     RANK_NONE, path_cursor_t, path_item_t, path_next, path_node_t, path_start, path_tree_build,
 )
-from fastgate._core.route.pattern cimport PATTERN_MAX_GROUPS, pattern_close, pattern_match
+from fastgate._core.route.pattern cimport pattern_close, pattern_match
 from fastgate._core.route.predicate cimport PREDICATE_MEMO_SLOTS, header_memo_t, predicate_fits
 
 

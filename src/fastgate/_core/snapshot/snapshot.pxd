@@ -5,7 +5,7 @@ flight keep the snapshot they began with, counted per reactor, and the control
 thread frees it once no reactor can reach it.
 """
 
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.base.span cimport span_t

@@ -1,7 +1,7 @@
 """Opening, watching and closing connections to peers."""
 
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
-from libc.stdint cimport uint32_t, uint64_t, uint8_t
+from libc.stdint cimport uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from fastgate._core.base.atomics cimport own_add_u64

@@ -1,6 +1,5 @@
 """An upstream as the data plane sees it: where its current peers are."""
 
-from fastgate._core.upstream.balancer.policy cimport peer_set_t
 
 cdef struct upstream_t:
     # Owner: the bridge's Upstream object, shared by every snapshot that names it, so that

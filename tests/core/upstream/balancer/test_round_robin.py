@@ -1,6 +1,5 @@
 """Weighted round-robin: the order of turns against its model, exactness, retries."""
 
-from itertools import islice
 from math import gcd
 
 import pytest

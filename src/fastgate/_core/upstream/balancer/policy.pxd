@@ -1,6 +1,6 @@
 """What a balancing policy is: a build and a pick over an immutable set of peers."""
 
-from libc.stdint cimport int32_t, uint32_t, uint64_t
+from libc.stdint cimport uint32_t, uint64_t
 
 from fastgate._core.base.arena cimport arena_t
 from fastgate._core.upstream.peer cimport peer_t
