@@ -58,7 +58,7 @@ def size(value: Any, problems: Problems) -> Any:
         return None
     if MIB <= value <= _MOST:
         return value
-    problems.append(((), f"expected {_EXPECTED}, at least 1MiB, not {shown(value)}"))
+    problems.append(((), f"expected {_EXPECTED}, {text(MIB)} to {text(_MOST)}, not {shown(value)}"))
     return None
 
 

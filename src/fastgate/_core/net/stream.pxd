@@ -32,6 +32,7 @@ cdef enum:
     BURST_LEAST = 16384         # to a peer that has been slow
     BURST_FIRST = 65536
     BURST_MOST = 131072         # to one that took all it was given: fewer system calls
+    READS_PER_EVENT = 8         # then the others' turn
 
 
 cdef enum:

@@ -17,6 +17,7 @@ from fastgate._core.net.listener cimport listener_t
 from fastgate._core.net.stream cimport (
     BURST_FIRST,
     BURST_MOST,
+    READS_PER_EVENT,
     READ_AGAIN,
     stream_close,
     stream_flush,
@@ -64,7 +65,6 @@ from fastgate._core.upstream.connection cimport connection_is_acked, connection_
 
 
 cdef enum:
-    READS_PER_EVENT = 8             # then the others' turn
     LINGER_BYTES = 1048576          # discarded after an early answer, then the connection is cut
     UNPROVEN_BYTES = 2 * BURST_MOST     # about what a socket takes before the first acknowledgement
 

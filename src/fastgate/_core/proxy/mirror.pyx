@@ -27,6 +27,7 @@ from fastgate._core.net.stream cimport (
     READ_AGAIN,
     READ_END,
     READ_FAILED,
+    READS_PER_EVENT,
     stream_error,
     stream_flush,
     stream_pending,
@@ -47,7 +48,6 @@ from fastgate._core.upstream.pool cimport pool_give, pool_take
 
 
 cdef enum:
-    READS_PER_EVENT = 8             # then the others' turn
     CHUNK_LINE_BYTES = 24
 
 

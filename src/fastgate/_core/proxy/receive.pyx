@@ -27,7 +27,17 @@ from fastgate._core.http.parser cimport (
 from fastgate._core.http.websocket cimport websocket_check_answer
 from fastgate._core.includes.llhttp cimport METHOD_HEAD
 from fastgate._core.net.gather cimport gather_flush, gather_open, gather_refer, gather_t
-from fastgate._core.net.stream cimport BURST_LEAST, READ_AGAIN, READ_END, READ_FAILED, stream_flush, stream_pending, stream_read, stream_t
+from fastgate._core.net.stream cimport (
+    BURST_LEAST,
+    READ_AGAIN,
+    READ_END,
+    READ_FAILED,
+    READS_PER_EVENT,
+    stream_flush,
+    stream_pending,
+    stream_read,
+    stream_t,
+)
 from fastgate._core.observe.access_record cimport SOURCE_UPSTREAM
 from fastgate._core.proxy.answer cimport answer_head, answer_interim_head
 from fastgate._core.proxy.attempt cimport attempt_arm, attempt_connected, attempt_drop, attempt_failed
@@ -52,7 +62,6 @@ from fastgate._core.upstream.connection cimport connection_t
 
 
 cdef enum:
-    READS_PER_EVENT = 8             # then the others' turn
     MAX_INTERIM = 16                # 1xx answers before a final one
 
 

@@ -8,6 +8,7 @@ from fastgate._core.base.status cimport CLOSED, OK, status_t
 from fastgate._core.net.stream cimport (
     READ_AGAIN,
     READ_END,
+    READS_PER_EVENT,
     stream_flush,
     stream_pending,
     stream_read,
@@ -19,10 +20,6 @@ from fastgate._core.proxy.attempt cimport attempt_drop
 from fastgate._core.proxy.exchange cimport downstream_t, exchange_into_tunnel, exchange_t, lane_t
 from fastgate._core.reactor.reactor cimport reactor_defer
 from fastgate._core.reactor.timer cimport timer_arm, timer_disarm
-
-
-cdef enum:
-    READS_PER_EVENT = 8
 
 
 cdef status_t _copy(lane_t *lane, stream_t *source, stream_t *target, uint64_t *copied) noexcept nogil:
