@@ -97,12 +97,13 @@ def test_what_the_gateway_writes_into_requests_itself(name):
 
 
 def test_the_names_are_those_the_core_refuses():
-    source = (Path(__file__).parents[2] / "src/fastgate/_core/proxy/policy.pyx").read_text()
-    names = {}
-    for mask in ("NOT_THEIRS", "REQUEST_IS_OURS"):
-        text = re.search(rf"^cdef uint64_t {mask} = \((.*?)^\)", source, re.MULTILINE | re.DOTALL).group(1)
-        names[mask] = {name.lower().replace("_", "-") for name in re.findall(r"field_bit\(HEADER_(\w+)\)", text)}
-    assert names == {"NOT_THEIRS": NOT_A_PLUGINS, "REQUEST_IS_OURS": WRITTEN_HERE}
+    def bits(file: str, begin: str) -> set[str]:
+        source = (Path(__file__).parents[2] / "src/fastgate/_core/proxy" / file).read_text()
+        text = re.search(rf"^{re.escape(begin)}.*?^ *\)$", source, re.MULTILINE | re.DOTALL).group()
+        return {name.lower().replace("_", "-") for name in re.findall(r"field_bit\(HEADER_(\w+)\)", text)}
+
+    assert bits("policy.pyx", "cdef uint64_t NOT_THEIRS = (") == NOT_A_PLUGINS
+    assert bits("pass_fields.pxd", "cdef inline uint64_t forwarding_bits()") == WRITTEN_HERE
 
 
 @pytest.mark.parametrize("value", ["a\r\nb", "a\0", "\u2028", "x" * 20000, 1, None, b"x"])
