@@ -6,19 +6,15 @@ memory no budget covers, so nothing here is marked `core`.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import socket
-import threading
-import time
 
 import pytest
 
 from fastgate.config.memory_budget import LEAST_ROOM, fixed_bytes
 from gateway.crowd import ask_and_close, peak, recover, status_of, wait_full, wait_refused
 from gateway.long_transfer import PIECES, LongTransfer
-from support.client import DEADLINE, get
+from support.client import get
 from support.origin import pattern
 from support.site import config_of, plugin, service
 
@@ -147,71 +143,6 @@ def test_requests_nobody_answers_are_refused_beyond_the_budget(open_site, open_o
         for client in crowd:
             client.close()
         recover(site)
-        assert peak(site) <= BUDGET
-
-
-class Endless(threading.Thread):
-    """An upstream whose answers have no end."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-        self.port = self.listener.getsockname()[1]
-        self.is_ready = threading.Event()
-
-    def run(self) -> None:
-        asyncio.run(self.serve())
-
-    async def serve(self) -> None:
-        self.loop, self.ended = asyncio.get_running_loop(), asyncio.Event()
-        self.is_ready.set()
-        server = await asyncio.start_server(self.answer, sock=self.listener)
-        await self.ended.wait()
-        server.close()
-
-    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
-            while True:
-                writer.write(BODY)
-                await writer.drain()
-        writer.close()
-
-    def __enter__(self) -> Endless:
-        self.start()
-        assert self.is_ready.wait(DEADLINE)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.loop.call_soon_threadsafe(self.ended.set)
-        self.join(DEADLINE)
-
-
-def test_clients_that_read_nothing_of_endless_answers_while_the_tables_are_full(open_site, open_origin):
-    """Again and again: what one crowd leaves lies in pieces between the table's, and the next finds it so."""
-    origin = open_origin()
-    limited = {"name": "limited", "paths": ["/limited"], "plugins": [
-        plugin("rate-limiting", minute=1000, limit_by="header", header_name="x-key"), plugin("request-termination", status_code=204)]}
-    with Endless() as upstream:
-        endless = service("127.0.0.1", {"name": "endless", "paths": ["/endless"]}, name="endless", port=upstream.port)
-        site = open_site(config_of(service(origin, {"name": "open", "paths": ["/"]}, limited), endless, gateway={
-            "memory_budget": "56MiB", "workers": 2, "access_log": "off", "limits": {"connections": 6000}}), origin)
-        for first in range(0, 20_000, 500):
-            client = site.connect()
-            client.send(b"".join(get("/limited", f"X-Key: {'k' * 150}{number}") for number in range(first, first + 500)))
-            assert {client.response().status for _ in range(500)} == {204}
-        for _ in range(3):
-            crowd = [site.connect() for _ in range(2500)]
-            for client in crowd:
-                client.send_quietly(get("/endless"))
-            before, now = -1.0, 0.0
-            while now != before:            # until they have all that they get
-                time.sleep(0.3)
-                before, now = now, site.scrape()["fastgate_memory_bytes"]
-            for client in crowd:
-                client.reset()
-            recover(site)
         assert peak(site) <= BUDGET
 
 
