@@ -88,7 +88,7 @@ arguments = st.lists(st.builds(
     names | st.sampled_from(["%61pikey", "api%5Fkey", "api%2dkey", "%6B", "x", "x%3D"]), st.sampled_from(["="] * 8 + [""]), encoded), max_size=4)
 
 
-@settings(max_examples=600, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, len(CONFIGS) - 1), fields, arguments)
 @example(0, [], ["apikey", "apikey=a-key"])
 @example(0, [("apikey", "")], ["apikey=a-key"])

@@ -58,7 +58,7 @@ def requests(draw) -> tuple[int, int, list[int], bool]:
     return number, size, chunks, draw(st.booleans())
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(requests())
 @example((0, 0, [], False))
 @example((4, 1001, [1000, 1], False))
